@@ -1,0 +1,46 @@
+"""How the attributes of a write are told to Invoiced: kinds that resource rows are made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Plain(Enum):
+    """An attribute whose value goes out as it is, or as UNIX seconds."""
+
+    VALUE = "value"
+    TIMESTAMP = "timestamp"
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """The id of an object of another resource. Reads may show the object in its place."""
+
+    resource: str
+
+
+@dataclass(frozen=True, slots=True)
+class One:
+    """A nested object, of which only these attributes are accepted."""
+
+    body: "Body"
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """A list of nested objects, of each of which only these attributes are accepted."""
+
+    body: "Body"
+
+
+Kind = Plain | Ref | One | Each
+Body = Mapping[str, Kind]
+
+
+def body(values: str = "", /, *, timestamps: str = "", **kinds: Kind) -> Body:
+    """A body of plain values and timestamps, named in strings of words, and of other kinds."""
+    return {
+        **dict.fromkeys(values.split(), Plain.VALUE),
+        **dict.fromkeys(timestamps.split(), Plain.TIMESTAMP),
+        **kinds,
+    }

@@ -1,0 +1,130 @@
+"""The settings that say which account to speak to, and how."""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from invoiced_api import VERSION, settings
+from invoiced_api.failures import BadInput
+from invoiced_api.gate import MOST_CONNECTIONS
+from invoiced_api.settings import Setting
+
+PRODUCTION = "https://api.invoiced.com"
+SANDBOX = "https://api.sandbox.invoiced.com"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """One account and how to reach it. Of two credentials the token is used."""
+
+    api_key: str | None = field(default=None, repr=False)
+    access_token: str | None = field(default=None, repr=False)
+    base_url: str
+    request_timeout: float
+    max_connections: int
+    max_retry_seconds: float
+    user_agent: str
+
+    @property
+    def secrets(self) -> tuple[str | None, ...]:
+        return (self.api_key, self.access_token)
+
+
+def url(value: Any) -> str:
+    """An `https` address without credentials; plain `http` only on this machine's loopback."""
+    parts = urlsplit(value) if isinstance(value, str) else None
+    if not parts or parts.scheme not in ("https", "http") or not parts.hostname:
+        raise ValueError("a URL such as https://api.invoiced.com")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("a URL without user name, password, query and fragment")
+    if parts.scheme == "http" and not _loopback(parts.hostname):
+        raise ValueError("a URL with https, since plain http would show the key to the network")
+    return str(value).rstrip("/")
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+CONNECTION_SETTINGS = (
+    Setting(
+        name="api_key",
+        kind="string",
+        parse=settings.text,
+        secret=True,
+        also_from="INVOICED_API_KEY",
+        help="API key of the account: Settings > Developers > API Keys. Required unless "
+        "`access_token` is given",
+    ),
+    Setting(
+        name="access_token",
+        kind="string",
+        parse=settings.text,
+        secret=True,
+        help="OAuth access token, in place of `api_key`",
+    ),
+    Setting(
+        name="sandbox",
+        kind="boolean",
+        parse=settings.boolean,
+        default=False,
+        help="whether the account lives in Invoiced's sandbox",
+    ),
+    Setting(
+        name="base_url",
+        kind="URL",
+        parse=url,
+        help="another address of the API, such as an emulator's; plain `http` only on loopback",
+    ),
+    Setting(
+        name="request_timeout",
+        kind="seconds",
+        parse=settings.seconds,
+        default=60,
+        help="how long one request may stay silent",
+    ),
+    Setting(
+        name="max_connections",
+        kind=f"1-{MOST_CONNECTIONS}",
+        parse=settings.integer(1, MOST_CONNECTIONS),
+        default=16,
+        help="most requests in flight, all streams together",
+    ),
+    Setting(
+        name="max_retry_seconds",
+        kind="seconds",
+        parse=settings.seconds,
+        default=300,
+        help="how long one request may keep failing before the run stops",
+    ),
+    Setting(
+        name="user_agent",
+        kind="string",
+        parse=settings.text,
+        default=f"singer-invoiced/{VERSION}",
+        help="how the requests introduce themselves",
+    ),
+)
+
+
+def connection_from(values: Mapping[str, Any]) -> Connection:
+    """The connection that the parsed settings describe. Raises BadInput without a credential."""
+    if not values["api_key"] and not values["access_token"]:
+        raise BadInput(
+            "setting `api_key` is missing or empty. Create a key in Invoiced under Settings > "
+            "Developers > API Keys and put it into the config file, or into INVOICED_API_KEY."
+        )
+    return Connection(
+        api_key=values["api_key"],
+        access_token=values["access_token"],
+        base_url=values["base_url"] or (SANDBOX if values["sandbox"] else PRODUCTION),
+        request_timeout=values["request_timeout"],
+        max_connections=values["max_connections"],
+        max_retry_seconds=values["max_retry_seconds"],
+        user_agent=values["user_agent"],
+    )

@@ -1,0 +1,62 @@
+"""The only place that waits and asks again."""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, TypeVar
+
+import backoff
+
+from invoiced_api.failures import TryAgain
+
+LOGGER = logging.getLogger(__name__)
+
+FIRST_CEILING_S = 0.25
+LAST_CEILING_S = 60.0
+
+Result = TypeVar("Result")
+
+
+def retrying(
+    attempt: Callable[[], Result],
+    *,
+    max_s: float,
+    on_retry: Callable[[], None],
+    clock: Callable[[], float] = time.monotonic,
+) -> Result:
+    """The attempt's result, repeated on `TryAgain` while less than `max_s` seconds have passed.
+
+    Raises the last `TryAgain` when they have: at most one attempt's time later.
+    """
+    deadline = clock() + max_s
+
+    def announce(details: Mapping[str, Any]) -> None:
+        on_retry()
+        LOGGER.warning("%s; trying again in %.1f s", details["exception"], details["wait"])
+
+    repeated: Callable[[Callable[[], Result]], Callable[[], Result]] = backoff.on_exception(
+        waits,  # type: ignore[arg-type]  # backoff's hints leave out what it sends in
+        TryAgain,
+        max_time=max_s,
+        # backoff looks at the time before an attempt only, which may itself take a minute
+        giveup=lambda _: clock() >= deadline,
+        jitter=None,
+        on_backoff=announce,
+        logger=None,
+    )
+    return repeated(attempt)()
+
+
+def waits(
+    uniform: Callable[[float, float], float] = random.uniform,
+) -> Generator[float, TryAgain, None]:
+    """Seconds to wait after each failure sent in: exponential with full jitter.
+
+    What the server asked for in `Retry-After` is a lower bound.
+    """
+    ceiling_s = FIRST_CEILING_S
+    failure = yield 0.0
+    while True:
+        failure = yield max(uniform(0, ceiling_s), failure.retry_after_s or 0)
+        ceiling_s = min(2 * ceiling_s, LAST_CEILING_S)

@@ -1,0 +1,68 @@
+"""Packaging of singer-invoiced: a tap, a target and an emulator for Invoiced."""
+
+from pathlib import Path
+
+from setuptools import setup
+
+ROOT = Path(__file__).parent
+
+setup(
+    name="singer-invoiced",
+    version="0.1.0",
+    description="Singer tap and target for Invoiced, the billing and accounts-receivable service",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.10",
+    packages=[
+        "invoiced_api",
+        "invoiced_emulator",
+        "invoiced_schemas",
+        "tap_invoiced",
+        "target_invoiced",
+    ],
+    package_dir={"invoiced_schemas": "schemas"},
+    package_data={
+        "invoiced_schemas": ["*.json", "shared/*.json"],
+        "invoiced_api": ["py.typed"],
+        "invoiced_emulator": ["py.typed"],
+    },
+    # Pinned, as Singer asks of every tap and target: what was tested is what runs.
+    install_requires=[
+        "backoff==2.2.1",
+        "ciso8601==2.4.1",
+        "jsonschema==2.6.0",
+        "orjson==3.13.0",
+        "requests==2.34.2",
+        "rich==15.0.0",
+        "singer-python==6.8.0",
+        "urllib3==2.8.0",
+        # the emulator
+        "httptools==0.9.0",
+        "sortedcontainers==2.4.0",
+        "starlette==1.7.0",
+        "uvicorn==0.54.0",
+        "uvloop==0.23.0; sys_platform != 'win32'",
+    ],
+    extras_require={
+        "test": [
+            "build==1.6.1",
+            "hypothesis==6.168.5",
+            "jsonschema-rs==0.60.3",
+            "mypy==2.4.1",
+            "pytest==9.2.0",
+            "pytest-timeout==2.4.0",
+            "responses==0.26.3",
+            "ruff==0.17.6",
+            "types-requests==2.33.0.20261030",
+        ],
+    },
+    entry_points={
+        "console_scripts": [
+            "tap-invoiced=tap_invoiced.__main__:main",
+            "target-invoiced=target_invoiced.__main__:main",
+            "invoiced-emulator=invoiced_emulator.__main__:main",
+        ],
+    },
+)
