@@ -1,0 +1,1 @@
+"""Reads an Invoiced account and writes Singer messages."""

@@ -1,0 +1,57 @@
+"""What `tap-invoiced` does with its arguments."""
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from invoiced_api.access import check_access
+from invoiced_api.client import Client
+from invoiced_api.console import Signals, Stdout, exit_code, log_to_stderr, read_config, read_json
+from invoiced_api.settings import warn_of_unknown
+from tap_invoiced import discovery
+from tap_invoiced.bookmarks import bookmark, checked_state
+from tap_invoiced.messages import Messages
+from tap_invoiced.progress import closing_table
+from tap_invoiced.selection import selected_streams
+from tap_invoiced.settings import setting_table, tap_settings
+from tap_invoiced.sync import Sync
+
+
+def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """The exit code."""
+    return exit_code(lambda: _run(options, environ))
+
+
+def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    log_to_stderr(environ, ())
+    signals = Signals()
+    signals.install()
+    stdout = Stdout(signals)
+    if options.discover:
+        stdout.write(_pretty(discovery.catalog()))
+        return 0
+    config = read_config(options.config)
+    settings = tap_settings(config, environ)
+    log_to_stderr(environ, settings.connection.secrets)
+    warn_of_unknown(setting_table(), config)
+    with Client(settings.connection) as client:
+        if options.check:
+            for line in check_access(client):
+                stdout.write(f"{line}\n".encode())
+            return 0
+        streams = selected_streams(
+            read_json(options.catalog, "catalog") if options.catalog else None
+        )
+        state = checked_state(read_json(options.state, "state") if options.state else {})
+        for stream in streams:  # a bad bookmark is told before anything is written
+            bookmark(state, stream.name, stream.resource.replication_key)
+        sync = Sync(client, settings, Messages(stdout.write), state)
+        complete = sync.run(streams)
+        closing_table(sync.reports)
+        return 0 if complete else 1
+
+
+def _pretty(catalog: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(catalog, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

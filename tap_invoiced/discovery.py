@@ -1,0 +1,50 @@
+"""Table of resources + schemas -> catalog. Needs no network."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from singer import metadata
+
+import invoiced_schemas
+from invoiced_api.resources import RESOURCES, Resource
+
+Breadcrumb = tuple[str, ...]
+
+
+def catalog() -> dict[str, Any]:
+    """The Singer catalog of everything the tap can read, default streams marked as such."""
+    return {"streams": [_entry(resource) for resource in RESOURCES]}
+
+
+def _entry(resource: Resource) -> dict[str, Any]:
+    schema = invoiced_schemas.load(resource.name)
+    automatic = {*resource.key, resource.replication_key}
+    marks: dict[Breadcrumb, dict[str, Any]] = {
+        (): {
+            "inclusion": "available",
+            "selected-by-default": True,
+            "table-key-properties": list(resource.key),
+            "forced-replication-method": "INCREMENTAL",
+            "valid-replication-keys": [resource.replication_key],
+        }
+    }
+    # Every field needs its mark: orchestrators take one without as not to be left out.
+    for breadcrumb in fields(schema):
+        own = breadcrumb[-1] in automatic and len(breadcrumb) == 2
+        marks[breadcrumb] = {"inclusion": "automatic" if own else "available"}
+    return {
+        "tap_stream_id": resource.name,
+        "stream": resource.name,
+        "key_properties": list(resource.key),
+        "schema": schema,
+        "metadata": metadata.to_list(marks),
+    }
+
+
+def fields(schema: dict[str, Any], within: Breadcrumb = ()) -> Iterator[Breadcrumb]:
+    """The breadcrumb of every field of a schema, nested ones after the one that holds them."""
+    for name, field in schema.get("properties", {}).items():
+        yield (*within, "properties", name)
+        yield from fields(field, (*within, "properties", name))
+    if "items" in schema:
+        yield from fields(schema["items"], (*within, "items"))

@@ -1,0 +1,57 @@
+"""Singer messages to stdout, in blocks of whole lines."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+BLOCK_BYTES = 64 * 1024
+
+
+class Messages:
+    """Writes messages in the order of the calls. `write` takes whole lines.
+
+    A STATE is written through at once, with all that was before it.
+    """
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        self._write = write
+        self._lines: list[bytes] = []
+        self._size = 0
+
+    def schema(self, stream: str, schema: Mapping[str, Any], key: list[str], bookmark: str) -> None:
+        self._add(
+            {
+                "type": "SCHEMA",
+                "stream": stream,
+                "schema": schema,
+                "key_properties": key,
+                "bookmark_properties": [bookmark],
+            }
+        )
+
+    def record(self, stream: str, record: Mapping[str, Any], time_extracted: str) -> None:
+        self._add(
+            {
+                "type": "RECORD",
+                "stream": stream,
+                "record": record,
+                "time_extracted": time_extracted,
+            }
+        )
+
+    def state(self, value: Mapping[str, Any]) -> None:
+        self._add({"type": "STATE", "value": value})
+        self.flush()
+
+    def flush(self) -> None:
+        block, self._lines, self._size = b"".join(self._lines), [], 0
+        if block:
+            self._write(block)
+
+    def _add(self, message: Mapping[str, Any]) -> None:
+        line = orjson.dumps(message, option=orjson.OPT_APPEND_NEWLINE)
+        self._lines.append(line)
+        self._size += len(line)
+        if self._size >= BLOCK_BYTES:
+            self.flush()

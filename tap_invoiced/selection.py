@@ -1,0 +1,136 @@
+"""Catalog -> which streams and which of their fields are wanted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from singer import metadata
+
+from invoiced_api.failures import BadInput
+from invoiced_api.resources import BY_NAME, Resource
+from tap_invoiced import discovery
+
+Breadcrumb = tuple[str, ...]
+Marks = Mapping[Breadcrumb, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One selected stream. `schema` holds the selected fields only, `whole` all there are."""
+
+    resource: Resource
+    schema: dict[str, Any]
+    whole: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.resource.name
+
+
+def selected_streams(catalog: Any = None) -> list[Stream]:
+    """The selected streams of a catalog, or the default ones without a catalog; parents first.
+
+    Raises BadInput if the catalog has another shape or names what this tap does not have.
+    """
+    own = {entry["tap_stream_id"]: entry for entry in discovery.catalog()["streams"]}
+    given = own if catalog is None else _entries(catalog)
+    for name in given:
+        if name not in own:
+            raise BadInput(
+                f"catalog: unknown stream `{name}`. Known are {', '.join(own)}; "
+                "make a new catalog with --discover."
+            )
+    streams = [_stream(given[name], own[name]) for name in own if name in given]
+    return [stream for stream in streams if stream]
+
+
+def _entries(catalog: Any) -> dict[str, dict[str, Any]]:
+    try:
+        entries = {
+            entry.get("tap_stream_id") or entry["stream"]: entry for entry in catalog["streams"]
+        }
+        for entry in entries.values():
+            _marks(entry)
+            list(discovery.fields(entry["schema"]))
+    except (AttributeError, KeyError, TypeError):
+        raise BadInput(
+            'catalog: must be an object with "streams", each with "tap_stream_id", "schema" and '
+            '"metadata"; make a new one with --discover.'
+        ) from None
+    return entries
+
+
+def _marks(entry: Mapping[str, Any]) -> dict[Breadcrumb, dict[str, Any]]:
+    marks: dict[Breadcrumb, dict[str, Any]] = metadata.to_map(entry.get("metadata") or [])
+    return marks
+
+
+def _stream(entry: dict[str, Any], own: dict[str, Any]) -> Stream | None:
+    name = own["tap_stream_id"]
+    marks, own_marks = _marks(entry), _marks(own)
+    for breadcrumb in [*marks, *discovery.fields(entry["schema"])]:
+        if breadcrumb not in own_marks:
+            raise BadInput(
+                f"catalog: stream `{name}` has no field `{dotted(breadcrumb)}`; "
+                "make a new catalog with --discover."
+            )
+    if not _stream_selected(entry, marks.get((), {})):
+        return None
+    return Stream(
+        resource=BY_NAME[name],
+        schema=_pruned(own["schema"], marks, own_marks, entry["schema"], ()),
+        whole=own["schema"],
+    )
+
+
+def dotted(breadcrumb: Breadcrumb) -> str:
+    """`items[].name`, for ("properties", "items", "items", "properties", "name")."""
+    path = ""
+    steps = iter(breadcrumb)
+    for step in steps:
+        path += "[]" if step == "items" else f".{next(steps, '')}"
+    return path.removeprefix(".")
+
+
+def _stream_selected(entry: Mapping[str, Any], marks: Mapping[str, Any]) -> bool:
+    """The catalog's word in each of the places where it may stand, the newest way first."""
+    for word in (
+        marks.get("selected"),
+        entry.get("selected"),
+        entry["schema"].get("selected"),
+        marks.get("selected-by-default"),
+    ):
+        if word is not None:
+            return bool(word)
+    return False
+
+
+def _pruned(
+    schema: dict[str, Any], marks: Marks, own_marks: Marks, given: Any, at: Breadcrumb
+) -> dict[str, Any]:
+    """The schema without the fields that are not selected, at any depth."""
+    pruned = dict(schema)
+    if "items" in schema:
+        inner = given.get("items", {})
+        pruned["items"] = _pruned(schema["items"], marks, own_marks, inner, (*at, "items"))
+    if "properties" in schema:
+        inner = given.get("properties", {})
+        pruned["properties"] = {
+            name: _pruned(field, marks, own_marks, inner.get(name, {}), (*at, "properties", name))
+            for name, field in schema["properties"].items()
+            if _field_selected((*at, "properties", name), marks, own_marks, inner.get(name, {}))
+        }
+    return pruned
+
+
+def _field_selected(
+    breadcrumb: Breadcrumb, marks: Marks, own_marks: Marks, given: Mapping[str, Any]
+) -> bool:
+    # Keys and bookmarks are always sent, even where an orchestrator marks them otherwise.
+    if own_marks[breadcrumb]["inclusion"] == "automatic":
+        return True
+    mark = marks.get(breadcrumb, {})
+    for word in (mark.get("selected"), given.get("selected"), mark.get("selected-by-default")):
+        if word is not None:
+            return bool(word)
+    return True

@@ -1,0 +1,83 @@
+"""The tap's settings, parsed once."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from invoiced_api import settings
+from invoiced_api.connection import CONNECTION_SETTINGS, Connection, connection_from
+from invoiced_api.settings import Setting, read_settings
+from invoiced_api.timestamps import to_seconds
+
+YEAR_S = 365 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TapSettings:
+    """`start_date` is in UNIX seconds; RFC 3339 in the file."""
+
+    connection: Connection
+    start_date: int
+    page_size: int
+    lookback_seconds: int
+
+
+def _past_moment(clock: Callable[[], float]) -> Callable[[Any], int]:
+    def parse(value: Any) -> int:
+        expectation = "an RFC 3339 date or date-time, such as 2026-01-31 or 2026-01-31T00:00:00Z"
+        if not isinstance(value, str):
+            raise ValueError(expectation)
+        try:
+            moment = to_seconds(value.strip())
+        except ValueError:
+            raise ValueError(expectation) from None
+        if moment > clock():
+            raise ValueError("a moment of the past")
+        return moment
+
+    return parse
+
+
+def setting_table(clock: Callable[[], float] = time.time) -> tuple[Setting, ...]:
+    return (
+        *CONNECTION_SETTINGS,
+        Setting(
+            name="start_date",
+            kind="date or date-time",
+            parse=_past_moment(clock),
+            help="what was updated since then is read by a stream's first run; RFC 3339, UTC "
+            "unless it says otherwise; without it, the last 365 days",
+        ),
+        Setting(
+            name="page_size",
+            kind="1-100",
+            parse=settings.integer(1, 100),
+            default=100,
+            help="objects per request",
+        ),
+        Setting(
+            name="lookback_seconds",
+            kind="seconds",
+            parse=settings.integer(0),
+            default=60,
+            help="how late Invoiced may commit a change: this much before the last run's start is "
+            "read again",
+        ),
+    )
+
+
+def tap_settings(
+    config: Mapping[str, Any],
+    environ: Mapping[str, str],
+    clock: Callable[[], float] = time.time,
+) -> TapSettings:
+    """Raises BadInput."""
+    values = read_settings(setting_table(clock), config, "TAP_INVOICED", environ)
+    start_date = values["start_date"]
+    return TapSettings(
+        connection=connection_from(values),
+        start_date=int(clock()) - YEAR_S if start_date is None else start_date,
+        page_size=values["page_size"],
+        lookback_seconds=values["lookback_seconds"],
+    )
