@@ -1,0 +1,1 @@
+"""Reads Singer messages and creates, updates, voids or deletes Invoiced objects."""

@@ -1,0 +1,166 @@
+"""Record -> body of a write: what the endpoint accepts, in the form it accepts."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from invoiced_api.bodies import Body, Each, Kind, One, Plain, Ref
+from invoiced_api.redact import has_card_number, hide_card_numbers
+from invoiced_api.resources import BY_NAME
+from invoiced_api.timestamps import to_seconds
+
+MOST_METADATA_KEYS = 10
+LONGEST_METADATA_KEY = 40
+LONGEST_METADATA_VALUE = 255
+
+
+class Unwritable(Exception):
+    """The record cannot become a body; the message says why, without a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class NaturalKey:
+    """Stands in a body where the id of the one object goes whose `attribute` has this value."""
+
+    resource: str
+    attribute: str
+    value: str
+
+
+def body_of(record: Mapping[str, Any], accepted: Body, *, keep_nulls: bool) -> dict[str, Any]:
+    """The accepted attributes of the record. A null clears an attribute, which only an update can.
+
+    May hold NaturalKey where an id goes. Raises Unwritable.
+    """
+    return _object(record, accepted, keep_nulls, "")
+
+
+def _object(
+    record: Mapping[str, Any], accepted: Body, keep_nulls: bool, path: str
+) -> dict[str, Any]:
+    return {
+        name: _value(record[name], kind, keep_nulls, f"{path}{name}")
+        for name, kind in accepted.items()
+        if name in record and (keep_nulls or record[name] is not None)
+    }
+
+
+def _value(value: Any, kind: Kind, keep_nulls: bool, path: str) -> Any:
+    if value is None:
+        return None
+    match kind:
+        case Plain.VALUE:
+            if path.endswith("metadata"):
+                _check_metadata(value, path)
+            return value
+        case Plain.TIMESTAMP:
+            return _seconds(value, path)
+        case Ref(resource):
+            return _reference(value, resource, path)
+        case One(inner):
+            if not isinstance(value, dict):
+                raise Unwritable(f"`{path}` is not an object")
+            return _object(value, inner, keep_nulls, f"{path}.")
+        case Each(inner):
+            if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+                raise Unwritable(f"`{path}` is not a list of objects")
+            return [_object(one, inner, keep_nulls, f"{path}[].") for one in value]
+
+
+def _seconds(value: Any, path: str) -> int | str:
+    """UNIX seconds; an empty string stays one, since Invoiced reads it as null."""
+    if isinstance(value, str):
+        if not value:
+            return value
+        try:
+            return int(value) if value.isdecimal() else to_seconds(value)
+        except ValueError:
+            raise Unwritable(f"`{path}` is not an RFC 3339 date or date-time") from None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
+        raise Unwritable(f"`{path}` is not a date-time")
+    return int(value)
+
+
+def _reference(value: Any, resource: str, path: str) -> Any:
+    """An id as it is, the id of a whole object, or the natural key to look up."""
+    if not isinstance(value, dict):
+        return value
+    if value.get("id") is not None:
+        return value["id"]
+    row = BY_NAME.get(resource)
+    attribute = row.natural_key if row else None
+    if attribute and isinstance(value.get(attribute), str) and value[attribute]:
+        return NaturalKey(resource, attribute, value[attribute])
+    raise Unwritable(f"`{path}` refers to no object: it holds neither `id` nor a natural key")
+
+
+def _check_metadata(metadata: Any, path: str) -> None:
+    if not isinstance(metadata, dict):
+        raise Unwritable(f"`{path}` is not an object")
+    if len(metadata) > MOST_METADATA_KEYS:
+        raise Unwritable(f"`{path}` has more than {MOST_METADATA_KEYS} keys")
+    for key, value in metadata.items():
+        if len(key) > LONGEST_METADATA_KEY:
+            raise Unwritable(f"`{path}` has a key of more than {LONGEST_METADATA_KEY} characters")
+        if len(str(value)) > LONGEST_METADATA_VALUE:
+            raise Unwritable(
+                f"`{path}` has a value of more than {LONGEST_METADATA_VALUE} characters"
+            )
+
+
+def unknown_attributes(record: Mapping[str, Any], known: Collection[str]) -> list[str]:
+    """Attributes that Invoiced has not; `_sdc_…` are a tap's or a loader's own."""
+    return [name for name in record if name not in known and not name.startswith("_sdc_")]
+
+
+def refuse_card_numbers(body: Any, allowed: Collection[str]) -> None:
+    """Raises Unwritable, which names the attribute, if a value shows a full card number."""
+    for name, value in _leaves(body):
+        if name not in allowed and has_card_number(str(value)):
+            raise Unwritable(
+                f"`{name}` looks like a full card number. Send a token in its place; if it is "
+                "none, name the attribute in the setting `allow_card_like`"
+            )
+
+
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, key)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _leaves(inner, name)
+    elif isinstance(value, NaturalKey):
+        yield name, value.value
+    elif isinstance(value, (str, int)) and not isinstance(value, bool):
+        yield name, value
+
+
+def without_card_numbers(value: Any) -> Any:
+    """The value with each full card number in it replaced, so that it may be kept in a file."""
+    if isinstance(value, dict):
+        return {key: without_card_numbers(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [without_card_numbers(inner) for inner in value]
+    if isinstance(value, str):
+        return hide_card_numbers(value)
+    if isinstance(value, int) and has_card_number(str(value)):
+        return hide_card_numbers(str(value))
+    return value
+
+
+def shows(current: Any, body: Any) -> bool:
+    """Whether an object, as Invoiced returned it, already has every value of a body."""
+    if isinstance(body, dict):
+        return isinstance(current, dict) and all(
+            shows(current.get(name), value) for name, value in body.items()
+        )
+    if isinstance(body, list):
+        return (
+            isinstance(current, list)
+            and len(current) == len(body)
+            and all(map(shows, current, body))
+        )
+    if isinstance(current, dict):
+        return bool(current.get("id") == body)  # an id goes out where the object comes back
+    return bool(current == body or (current is None and body == ""))

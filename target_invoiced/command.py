@@ -1,0 +1,62 @@
+"""What `target-invoiced` does with its arguments."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from invoiced_api.access import check_access
+from invoiced_api.client import Client
+from invoiced_api.console import Signals, Stdout, exit_code, log_to_stderr, read_config
+from invoiced_api.failures import BadInput
+from invoiced_api.settings import warn_of_unknown
+from target_invoiced.load import Load
+from target_invoiced.messages import messages
+from target_invoiced.rejects import Rejects
+from target_invoiced.settings import TARGET_SETTINGS, target_settings
+
+
+def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """The exit code."""
+    return exit_code(lambda: _run(options, environ))
+
+
+def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    log_to_stderr(environ, ())
+    signals = Signals()
+    signals.install()
+    stdout = Stdout(signals)
+    config = read_config(options.config)
+    settings = target_settings(config, environ)
+    log_to_stderr(environ, settings.connection.secrets)
+    warn_of_unknown(TARGET_SETTINGS, config)
+    with Client(settings.connection) as client:
+        if options.check:
+            for line in check_access(client):
+                stdout.write(f"{line}\n".encode())
+            return 0
+        rejects = Rejects(settings.rejects) if settings.rejects else None
+        load = Load(client, settings, signals, stdout.write, rejects)
+        try:
+            with _input(options.input) as lines:
+                load.run(messages(lines))
+        finally:
+            if rejects:
+                rejects.close()
+            load.report.show()
+    return 0
+
+
+@contextmanager
+def _input(path: str | None) -> Iterator[BinaryIO]:
+    if path is None:
+        yield sys.stdin.buffer
+        return
+    try:
+        file = Path(path).open("rb")  # noqa: SIM115  # closed below
+    except OSError as error:
+        raise BadInput(f"input {path} cannot be read: {error.strerror}.") from None
+    with file:
+        yield file

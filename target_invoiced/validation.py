@@ -1,0 +1,49 @@
+"""Does a record keep to its SCHEMA? Answers name places and rules, never values."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import jsonschema
+from jsonschema.validators import extend
+
+
+def _multiple_of(validator: Any, step: Any, value: Any, schema: Any) -> Iterator[Any]:
+    """In decimals: 19.99 is a multiple of 0.01, whatever their doubles say."""
+    if validator.is_type(value, "number") and Decimal(repr(value)) % Decimal(repr(step)):
+        yield jsonschema.ValidationError(f"not a multiple of {step}")
+
+
+_Validator = extend(jsonschema.Draft4Validator, {"multipleOf": _multiple_of})
+
+
+class Validator:
+    """Checks records against one JSON Schema (Draft 4). Raises ValueError if it is not one."""
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        try:
+            jsonschema.Draft4Validator.check_schema(schema)
+        except jsonschema.SchemaError as error:
+            place = _dotted(error.path)
+            raise ValueError(f"`{place}` breaks the rule `{error.validator}`") from None
+        self._validator = _Validator(schema)
+
+    def first_problem(self, record: dict[str, Any]) -> str | None:
+        """What is wrong with the record, `items[0].quantity must be of type number`; or None."""
+        error = next(self._validator.iter_errors(record), None)
+        if error is None:
+            return None
+        place = _dotted(error.path) or "the record"
+        if error.validator == "type":
+            types = error.validator_value
+            wanted = types if isinstance(types, str) else " or ".join(map(str, types))
+            return f"{place} must be of type {wanted}"
+        if error.validator == "required":
+            missing = [name for name in error.validator_value if name not in error.instance]
+            return f"{place} lacks {', '.join(missing)}"
+        return f"{place} breaks the rule `{error.validator}` of its SCHEMA"
+
+
+def _dotted(path: Any) -> str:
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return "".join(steps).removeprefix(".")
