@@ -1,0 +1,37 @@
+# Everything happens in virtual environments below this folder; PYTHON makes them.
+PYTHON ?= python3
+VENV := .venv
+LOADER := .venv-target-jsonl
+
+.PHONY: demo test check clean
+
+demo: $(VENV)/.installed $(LOADER)/.installed
+	$(VENV)/bin/python examples/demo.py --loader $(LOADER)/bin/target-jsonl
+
+test: check
+	$(VENV)/bin/pytest
+
+check: $(VENV)/.test-installed
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+clean:
+	rm -rf $(VENV) $(LOADER) demo-output build dist *.egg-info
+
+$(VENV)/.installed: setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "$(PYTHON) is older than Python 3.10: run make with PYTHON=/path/to/a/newer/python3" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+$(VENV)/.test-installed: $(VENV)/.installed
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -e '.[test]'
+	touch $@
+
+# Singer plugins pin their dependencies, so each lives in an environment of its own.
+$(LOADER)/.installed:
+	$(PYTHON) -m venv $(LOADER)
+	$(LOADER)/bin/pip install --quiet --disable-pip-version-check target-jsonl==0.1.4
+	touch $@
