@@ -1,0 +1,26 @@
+"""A local Invoiced account over HTTP, to test a pipeline without a sandbox.
+
+with Server(seeded(customers=200)) as server:
+    requests.get(f"{server.url}/invoices", auth=("emulator-key", ""))
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from invoiced_emulator.faults import Faults
+    from invoiced_emulator.seed import seeded
+    from invoiced_emulator.server import Server
+    from invoiced_emulator.store import Account
+
+__all__ = ["Account", "Faults", "Server", "seeded"]
+
+_HOMES = {"Account": "store", "Faults": "faults", "Server": "server", "seeded": "seed"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: `--help` does not wait for the HTTP stack."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,86 @@
+"""`invoiced-emulator`: serve a local Invoiced account until it is interrupted."""
+
+import argparse
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from invoiced_emulator.store import Account
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="invoiced-emulator", description="A local Invoiced account over HTTP on 127.0.0.1."
+    )
+    whole: dict[str, Any] = {"type": _count, "metavar": "N"}
+    parser.add_argument("--port", default=8680, help="port, 0 for a free one (8680)", **whole)
+    parser.add_argument("--customers", default=200, help="customers of the account (200)", **whole)
+    parser.add_argument("--seed", default=1, help="another seed, another business (1)", **whole)
+    parser.add_argument(
+        "--latency-ms", default=0, help="how long to hold back every answer (0)", **whole
+    )
+    parser.add_argument("--faults", type=Path, metavar="FILE", help="JSON list of faults to add")
+    parser.add_argument("--api-key", default="emulator-key", metavar="KEY", help="(emulator-key)")
+    parser.add_argument(
+        "--empty", action="store_true", help="no customers: only plans, items, coupons, tax rates"
+    )
+    return parser
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError("negative")
+    return value
+
+
+_count.__name__ = "whole number"  # what argparse calls the type in its message
+
+
+def _summary(account: "Account") -> str:
+    names = ("customers", "invoices", "estimates", "credit_notes", "subscriptions", "transactions")
+    counts = {name: len(account.tables[name].rows) for name in names}
+    return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
+
+
+def main() -> int:
+    """Serve until SIGINT or SIGTERM; 0 then, 1 if it cannot start."""
+    options = _parser().parse_args()
+    # The HTTP stack takes longer to import than --help may take.
+    from invoiced_emulator import faults
+    from invoiced_emulator.seed import seeded
+    from invoiced_emulator.server import Server
+
+    stop = threading.Event()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, lambda *_: stop.set())
+    try:
+        rules = faults.read(options.faults) if options.faults else None
+        customers = 0 if options.empty else options.customers
+        account = seeded(customers=customers, seed=options.seed, api_key=options.api_key)
+        with Server(account, options.port, options.latency_ms / 1000, faults=rules) as server:
+            print(
+                f"Invoiced emulator at {server.url} - {_summary(account)}"
+                f" - API key: {options.api_key}",
+                flush=True,
+            )
+            stop.wait()
+    except faults.BadFaults as error:
+        print(f"invoiced-emulator: --faults: {error}", file=sys.stderr)
+        return 1
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        print(
+            f"invoiced-emulator: cannot listen on 127.0.0.1:{options.port}: {reason}."
+            " Choose another --port.",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""Faults a network and its proxies add to an honest API, on demand and reproducibly.
+
+A rule is a JSON object: `{"kind": "status", "status": 503, "share": 0.05, "times": 3}`.
+
+| kind | what the client sees | request executed |
+| --- | --- | --- |
+| `status` | `status` with a JSON error, or HTML if `html`; `retry_after` adds that header | no |
+| `drop_before` | the connection closes without an answer | no |
+| `drop_after` | the connection closes without an answer | yes |
+| `half_body` | half of the promised body, then the connection closes | yes |
+| `garbage` | 200 with a body that is not JSON | no |
+| `stall` | the answer, `seconds` late | yes |
+| `redirect` | 302 to `location` | no |
+
+`methods` and `path` (with everything below it) narrow a rule, `share` is the part of the matching
+requests it hits, `times` how often it may. A `status` with `remembered` is kept under the request's
+Idempotency-Key, as Invoiced keeps its own failures. The first rule that fires wins.
+"""
+
+import json
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+KINDS = ("status", "drop_before", "drop_after", "half_body", "garbage", "stall", "redirect")
+_EXECUTED = {"drop_after", "half_body", "stall"}
+
+
+class BadFaults(ValueError):
+    """A rule makes no sense; the message is one line that says which and why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One rule; see the table on top of this module."""
+
+    kind: str
+    status: int = 500
+    html: bool = False
+    retry_after: int | str | None = None
+    message: str = "A fault of the emulator's own making"
+    remembered: bool = False
+    seconds: float = 0
+    location: str = "/"
+    share: float = 1.0
+    times: int | None = None
+    methods: tuple[str, ...] | None = None
+    path: str | None = None
+
+    @property
+    def executes(self) -> bool:
+        """Whether the request is carried out in spite of the fault."""
+        return self.kind in _EXECUTED
+
+    def concerns(self, method: str, path: str) -> bool:
+        if self.methods is not None and method not in self.methods:
+            return False
+        return self.path is None or path == self.path or path.startswith(f"{self.path}/")
+
+
+@dataclass(slots=True)
+class Faults:
+    """Rules in order, and the seeded chance that decides for those with a `share`."""
+
+    rules: Iterable[Mapping[str, Any]]
+    seed: int = 0
+    _rules: list[Fault] = field(init=False)
+    _fired: list[int] = field(init=False)
+    _random: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._rules = [_fault(position, rule) for position, rule in enumerate(self.rules, 1)]
+        self._fired = [0] * len(self._rules)
+        self._random = random.Random(self.seed)
+
+    def next(self, method: str, path: str) -> Fault | None:
+        """The fault that hits this request, if any; counts it."""
+        for position, rule in enumerate(self._rules):
+            if not rule.concerns(method, path):
+                continue
+            if rule.times is not None and self._fired[position] >= rule.times:
+                continue
+            if rule.share >= 1 or self._random.random() < rule.share:
+                self._fired[position] += 1
+                return rule
+        return None
+
+
+def read(file: Path) -> Faults:
+    """The faults of a JSON file: a list of rules. BadFaults says what is wrong with it."""
+    try:
+        rules = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadFaults(f"cannot read {file}: {error.strerror}") from error
+    except ValueError as error:
+        raise BadFaults(f"{file} is not JSON: {error}") from error
+    if not isinstance(rules, list):
+        raise BadFaults(f"{file} must hold a list of rules")
+    return Faults(rules)
+
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "kind": (str,),
+    "status": (int,),
+    "html": (bool,),
+    "retry_after": (int, str),
+    "message": (str,),
+    "remembered": (bool,),
+    "seconds": (int, float),
+    "location": (str,),
+    "share": (int, float),
+    "times": (int,),
+    "methods": (list, tuple),
+    "path": (str,),
+}
+
+
+def _fault(position: int, rule: object) -> Fault:
+    if not isinstance(rule, Mapping):
+        raise BadFaults(f"rule {position} is not an object")
+    known = {entry.name for entry in fields(Fault)}
+    for name, value in rule.items():
+        if name not in known:
+            raise BadFaults(f"rule {position} has an unknown setting {name!r}")
+        if not isinstance(value, _TYPES[name]):
+            raise BadFaults(f"rule {position} has {name} = {value!r}")
+    if rule.get("kind") not in KINDS:
+        raise BadFaults(f"rule {position} needs a kind, one of {', '.join(KINDS)}")
+    if not 200 <= rule.get("status", 500) <= 599:
+        raise BadFaults(f"rule {position} has status = {rule['status']!r}")
+    settings = dict(rule)
+    if "methods" in settings:
+        settings["methods"] = tuple(str(method).upper() for method in settings["methods"])
+    return Fault(**settings)
