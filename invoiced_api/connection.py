@@ -34,14 +34,26 @@ class Connection:
 
 def url(value: Any) -> str:
     """An `https` address without credentials; plain `http` only on this machine's loopback."""
-    parts = urlsplit(value) if isinstance(value, str) else None
-    if not parts or parts.scheme not in ("https", "http") or not parts.hostname:
+    try:
+        parts = urlsplit(settings.text(value))
+        host = parts.hostname if parts.port != 0 else None
+    except ValueError:  # of the host or the port
+        host = None
+    if not host or parts.scheme not in ("https", "http"):
         raise ValueError("a URL such as https://api.invoiced.com")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("a URL without user name, password, query and fragment")
-    if parts.scheme == "http" and not _loopback(parts.hostname):
+    if parts.scheme == "http" and not _loopback(host):
         raise ValueError("a URL with https, since plain http would show the key to the network")
     return str(value).rstrip("/")
+
+
+def header(value: Any) -> str:
+    """Text that an HTTP header can carry."""
+    line = settings.text(value)
+    if not (line.isascii() and line.isprintable()):
+        raise ValueError("one line of ASCII characters")
+    return line
 
 
 def _loopback(host: str) -> bool:
@@ -55,7 +67,7 @@ CONNECTION_SETTINGS = (
     Setting(
         name="api_key",
         kind="string",
-        parse=settings.text,
+        parse=header,
         secret=True,
         also_from="INVOICED_API_KEY",
         help="API key of the account: Settings > Developers > API Keys. Required unless "
@@ -64,7 +76,7 @@ CONNECTION_SETTINGS = (
     Setting(
         name="access_token",
         kind="string",
-        parse=settings.text,
+        parse=header,
         secret=True,
         help="OAuth access token, in place of `api_key`",
     ),
@@ -105,7 +117,7 @@ CONNECTION_SETTINGS = (
     Setting(
         name="user_agent",
         kind="string",
-        parse=settings.text,
+        parse=header,
         default=f"singer-invoiced/{VERSION}",
         help="how the requests introduce themselves",
     ),

@@ -41,15 +41,23 @@ SHIPPING = One(
 DISCOUNT = body("amount", timestamps="expires", coupon=Ref("coupons"))
 TAX = body("amount", tax_rate=Ref("tax_rates"))
 ADDON = body("amount quantity description", plan=Ref("plans"))
-LINE_ITEM: Body = {
-    **body("type name description quantity unit_cost discountable taxable metadata"),
-    **body(catalog_item=Ref("items"), discounts=Each(DISCOUNT), taxes=Each(TAX)),
-}
-PARTS: Body = {"discounts": Each(DISCOUNT), "taxes": Each(TAX)}
-# A line that carries its id in an update is changed in place; a new document has no lines yet.
-# `id` is read-only everywhere else, and read-only attributes are refused.
-NEW_LINES: Body = {"items": Each(LINE_ITEM), **PARTS}
-KNOWN_LINES: Body = {"items": Each({**body("id"), **LINE_ITEM}), **PARTS}
+LINE_ITEM = body(
+    "type name description quantity unit_cost discountable taxable metadata",
+    catalog_item=Ref("items"),
+)
+
+
+def parts(own_id: Body) -> Body:
+    """The lists of parts that documents and their lines have. `own_id` tells how a part says which.
+
+    A part that carries its id in an update is changed in place; the others are replaced.
+    """
+    return {"discounts": Each({**own_id, **DISCOUNT}), "taxes": Each({**own_id, **TAX})}
+
+
+NEW, KNOWN = body(), body("id")
+NEW_LINES: Body = {"items": Each({**LINE_ITEM, **parts(NEW)}), **parts(NEW)}
+KNOWN_LINES: Body = {"items": Each({**KNOWN, **LINE_ITEM, **parts(KNOWN)}), **parts(KNOWN)}
 
 CUSTOMER = body(
     "name number email autopay payment_terms attention_to address1 address2 city state postal_code "
@@ -57,7 +65,6 @@ CUSTOMER = body(
     "credit_limit owner taxable tax_id avalara_entity_use_code avalara_exemption_number type notes "
     "sign_up_page metadata disabled_payment_methods ach_gateway cc_gateway",
     parent_customer=Ref("customers"),
-    taxes=Each(TAX),
 )
 DOCUMENT = body(
     "name number currency draft closed notes metadata attachments calculate_taxes",
@@ -81,10 +88,7 @@ SUBSCRIPTION = body(
     "quantity paused contract_renewal_cycles contract_renewal_mode cancel_at_period_end metadata",
     timestamps="start_date",
     plan=Ref("plans"),
-    addons=Each(ADDON),
     ship_to=SHIPPING,
-    discounts=Each(DISCOUNT),
-    taxes=Each(TAX),
 )
 TRANSACTION = body(
     "method status gateway gateway_id currency amount notes metadata", timestamps="date"
@@ -97,8 +101,8 @@ RESOURCES = (
         name="customers",
         path="/customers",
         natural_key="number",
-        create={**CUSTOMER, **body("autopay_delay_days")},
-        update=CUSTOMER,
+        create={**CUSTOMER, **body("autopay_delay_days", taxes=Each(TAX))},
+        update={**CUSTOMER, **body(taxes=Each({**KNOWN, **TAX}))},
     ),
     Resource(
         name="subscriptions",
@@ -108,9 +112,14 @@ RESOURCES = (
         create={
             **OF_CUSTOMER,
             **SUBSCRIPTION,
-            **body("bill_in bill_in_advance_days cycles snap_to_nth_day"),
+            **body("bill_in bill_in_advance_days cycles snap_to_nth_day", addons=Each(ADDON)),
+            **parts(NEW),
         },
-        update={**SUBSCRIPTION, **body("prorate", timestamps="proration_date")},
+        update={
+            **SUBSCRIPTION,
+            **body("prorate", timestamps="proration_date", addons=Each({**KNOWN, **ADDON})),
+            **parts(KNOWN),
+        },
         removal=Removal.CANCEL,
     ),
     Resource(

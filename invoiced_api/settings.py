@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from invoiced_api.failures import BadInput
+from invoiced_api.redact import HIDDEN
 
 LOGGER = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ def _short(value: Any) -> str:
         text = orjson.dumps(value).decode()
     except TypeError:
         text = repr(value)
+    text = re.sub(r"//[^/]*@", f"//{HIDDEN}@", text)  # a URL's credentials
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -1,6 +1,7 @@
 """What `tap-invoiced` does with its arguments."""
 
 import argparse
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,8 @@ from tap_invoiced.progress import closing_table
 from tap_invoiced.selection import selected_streams
 from tap_invoiced.settings import setting_table, tap_settings
 from tap_invoiced.sync import Sync
+
+LOGGER = logging.getLogger(__name__)
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -45,6 +48,8 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
             read_json(options.catalog, "catalog") if options.catalog else None
         )
         state = checked_state(read_json(options.state, "state") if options.state else {})
+        if not streams:
+            LOGGER.warning("no stream is selected in %s: nothing is read", options.catalog)
         for stream in streams:  # a bad bookmark is told before anything is written
             bookmark(state, stream.name, stream.resource.replication_key)
         sync = Sync(client, settings, Messages(stdout.write), state)

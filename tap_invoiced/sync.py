@@ -21,7 +21,7 @@ LOGGER = logging.getLogger(__name__)
 
 # What a killed run may have to read again: this much work, or this many records.
 STATE_EVERY_S = 10.0
-STATE_EVERY_RECORDS = 1_000
+STATE_EVERY_RECORDS = 500
 
 
 @dataclass(slots=True)

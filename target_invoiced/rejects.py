@@ -1,6 +1,7 @@
 """Refused records, kept as Singer messages that can be mended and piped in again."""
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ from target_invoiced.outcomes import Rejected
 class Rejects:
     """Adds to a file; what earlier runs left there stays. Raises BadInput if it cannot."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, allow_card_like: Collection[str]) -> None:
         try:
             self._file = Path(path).open("ab")  # noqa: SIM115  # until close()
         except OSError as error:
             raise BadInput(
                 f"setting `rejects`: {path} cannot be written: {error.strerror}."
             ) from None
+        self._allow_card_like = allow_card_like
         self._streams: dict[str, Schema] = {}
 
     def close(self) -> None:
@@ -46,7 +48,7 @@ class Rejects:
             {
                 "type": "RECORD",
                 "stream": record.stream,
-                "record": without_card_numbers(record.record),
+                "record": without_card_numbers(record.record, self._allow_card_like),
                 "reject": reason,
             }
         )

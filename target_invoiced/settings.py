@@ -118,7 +118,7 @@ def _stream(name: str, given: Any) -> StreamSettings:
     for key in given.keys() - {"endpoint", "ids", "exclude", "operations"}:
         raise wrong(f"has an unknown key `{key}`; known are endpoint, ids, exclude, operations")
     endpoint = given.get("endpoint", name)
-    if endpoint not in BY_NAME:
+    if not isinstance(endpoint, str) or endpoint not in BY_NAME:
         raise wrong(f"needs an `endpoint`, one of {', '.join(BY_NAME)}")
     if given.get("ids", "invoiced") != "invoiced":
         raise wrong('can only have "invoiced" as `ids`: the `id` of its records is Invoiced\'s own')

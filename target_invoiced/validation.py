@@ -1,20 +1,32 @@
 """Does a record keep to its SCHEMA? Answers name places and rules, never values."""
 
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 import jsonschema
 from jsonschema.validators import extend
 
+# Enough digits for the quotient of any two doubles; databases send steps as fine as 1e-38.
+EXACT = Context(prec=700)
+
 
 def _multiple_of(validator: Any, step: Any, value: Any, schema: Any) -> Iterator[Any]:
     """In decimals: 19.99 is a multiple of 0.01, whatever their doubles say."""
-    if validator.is_type(value, "number") and Decimal(repr(value)) % Decimal(repr(step)):
+    if not validator.is_type(value, "number"):
+        return
+    if EXACT.remainder(Decimal(repr(value)), Decimal(repr(step))):
         yield jsonschema.ValidationError(f"not a multiple of {step}")
 
 
 _Validator = extend(jsonschema.Draft4Validator, {"multipleOf": _multiple_of})
+
+
+class _LocalReferences(jsonschema.RefResolver):  # type: ignore[misc]  # has no type hints
+    """Follows `$ref` within the schema only: a schema may not make us open other addresses."""
+
+    def resolve_remote(self, uri: str) -> Any:
+        raise jsonschema.RefResolutionError(uri)
 
 
 class Validator:
@@ -26,11 +38,14 @@ class Validator:
         except jsonschema.SchemaError as error:
             place = _dotted(error.path)
             raise ValueError(f"`{place}` breaks the rule `{error.validator}`") from None
-        self._validator = _Validator(schema)
+        self._validator = _Validator(schema, resolver=_LocalReferences.from_schema(schema))
 
     def first_problem(self, record: dict[str, Any]) -> str | None:
         """What is wrong with the record, `items[0].quantity must be of type number`; or None."""
-        error = next(self._validator.iter_errors(record), None)
+        try:
+            error = next(self._validator.iter_errors(record), None)
+        except jsonschema.RefResolutionError:
+            return "its SCHEMA refers with `$ref` to what is not within it"
         if error is None:
             return None
         place = _dotted(error.path) or "the record"

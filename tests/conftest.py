@@ -1,0 +1,202 @@
+"""What the tests share: an account to read and write, and the commands run as a user runs them."""
+
+import copy
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from invoiced_emulator import Account, Server, seeded
+
+# The emulators' clock stands here unless a test moves it: 2026-03-01T12:00:00Z.
+NOW = 1_772_366_400
+API_KEY = "emulator-key"
+RUN_TIMEOUT_S = 60
+
+Message = dict[str, Any]
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self, seconds: int = NOW) -> None:
+        self.seconds = seconds
+
+    def __call__(self) -> int:
+        return self.seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What a command left behind."""
+
+    exit_code: int
+    stdout: bytes
+    stderr: str
+
+    @property
+    def messages(self) -> list[Message]:
+        return [json.loads(line) for line in self.stdout.splitlines()]
+
+    def records(self, stream: str) -> list[Message]:
+        return [
+            message["record"]
+            for message in self.messages
+            if message["type"] == "RECORD" and message["stream"] == stream
+        ]
+
+    def ids(self, stream: str) -> list[Any]:
+        return [record["id"] for record in self.records(stream)]
+
+    @property
+    def state(self) -> Any:
+        """The value of the last STATE a tap wrote."""
+        return [message["value"] for message in self.messages if message["type"] == "STATE"][-1]
+
+    @property
+    def complaint(self) -> str:
+        """The one CRITICAL line of a run that failed."""
+        (line,) = [line for line in self.stderr.splitlines() if line.startswith("CRITICAL ")]
+        assert "Traceback" not in self.stderr
+        return line.removeprefix("CRITICAL ")
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def account(clock: Clock) -> Account:
+    """An empty account whose clock the test moves."""
+    return Account(api_key=API_KEY, now=clock)
+
+
+@pytest.fixture
+def server(account: Account) -> Iterator[Server]:
+    """The empty account, over HTTP."""
+    with Server(account) as running:
+        yield running
+
+
+@pytest.fixture
+def business(clock: Clock) -> Account:
+    """An account with months of business in it."""
+    return seeded(customers=30, seed=7, now=clock, api_key=API_KEY)
+
+
+@pytest.fixture
+def business_server(business: Account) -> Iterator[Server]:
+    with Server(business) as running:
+        yield running
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """The environment of the commands: this one, without settings of a developer's own."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("TAP_INVOICED_", "TARGET_INVOICED_", "INVOICED_", "LOGLEVEL"))
+    }
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a config file for a server (or none), with the settings given."""
+
+    def write(server: Server | None = None, **settings: Any) -> Path:
+        content = {"api_key": API_KEY, "max_retry_seconds": 5, **settings}
+        if server is not None:
+            content["base_url"] = server.url
+        path = tmp_path / "config.json"
+        path.write_text(json.dumps(content))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def run_tap(
+    config: Callable[..., Path], tmp_path: Path, environment: dict[str, str]
+) -> Callable[..., Run]:
+    """Runs `tap-invoiced` to its end. Keyword arguments are settings, but for state and catalog."""
+
+    def run(
+        server: Server | None = None,
+        *arguments: str,
+        state: Any = None,
+        catalog: Any = None,
+        env: dict[str, str] | None = None,
+        **settings: Any,
+    ) -> Run:
+        settings = {"start_date": "2020-01-01", **settings}
+        command = ["--config", str(config(server, **settings)), *arguments]
+        for name, content in (("state", state), ("catalog", catalog)):
+            if content is not None:
+                path = tmp_path / f"{name}.json"
+                path.write_text(content if isinstance(content, str) else json.dumps(content))
+                command += [f"--{name}", str(path)]
+        return run_command("tap_invoiced", command, environment | (env or {}))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def whole_catalog() -> dict[str, Any]:
+    """What `tap-invoiced --discover` prints."""
+    run = run_command("tap_invoiced", ["--discover"], dict(os.environ))
+    return dict(json.loads(run.stdout))
+
+
+@pytest.fixture
+def catalog_of(whole_catalog: dict[str, Any]) -> Callable[..., dict[str, Any]]:
+    """A catalog with these streams only; a copy, to be changed at will."""
+
+    def pick(*streams: str) -> dict[str, Any]:
+        kept = [one for one in whole_catalog["streams"] if one["stream"] in streams]
+        return {"streams": copy.deepcopy(kept)}
+
+    return pick
+
+
+@pytest.fixture
+def run_target(config: Callable[..., Path], environment: dict[str, str]) -> Callable[..., Run]:
+    """Runs `target-invoiced` over messages (or raw bytes). Keyword arguments are settings."""
+
+    def run(
+        server: Server | None,
+        messages: list[Message] | bytes,
+        *arguments: str,
+        env: dict[str, str] | None = None,
+        **settings: Any,
+    ) -> Run:
+        command = ["--config", str(config(server, **settings)), *arguments]
+        lines = messages if isinstance(messages, bytes) else as_lines(messages)
+        return run_command("target_invoiced", command, environment | (env or {}), lines)
+
+    return run
+
+
+def as_lines(messages: list[Message]) -> bytes:
+    return b"".join(json.dumps(message).encode() + b"\n" for message in messages)
+
+
+def run_command(
+    module: str, arguments: list[str], environment: dict[str, str], stdin: bytes = b""
+) -> Run:
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        input=stdin,
+        capture_output=True,
+        env=environment,
+        timeout=RUN_TIMEOUT_S,
+        check=False,
+    )
+    return Run(exit_code=done.returncode, stdout=done.stdout, stderr=done.stderr.decode())

@@ -1,0 +1,65 @@
+"""An account read by the tap and written back by the target stays what it was."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+from invoiced_emulator import Account, Server
+
+STREAMS = ("customers", "subscriptions", "invoices", "estimates", "credit_notes", "transactions")
+
+
+def everything(account: Account) -> dict[tuple[str, int], dict[str, Any]]:
+    """Every object but for `updated_at`, by stream and id."""
+    found = {}
+    for stream in STREAMS:
+        for row in account.objects(stream):
+            row.pop("updated_at")
+            found[stream, row["id"]] = copy.deepcopy(row)
+    return found
+
+
+def test_piping_an_account_back_into_itself_changes_nothing_but_updated_at(
+    business: Account,
+    business_server: Server,
+    run_tap: Callable[..., Any],
+    run_target: Callable[..., Any],
+    clock: Any,
+) -> None:
+    """Every kind of object is among them: voided and draft documents, ended subscriptions …"""
+    before = everything(business)
+    statuses = {row.get("status") for row in before.values()}
+    assert {"voided", "draft", "paid", "canceled", "finished"} <= statuses
+    read = run_tap(business_server)
+    clock.seconds += 3_600
+    written = run_target(business_server, read.stdout)
+    assert written.exit_code == 0, written.stderr
+    assert everything(business) == before
+    updated = [
+        row
+        for stream in STREAMS
+        for row in business.objects(stream)
+        if row["updated_at"] == clock.seconds
+    ]
+    assert len(updated) > 0.9 * len(before), "nearly all of it was really written"
+    assert written.messages[-1]["bookmarks"] == read.state["bookmarks"]
+
+
+def test_what_the_target_wrote_is_what_the_tap_reads_next(
+    business: Account,
+    business_server: Server,
+    run_tap: Callable[..., Any],
+    run_target: Callable[..., Any],
+    clock: Any,
+) -> None:
+    first = run_tap(business_server)
+    clock.seconds += 3_600
+    customer = first.records("customers")[3]
+    edit = {"id": customer["id"], "payment_terms": "NET 45"}
+    schema = {"type": "SCHEMA", "stream": "customers", "schema": {}, "key_properties": ["id"]}
+    record = {"type": "RECORD", "stream": "customers", "record": edit}
+    assert run_target(business_server, [schema, record]).exit_code == 0
+    (changed,) = run_tap(business_server, state=first.state).records("customers")
+    for column in ("payment_terms", "updated_at"):
+        assert changed.pop(column) != customer.pop(column)
+    assert changed == customer

@@ -1,0 +1,235 @@
+"""Each bad input: one clear line, an exit code that is not 0, and nothing lost."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from invoiced_emulator import Account, Faults, Server
+
+GOOD_STATE = {"bookmarks": {"invoices": {"updated_at": "2026-01-31T10:00:00Z"}}}
+LINES_WITH_X = {"properties": {"x": {}}}
+
+
+def entry(stream: str, **schema: Any) -> dict[str, Any]:
+    return {"tap_stream_id": stream, "stream": stream, "schema": schema, "metadata": []}
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        pytest.param({"api_key": None}, "`api_key` is missing or empty", id="no-key"),
+        pytest.param({"api_key": ""}, "`api_key` is missing or empty", id="empty-key"),
+        pytest.param({"sandbox": "maybe"}, "`sandbox` must be true or false", id="sandbox-maybe"),
+        pytest.param({"start_date": "soon"}, "must be an RFC 3339 date", id="date-of-words"),
+        pytest.param({"start_date": 20260101}, "must be an RFC 3339 date", id="date-number"),
+        pytest.param({"start_date": "2026-13-01"}, "`start_date` must be", id="thirteenth-month"),
+        pytest.param(
+            {"start_date": "2999-01-01"}, "`start_date` must be a moment of the past", id="future"
+        ),
+        pytest.param({"page_size": 101}, "`page_size` must be 1 to 100, not 101", id="page-size"),
+        pytest.param({"max_connections": "x"}, "`max_connections` must be 1 to 20", id="words"),
+        pytest.param(
+            {"base_url": "http://example.com"}, "`base_url` must be a URL with https", id="http"
+        ),
+    ],
+)
+def test_a_bad_setting_is_named_with_what_it_must_be(
+    settings: dict[str, Any], complaint: str, server: Server, run_tap: Callable[..., Any]
+) -> None:
+    run = run_tap(None, **{"base_url": server.url, **settings})
+    assert run.exit_code == 1
+    assert complaint in run.complaint
+    assert run.stdout == b""
+    assert server.stats.requests == 0
+
+
+@pytest.mark.parametrize("what", ["config", "catalog", "state"])
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        pytest.param(None, "cannot be read: No such file", id="missing"),
+        pytest.param(" \n", "is empty", id="empty"),
+        pytest.param('{"bookmarks": ', "is not JSON", id="cut-off"),
+    ],
+)
+def test_a_bad_file_is_named(
+    what: str,
+    content: str | None,
+    complaint: str,
+    server: Server,
+    run_tap: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "bad.json"
+    if content is not None:
+        path.write_text(content)
+    run = run_tap(server, f"--{what}", str(path))
+    assert run.exit_code == 1
+    assert run.complaint.startswith(f"{what} {path} {complaint}")
+    assert run.stdout == b""
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param([], id="a-list"),
+        pytest.param("null", id="null"),
+        pytest.param({"bookmarks": []}, id="bookmarks-a-list"),
+        pytest.param({"bookmarks": {"invoices": "2026-01-31"}}, id="bookmark-no-object"),
+        pytest.param({"bookmarks": {"invoices": {"updated_at": "soon"}}}, id="no-moment"),
+        pytest.param({"bookmarks": {"invoices": {"updated_at": [1]}}}, id="bookmark-a-list"),
+    ],
+)
+def test_a_state_of_another_shape_is_refused_before_anything_is_written(
+    state: Any, server: Server, run_tap: Callable[..., Any]
+) -> None:
+    run = run_tap(server, state=state)
+    assert run.exit_code == 1
+    assert run.complaint.startswith("state: ")
+    assert run.stdout == b""
+
+
+@pytest.mark.parametrize(
+    ("catalog", "complaint"),
+    [
+        pytest.param([], 'must be an object with "streams"', id="a-list"),
+        pytest.param(
+            {"streams": [{"stream": "invoices"}]}, "must be an object with", id="no-schema"
+        ),
+        pytest.param({"streams": [entry("shoes")]}, "unknown stream `shoes`", id="unknown-stream"),
+        pytest.param(
+            {"streams": [entry("invoices", properties={"size": {}})]},
+            "stream `invoices` has no field `size`",
+            id="unknown-field",
+        ),
+        pytest.param(
+            {
+                "streams": [
+                    entry("invoices", properties={"items": {"items": {"properties": {"x": {}}}}})
+                ]
+            },
+            "stream `invoices` has no field `items[].x`",
+            id="unknown-field-of-a-line",
+        ),
+    ],
+)
+def test_a_catalog_that_names_what_is_not_there_is_refused(
+    catalog: Any, complaint: str, server: Server, run_tap: Callable[..., Any]
+) -> None:
+    run = run_tap(server, catalog=catalog)
+    assert run.exit_code == 1
+    assert complaint in run.complaint
+    assert run.stdout == b""
+
+
+def test_a_wrong_key_stops_the_run(business_server: Server, run_tap: Callable[..., Any]) -> None:
+    run = run_tap(business_server, api_key="wrong-key-123")
+    assert run.exit_code == 1
+    assert "refused (401)" in run.complaint and "Check `api_key`" in run.complaint
+    assert "wrong-key-123" not in run.stderr
+
+
+def test_a_canceled_account_stops_the_run_with_the_state_it_had(
+    business: Account, business_server: Server, run_tap: Callable[..., Any]
+) -> None:
+    business.canceled_account = True
+    run = run_tap(business_server, state=GOOD_STATE)
+    assert run.exit_code == 1
+    assert "refused (402)" in run.complaint
+    assert run.state == GOOD_STATE
+
+
+def test_a_forbidden_resource_that_never_synced_is_skipped_with_a_warning(
+    business: Account, business_server: Server, run_tap: Callable[..., Any]
+) -> None:
+    business.forbidden.add("invoices")
+    run = run_tap(business_server)
+    assert run.exit_code == 0
+    assert "WARNING invoices: skipped" in run.stderr
+    assert run.records("transactions") and not run.records("invoices")
+    assert "invoices" not in run.state["bookmarks"]
+
+
+def test_a_forbidden_resource_that_synced_before_lets_the_others_finish_and_fails_the_run(
+    business: Account, business_server: Server, run_tap: Callable[..., Any]
+) -> None:
+    business.forbidden.add("invoices")
+    run = run_tap(business_server, state=GOOD_STATE)
+    assert run.exit_code == 1
+    assert "ERROR invoices: could be read before" in run.stderr
+    assert run.records("transactions")
+    assert run.state["bookmarks"]["invoices"] == GOOD_STATE["bookmarks"]["invoices"]
+
+
+def test_a_server_that_keeps_failing_ends_the_run_with_the_last_true_state(
+    business: Account, run_tap: Callable[..., Any]
+) -> None:
+    faults = Faults([{"kind": "status", "status": 503, "html": True, "path": "/invoices"}])
+    with Server(business, faults=faults) as server:
+        run = run_tap(server, max_retry_seconds=0.2)
+    assert run.exit_code == 1
+    assert "GET /invoices failed (503)" in run.complaint
+    assert set(run.state["bookmarks"]) == {"customers", "subscriptions"}
+
+
+def test_faults_that_pass_lose_nothing(business: Account, run_tap: Callable[..., Any]) -> None:
+    kinds: list[dict[str, Any]] = [
+        {"kind": "status", "status": 429},
+        {"kind": "status", "status": 500},
+        {"kind": "status", "status": 502, "html": True},
+        {"kind": "drop_before"},
+        {"kind": "half_body"},
+        {"kind": "garbage"},
+        {"kind": "redirect", "location": "http://127.0.0.1:9/"},
+    ]
+    faults = Faults([{**kind, "share": 0.05, "times": 2} for kind in kinds], seed=3)
+    with Server(business, faults=faults) as server:
+        run = run_tap(server, page_size=10)
+    assert run.exit_code == 0, run.stderr
+    assert run.stderr.count("trying again") >= 5
+    for stream in ("customers", "invoices", "subscriptions", "transactions"):
+        assert sorted(run.ids(stream)) == [row["id"] for row in business.objects(stream)]
+
+
+def test_check_tells_what_the_key_may_read(
+    business: Account, business_server: Server, run_tap: Callable[..., Any]
+) -> None:
+    business.forbidden.add("estimates")
+    run = run_tap(business_server, "--check")
+    lines = run.stdout.decode().splitlines()
+    assert run.exit_code == 0
+    assert "customers: readable" in lines
+    assert any(line.startswith("estimates: not readable, ") for line in lines)
+
+
+def test_check_of_a_wrong_key_fails(business_server: Server, run_tap: Callable[..., Any]) -> None:
+    run = run_tap(business_server, "--check", api_key="wrong-key-123")
+    assert run.exit_code == 1
+    assert "401" in run.complaint
+
+
+def test_an_unknown_setting_is_a_warning(server: Server, run_tap: Callable[..., Any]) -> None:
+    run = run_tap(server, shoe_size=43)
+    assert run.exit_code == 0
+    assert "WARNING setting `shoe_size` is unknown" in run.stderr
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "debug"])
+def test_no_secret_is_shown_at_any_level(
+    level: str, business_server: Server, run_tap: Callable[..., Any]
+) -> None:
+    run = run_tap(business_server, env={"LOGLEVEL": level})
+    assert "DEBUG" in run.stderr
+    assert "emulator-key" not in run.stderr + run.stdout.decode()
+
+
+def test_settings_come_from_the_environment(server: Server, run_tap: Callable[..., Any]) -> None:
+    run = run_tap(
+        None,
+        api_key=None,
+        env={"INVOICED_API_KEY": "emulator-key", "TAP_INVOICED_BASE_URL": server.url},
+    )
+    assert run.exit_code == 0, run.stderr
+    assert server.stats.requests > 0
