@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -224,3 +225,25 @@ def test_a_subscription_canceled_between_two_lists_is_emitted(
     with Server(account, before_request=cancel_the_last) as server:
         run = run_tap(server, page_size=5, catalog=catalog_of("subscriptions"))
     assert set(run.ids("subscriptions")) == set(ids)
+
+
+def test_no_state_passes_an_object_that_was_not_emitted_before_it(
+    account: Account, server: Server, clock: Any, run_tap: Callable[..., Any]
+) -> None:
+    """At each STATE, whatever changed before the bookmark's second has come out already."""
+    for number in range(2_000):
+        account.add("customers", name="Acme", updated_at=clock.seconds - number // 3)
+    run = run_tap(server)
+    emitted: set[tuple[str, int]] = set()
+    states = 0
+    for message in run.messages:
+        if message["type"] == "RECORD":
+            emitted.add((message["stream"], message["record"]["id"]))
+        elif message["type"] == "STATE":
+            states += 1
+            for stream, mark in message["value"]["bookmarks"].items():
+                second = datetime.fromisoformat(mark["updated_at"].replace("Z", "+00:00"))
+                for row in account.objects(stream):
+                    passed = row["updated_at"] < second.timestamp()
+                    assert not passed or (stream, row["id"]) in emitted
+    assert states > len(STREAMS) + 3, "some of them in the middle of a stream"
