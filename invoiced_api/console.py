@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from invoiced_api.failures import BadInput, InvoicedError
-from invoiced_api.redact import Redaction
+from invoiced_api.redact import Redaction, hide_card_numbers
 
 LOGGER = logging.getLogger(__name__)
 
@@ -82,6 +82,13 @@ class Stdout:
                 raise StdoutClosed from None
 
 
+class OneLine(logging.Formatter):
+    """A message is one line, whatever line breaks it quotes; a traceback keeps its own."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's own name
+        return " ".join(super().formatMessage(record).splitlines())
+
+
 def log_to_stderr(environ: Mapping[str, str], secrets: Iterable[str | None]) -> None:
     """One line each, from the level in LOGLEVEL (default INFO), secrets and card numbers hidden.
 
@@ -91,7 +98,7 @@ def log_to_stderr(environ: Mapping[str, str], secrets: Iterable[str | None]) -> 
     if level not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
         raise BadInput(f"LOGLEVEL must be DEBUG, INFO, WARNING, ERROR or CRITICAL, not {level}.")
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    handler.setFormatter(OneLine("%(levelname)s %(message)s"))
     handler.addFilter(Redaction(secrets))
     logging.basicConfig(level=level, handlers=[handler], force=True)
 
@@ -150,8 +157,8 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None
     for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number else "left")
     for row in rows:
-        table.add_row(*map(str, row))
-    screen = Console(stderr=True)
+        table.add_row(*(hide_card_numbers(str(cell)) for cell in row))
+    screen = Console(stderr=True, markup=False, emoji=False)  # names stand as they are
     if not screen.is_terminal:
         screen.width = LOG_WIDTH
     screen.print(table)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from invoiced_api.bodies import Body, Each, Kind, One, Plain, Ref
-from invoiced_api.redact import has_card_number, hide_card_numbers
+from invoiced_api.redact import HIDDEN, has_card_number, hide_card_numbers
 from invoiced_api.resources import BY_NAME
 from invoiced_api.timestamps import to_seconds
 
@@ -116,6 +116,10 @@ def unknown_attributes(record: Mapping[str, Any], known: Collection[str]) -> lis
 def refuse_card_numbers(body: Any, allowed: Collection[str]) -> None:
     """Raises Unwritable, which names the attribute, if a value shows a full card number."""
     for name, value in _leaves(body):
+        if HIDDEN in str(value):
+            raise Unwritable(
+                f"`{name}` was hidden when the record was refused before. Put its value back"
+            )
         if name not in allowed and has_card_number(str(value)):
             raise Unwritable(
                 f"`{name}` looks like a full card number. Send a token in its place; if it is "

@@ -37,9 +37,7 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
             for line in check_access(client):
                 stdout.write(f"{line}\n".encode())
             return 0
-        rejects = (
-            Rejects(settings.rejects, settings.allow_card_like) if settings.rejects else None
-        )
+        rejects = Rejects(settings.rejects, settings.allow_card_like) if settings.rejects else None
         load = Load(client, settings, signals, stdout.write, rejects)
         try:
             with _input(options.input) as lines:

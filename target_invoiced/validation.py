@@ -1,5 +1,6 @@
 """Does a record keep to its SCHEMA? Answers name places and rules, never values."""
 
+import re
 from collections.abc import Iterator
 from decimal import Context, Decimal
 from typing import Any
@@ -46,6 +47,8 @@ class Validator:
             error = next(self._validator.iter_errors(record), None)
         except jsonschema.RefResolutionError:
             return "its SCHEMA refers with `$ref` to what is not within it"
+        except re.error:
+            return "its SCHEMA has a `pattern` that is no regular expression"
         if error is None:
             return None
         place = _dotted(error.path) or "the record"

@@ -1,0 +1,267 @@
+"""`Client.send`: what it brings back, what it repeats, and what it never does."""
+
+import threading
+import time
+from email.utils import formatdate
+
+import pytest
+import responses
+
+from invoiced_api.client import Call, retry_after_s
+from invoiced_api.failures import (
+    Forbidden,
+    NotFound,
+    RecordRejected,
+    RunBlocked,
+    TryAgain,
+    failure_for,
+)
+from invoiced_emulator import Faults, Server
+
+LIST = Call(method="GET", path="/customers")
+CREATE = Call(method="POST", path="/customers", body={"name": "Acme"})
+
+
+def faulty(account, *rules):
+    return Server(account, faults=Faults(rules))
+
+
+# Credentials
+
+
+@pytest.mark.parametrize("credential", ["api_key", "access_token"])
+def test_either_credential_reaches_the_account(client_of, account, server, credential):
+    account.add("customers", name="Acme")
+    credentials = {"api_key": None, credential: account.api_key}
+    (customer,) = client_of(server, **credentials).send(LIST).body
+    assert customer["name"] == "Acme"
+
+
+def test_of_two_credentials_the_token_is_used(client_of, account, server):
+    client = client_of(server, api_key="not a key", access_token=account.api_key)
+    assert client.send(LIST).body == []
+
+
+@pytest.mark.parametrize("credential", ["api_key", "access_token"])
+def test_a_netrc_entry_does_not_take_the_place_of_the_credential(
+    client_of, account, server, credential, tmp_path, monkeypatch
+):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    client = client_of(server, **{"api_key": None, credential: account.api_key})
+    assert client.send(LIST).body == []
+
+
+def test_a_wrong_key_stops_the_run_and_is_not_shown(client_of, server):
+    with pytest.raises(RunBlocked, match=r"401.*`api_key`") as caught:
+        client_of(server, api_key="the-wrong-key").send(LIST)
+    assert "the-wrong-key" not in str(caught.value)
+    assert server.stats.requests == 1
+
+
+def test_a_canceled_account_stops_the_run(client, account, server):
+    account.canceled_account = True
+    with pytest.raises(RunBlocked, match=r"402.*reactivate"):
+        client.send(LIST)
+    assert server.stats.requests == 1
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("status", "writing", "kind"),
+    [
+        pytest.param(302, False, TryAgain, id="redirected-read-is-tried-again"),
+        pytest.param(302, True, RunBlocked, id="redirected-write-stops"),
+        pytest.param(400, True, RecordRejected, id="bad-request-rejects"),
+        pytest.param(401, False, RunBlocked, id="wrong-key-stops"),
+        pytest.param(402, False, RunBlocked, id="canceled-account-stops"),
+        pytest.param(403, False, Forbidden, id="no-permission"),
+        pytest.param(404, True, NotFound, id="not-there"),
+        pytest.param(409, True, RecordRejected, id="conflict-rejects"),
+        pytest.param(422, True, RecordRejected, id="unprocessable-rejects"),
+        pytest.param(429, True, TryAgain, id="too-many-at-once-waits"),
+        pytest.param(500, True, TryAgain, id="failure-is-tried-again"),
+        pytest.param(504, False, TryAgain, id="gateway-timeout-is-tried-again"),
+    ],
+)
+def test_every_status_has_its_failure(status, writing, kind):
+    assert failure_for(status, writing=writing) is kind
+
+
+def test_a_missing_permission_is_told_from_a_missing_object(client, account):
+    account.forbidden.add("invoices")
+    with pytest.raises(Forbidden, match="no permission to access invoices") as refusal:
+        client.send(Call(method="GET", path="/invoices"))
+    assert refusal.value.status == 403
+    with pytest.raises(NotFound, match="No such customer: 5") as refusal:
+        client.send(Call(method="GET", path="/customers/5"))
+    assert refusal.value.status == 404
+
+
+def test_a_refused_body_says_what_invoiced_said_and_of_which_attribute(client, server):
+    with pytest.raises(RecordRejected) as refusal:
+        client.send(Call(method="POST", path="/customers", body={"email": "a@example.com"}))
+    assert (refusal.value.status, refusal.value.param) == (400, "name")
+    assert str(refusal.value) == "POST /customers refused (400): Name is required [name]"
+    assert server.stats.requests == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"<html>no</html>", id="html"),
+        pytest.param(b"", id="nothing"),
+        pytest.param(b'["no"]', id="list"),
+        pytest.param(b'{"message": null, "param": 3}', id="other-types"),
+    ],
+)
+def test_a_refusal_without_invoiceds_own_words_is_still_a_refusal(client_of, server, body):
+    """Whatever stands between us and Invoiced may answer in its own way."""
+    with responses.RequestsMock() as fake:
+        fake.add("GET", f"{server.url}/customers", status=400, body=body)
+        with pytest.raises(RecordRejected, match=r"^GET /customers refused \(400\)$") as refusal:
+            client_of(server).send(LIST)
+    assert refusal.value.param is None
+
+
+# Repeating
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param({"kind": "status", "status": 429}, id="too-many-at-once"),
+        pytest.param({"kind": "status", "status": 429, "retry_after": 0}, id="with-retry-after"),
+        pytest.param({"kind": "status", "status": 500}, id="invoiceds-own-failure"),
+        pytest.param({"kind": "status", "status": 502, "html": True}, id="gateways-html"),
+        pytest.param({"kind": "drop_before"}, id="dropped-before-it-was-carried-out"),
+        pytest.param({"kind": "drop_after"}, id="dropped-after-it-was-carried-out"),
+        pytest.param({"kind": "half_body"}, id="half-a-body"),
+        pytest.param({"kind": "garbage"}, id="garbage"),
+    ],
+)
+@pytest.mark.parametrize("call", [LIST, CREATE], ids=["read", "write"])
+def test_what_may_pass_is_tried_again_and_done_once(client_of, account, fault, call):
+    with faulty(account, {**fault, "times": 2}) as server:
+        client = client_of(server)
+        answer = client.send(call)
+    created = account.objects("customers")
+    assert [row["name"] for row in created] == (["Acme"] if call is CREATE else [])
+    assert answer.body == [] if call is LIST else answer.body["id"] == created[0]["id"]
+    assert (client.requests_sent, client.retries) == (3, 2)
+
+
+def test_an_answer_that_stays_away_is_not_waited_for_for_ever(client_of, account):
+    with faulty(account, {"kind": "stall", "seconds": 2, "times": 1}) as server:
+        client = client_of(server, request_timeout=0.2)
+        client.send(CREATE)
+    assert client.retries == 1
+
+
+def test_a_failure_remembered_under_its_key_is_tried_under_a_new_one(client_of, account):
+    with faulty(account, {"kind": "status", "status": 500, "remembered": True, "times": 1}) as s:
+        client_of(s).send(CREATE)
+    assert len(account.objects("customers")) == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_a_call_that_takes_no_key_gets_none(client_of, account, method):
+    """Not even when it is repeated after an answered failure, which renews the key of a POST."""
+    customer = account.add("customers", name="Acme")
+    with faulty(account, {"kind": "status", "status": 500, "times": 1}) as server:
+        client_of(server).send(Call(method=method, path=f"/customers/{customer['id']}"))
+
+
+def test_a_key_of_the_callers_own_makes_two_calls_one(client, account):
+    call = Call(method="POST", path="/customers", body={"name": "A"}, idempotency_key="my-own-key")
+    assert client.send(call).body["id"] == client.send(call).body["id"]
+    assert len(account.objects("customers")) == 1
+
+
+def test_two_equal_posts_are_two_objects(client, account):
+    client.send(CREATE)
+    client.send(CREATE)
+    assert len(account.objects("customers")) == 2
+
+
+def test_what_keeps_failing_ends_within_max_retry_seconds(client_of, account):
+    with faulty(account, {"kind": "status", "status": 503, "html": True}) as server:
+        client = client_of(server, max_retry_seconds=0.6)
+        began = time.monotonic()
+        with pytest.raises(TryAgain, match=r"GET /customers failed \(503\)"):
+            client.send(LIST)
+        assert time.monotonic() - began < 2
+    assert client.retries >= 1
+
+
+def test_a_server_that_is_not_there_is_a_failure_that_may_pass(client_of, account):
+    with Server(account) as server:
+        client = client_of(server, max_retry_seconds=0.1)
+    with pytest.raises(TryAgain, match="GET /customers: no answer"):
+        client.send(LIST)
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        pytest.param(None, None, id="none"),
+        pytest.param("7", 7.0, id="seconds"),
+        pytest.param(" 7 ", 7.0, id="seconds-with-spaces"),
+        pytest.param(formatdate(1_000_030, usegmt=True), 30.0, id="date-to-come"),
+        pytest.param(formatdate(999_990, usegmt=True), 0.0, id="date-gone-by"),
+        pytest.param("soon", None, id="neither"),
+        pytest.param("-3", None, id="below-zero"),
+        pytest.param("", None, id="empty"),
+    ],
+)
+def test_retry_after_is_read_as_seconds_or_as_a_date(header, expected):
+    assert retry_after_s(header, lambda: 1_000_000) == expected
+
+
+# Redirects
+
+
+def test_a_redirect_is_never_followed(client_of, account, server):
+    """It would carry the credentials to whoever the redirect names."""
+    rule = {"kind": "redirect", "location": f"{server.url}/customers"}
+    with faulty(account, {**rule, "times": 1}) as redirecting:
+        assert client_of(redirecting).send(LIST).body == []
+    with faulty(account, rule) as redirecting:
+        with pytest.raises(RunBlocked, match=r"redirected.*not followed.*`base_url`"):
+            client_of(redirecting).send(CREATE)
+        assert redirecting.stats.requests == 1
+    assert server.stats.requests == 0
+    assert account.objects("customers") == []
+
+
+# Answers
+
+
+def test_an_answer_tells_the_servers_clock_and_the_lists_length(client, account, clock):
+    for name in ("Acme", "Beta", "Gamma"):
+        account.add("customers", name=name)
+    answer = client.send(Call(method="GET", path="/customers", params={"per_page": 2}))
+    assert (answer.total, answer.clock, len(answer.body)) == (3, clock.seconds, 2)
+
+
+def test_an_answer_without_a_body_is_none(client, account):
+    customer = account.add("customers", name="Acme")
+    answer = client.send(Call(method="DELETE", path=f"/customers/{customer['id']}"))
+    assert (answer.body, answer.total) == (None, None)
+
+
+# Requests at once
+
+
+def test_no_more_requests_are_in_flight_than_the_gate_lets_through(client_of, account):
+    with Server(account, latency_s=0.05) as server:
+        client = client_of(server, max_connections=3)
+        threads = [threading.Thread(target=client.send, args=(LIST,)) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert (server.stats.requests, server.stats.max_in_flight) == (12, 3)

@@ -1,0 +1,99 @@
+"""The table of resources and the schemas agree with each other."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import invoiced_schemas
+from invoiced_api.bodies import Body, Each, One, Plain, Ref
+from invoiced_api.resources import BY_NAME, RESOURCES
+
+WRITES = [
+    pytest.param(resource, getattr(resource, call), id=f"{call}-{resource.name}")
+    for resource in RESOURCES
+    for call in ("create", "update")
+]
+
+
+def attributes(body: Body, columns: dict[str, Any], path: str = "") -> Iterator[tuple]:
+    """Every attribute of a body that has a column, with its path, its kind and its column."""
+    for name, kind in body.items():
+        column = columns.get(name)
+        if column is None:
+            continue
+        yield path + name, kind, column
+        if isinstance(kind, One):
+            yield from attributes(kind.body, column["properties"], f"{path}{name}.")
+        if isinstance(kind, Each):
+            yield from attributes(kind.body, column["items"]["properties"], f"{path}{name}[].")
+
+
+def types(column: dict[str, Any]) -> set[str]:
+    return set(column["type"]) - {"null"}
+
+
+def test_every_resource_has_a_schema_and_every_schema_a_resource():
+    files = {file.stem for file in Path(invoiced_schemas.FOLDER).glob("*.json")}
+    assert files == set(BY_NAME)
+    assert len(BY_NAME) == len(RESOURCES)
+
+
+@pytest.mark.parametrize(("resource", "body"), WRITES)
+def test_what_is_written_as_a_timestamp_is_read_as_one_and_nothing_else_is(resource, body):
+    columns = invoiced_schemas.load(resource.name)["properties"]
+    for path, kind, column in attributes(body, columns):
+        assert (kind is Plain.TIMESTAMP) == (column.get("format") == "date-time"), path
+
+
+@pytest.mark.parametrize(("resource", "body"), WRITES)
+def test_what_is_written_in_parts_is_read_in_parts(resource, body):
+    columns = invoiced_schemas.load(resource.name)["properties"]
+    for path, kind, column in attributes(body, columns):
+        match kind:
+            case Each():
+                assert types(column) == {"array"}, path
+            case One():
+                assert types(column) == {"object"}, path
+            case Ref():
+                # a read may show the whole object in place of its id
+                assert types(column) <= {"integer", "string", "object"}, path
+            case Plain.VALUE if path.endswith("metadata"):
+                assert types(column) == {"object"}, path
+            case Plain.VALUE if path.endswith(("attachments", "disabled_payment_methods")):
+                assert types(column) == {"array"}, path
+            case Plain():
+                assert types(column) <= {"string", "number", "integer", "boolean"}, path
+
+
+@pytest.mark.parametrize(("resource", "body"), WRITES)
+def test_parents_stand_above_what_refers_to_them(resource, body):
+    order = list(BY_NAME)
+    columns = invoiced_schemas.load(resource.name)["properties"]
+    referred = {kind.resource for _, kind, _ in attributes(body, columns) if isinstance(kind, Ref)}
+    for parent in referred & set(order):
+        assert order.index(parent) <= order.index(resource.name)
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
+def test_keys_are_columns_that_are_always_there(resource):
+    columns = invoiced_schemas.load(resource.name)["properties"]
+    for name in (*resource.key, resource.replication_key):
+        assert "null" not in columns[name]["type"]
+    if resource.natural_key:
+        assert types(columns[resource.natural_key]) == {"string"}
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
+def test_read_only_attributes_are_in_no_body(resource):
+    read_only = {"id", "object", "total", "balance", "url", "created_at", "updated_at"}
+    assert not read_only & (resource.create.keys() | resource.update.keys())
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
+def test_the_id_of_a_part_is_written_by_an_update_only(resource):
+    for name, kind in resource.create.items():
+        if isinstance(kind, Each):
+            assert "id" not in kind.body, name
+            assert "id" in resource.update[name].body, name

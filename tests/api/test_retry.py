@@ -1,0 +1,97 @@
+"""The waits between attempts, and when there is no further attempt."""
+
+import pytest
+
+from invoiced_api.failures import RecordRejected, TryAgain
+from invoiced_api.retry import retrying, waits
+
+
+def waited(uniform, *failures):
+    generator = waits(uniform)
+    next(generator)
+    return [generator.send(failure) for failure in failures]
+
+
+def longest(_, ceiling):
+    return ceiling
+
+
+def shortest(floor, _):
+    return floor
+
+
+PLAIN = TryAgain("failed")
+
+
+@pytest.mark.parametrize(
+    ("uniform", "failures", "expected"),
+    [
+        pytest.param(longest, [PLAIN] * 4, [0.25, 0.5, 1, 2], id="ceiling-doubles"),
+        pytest.param(shortest, [PLAIN] * 3, [0, 0, 0], id="full-jitter-starts-at-nothing"),
+        pytest.param(
+            longest, [PLAIN] * 11, [*(0.25 * 2**n for n in range(8)), 60, 60, 60], id="up-to-60-s"
+        ),
+        pytest.param(
+            shortest, [TryAgain("", retry_after_s=7)], [7], id="retry-after-is-a-lower-bound"
+        ),
+        pytest.param(
+            longest, [TryAgain("", retry_after_s=0.1)], [0.25], id="retry-after-does-not-shorten"
+        ),
+        pytest.param(
+            longest, [TryAgain("", retry_after_s=7), PLAIN], [7, 0.5], id="and-holds-once"
+        ),
+    ],
+)
+def test_waits_grow_and_honour_the_server(uniform, failures, expected):
+    assert waited(uniform, *failures) == expected
+
+
+class Attempts:
+    """Fails as often as told; each attempt takes `seconds` on its own clock."""
+
+    def __init__(self, failures, seconds=0.0):
+        self.failures, self.seconds = failures, seconds
+        self.made = 0
+        self.now = 100.0
+
+    def clock(self):
+        return self.now
+
+    def __call__(self):
+        self.made += 1
+        self.now += self.seconds
+        if self.made <= self.failures:
+            raise TryAgain(f"attempt {self.made} failed")
+        return "done"
+
+
+def test_a_result_is_brought_back_and_each_retry_counted():
+    attempts, counted = Attempts(2), []
+    result = retrying(attempts, max_s=10, on_retry=lambda: counted.append(1), clock=attempts.clock)
+    assert (result, attempts.made, len(counted)) == ("done", 3, 2)
+
+
+def test_it_gives_up_with_the_last_failure_once_the_time_is_over():
+    attempts = Attempts(failures=99, seconds=4)
+    with pytest.raises(TryAgain, match="attempt 3 failed"):
+        retrying(attempts, max_s=10, on_retry=lambda: None, clock=attempts.clock)
+
+
+def test_an_attempt_that_took_all_the_time_is_not_repeated():
+    """A request may hang for a minute: the time is looked at after an attempt as well."""
+    attempts = Attempts(failures=99, seconds=60)
+    with pytest.raises(TryAgain):
+        retrying(attempts, max_s=10, on_retry=lambda: None, clock=attempts.clock)
+    assert attempts.made == 1
+
+
+def test_a_refusal_is_not_repeated():
+    made = []
+
+    def refused():
+        made.append(1)
+        raise RecordRejected("no")
+
+    with pytest.raises(RecordRejected):
+        retrying(refused, max_s=10, on_retry=lambda: None)
+    assert len(made) == 1

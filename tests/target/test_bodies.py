@@ -1,0 +1,411 @@
+"""Records to bodies: what the endpoint accepts, in the form it accepts. Tables of cases."""
+
+import json
+
+import pytest
+
+from invoiced_api.resources import BY_NAME
+from target_invoiced.bodies import NaturalKey, Unwritable, shows, without_card_numbers
+from target_invoiced.planning import Create, Planner, Remove, Skip, Update
+from target_invoiced.settings import Operation, StreamSettings
+
+TEN_O_CLOCK = 1_769_853_600
+
+
+def plan(stream, record, allow=(), **settings):
+    planner = Planner(StreamSettings(resource=BY_NAME[stream], **settings), frozenset(allow))
+    return planner.intent(record)
+
+
+def created(stream, **record):
+    intent = plan(stream, record)
+    assert isinstance(intent, Create)
+    return intent.body
+
+
+def updated(stream, **record):
+    intent = plan(stream, {"id": 5, **record})
+    assert isinstance(intent, Update)
+    return intent.body
+
+
+def refusal(stream, allow=(), **record):
+    with pytest.raises(Unwritable) as caught:
+        plan(stream, record, allow)
+    return str(caught.value)
+
+
+def card_number():
+    """A Visa number that passes every check, written down nowhere."""
+    digits = "4" + "24" * 7
+    doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[::-2])
+    total = doubled + sum(int(digit) for digit in digits[-2::-2])
+    return digits + str(-total % 10)
+
+
+CARD = card_number()
+
+
+# Which call
+
+
+@pytest.mark.parametrize(
+    ("record", "intent"),
+    [
+        pytest.param({"name": "A"}, Create({"name": "A"}), id="no-id-creates"),
+        pytest.param({"id": None, "name": "A"}, Create({"name": "A"}), id="null-id-creates"),
+        pytest.param({"id": "", "name": "A"}, Create({"name": "A"}), id="empty-id-creates"),
+        pytest.param(
+            {"id": 5, "name": "A"}, Update("/customers/5", {"name": "A"}, False), id="id-updates"
+        ),
+        pytest.param(
+            {"id": "5", "name": "A"},
+            Update("/customers/5", {"name": "A"}, False),
+            id="id-as-a-string-updates",
+        ),
+        pytest.param(
+            {"id": 5, "_sdc_deleted_at": "2026-01-31T10:00:00Z"},
+            Remove("/customers/5"),
+            id="deletion-mark-deletes",
+        ),
+        pytest.param(
+            {"id": 5, "_sdc_deleted_at": None},
+            Update("/customers/5", {}, False),
+            id="null-mark-does-not-delete",
+        ),
+    ],
+)
+def test_a_record_stands_for_one_call(record, intent):
+    assert plan("customers", record) == intent
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param("../invoices/5", id="path"),
+        pytest.param("5/void", id="path-below"),
+        pytest.param(-5, id="negative"),
+        pytest.param("cus_5", id="word"),
+        pytest.param(True, id="true"),
+        pytest.param(5.5, id="decimal"),
+        pytest.param({"id": 5}, id="object"),
+    ],
+)
+@pytest.mark.parametrize("mark", [{}, {"_sdc_deleted_at": "2026-01-31"}], ids=["update", "delete"])
+def test_an_id_that_cannot_be_invoiceds_is_refused(written, mark):
+    assert refusal("customers", id=written, name="A", **mark).startswith("`id` is ")
+
+
+def test_a_deletion_without_an_id_is_refused():
+    assert "`id` is missing" in refusal("customers", _sdc_deleted_at="2026-01-31")
+
+
+@pytest.mark.parametrize(
+    ("record", "operation"),
+    [
+        ({"name": "A"}, Operation.CREATE),
+        ({"id": 5, "name": "A"}, Operation.UPDATE),
+        ({"id": 5, "_sdc_deleted_at": "2026-01-31"}, Operation.DELETE),
+    ],
+    ids=["create", "update", "delete"],
+)
+def test_an_operation_that_is_not_allowed_is_skipped(record, operation):
+    others = frozenset(Operation) - {operation}
+    assert plan("customers", record, operations=others) == Skip(operation)
+    assert not isinstance(plan("customers", record, operations=frozenset({operation})), Skip)
+
+
+def test_excluded_attributes_are_left_out():
+    intent = plan("customers", {"name": "A", "notes": "B"}, exclude=frozenset({"notes"}))
+    assert intent == Create({"name": "A"})
+
+
+def test_only_a_document_that_shows_itself_void_may_be_void():
+    assert plan("invoices", {"id": 5, "status": "voided"}).maybe_void
+    assert not plan("invoices", {"id": 5, "status": "paid"}).maybe_void
+    assert not plan("customers", {"id": 5, "status": "voided"}).maybe_void
+
+
+# Attributes
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        pytest.param("2026-01-31T10:00:00Z", TEN_O_CLOCK, id="date-time"),
+        pytest.param("2026-01-31T12:00:00+02:00", TEN_O_CLOCK, id="with-zone"),
+        pytest.param("2026-01-31T10:00:00.123456Z", TEN_O_CLOCK, id="with-fraction"),
+        pytest.param("2026-01-31", TEN_O_CLOCK - 36_000, id="date"),
+        pytest.param(TEN_O_CLOCK, TEN_O_CLOCK, id="seconds"),
+        pytest.param(str(TEN_O_CLOCK), TEN_O_CLOCK, id="seconds-as-a-string"),
+        pytest.param(float(TEN_O_CLOCK), TEN_O_CLOCK, id="seconds-as-a-double"),
+        pytest.param("", "", id="empty-string-which-invoiced-reads-as-null"),
+        pytest.param(None, None, id="null"),
+    ],
+)
+def test_timestamps_become_unix_seconds(written, sent):
+    assert updated("invoices", due_date=written) == {"due_date": sent}
+    inside = updated("invoices", items=[{"discounts": [{"expires": written}]}])
+    assert inside == {"items": [{"discounts": [{"expires": sent}]}]}
+
+
+@pytest.mark.parametrize("written", ["tomorrow", "2026-02-30", True, 1.5, {}, []], ids=repr)
+def test_what_is_no_timestamp_is_refused_by_name(written):
+    assert "`due_date` is not " in refusal("invoices", due_date=written)
+    inside = refusal("invoices", items=[{"discounts": [{"expires": written}]}])
+    assert inside.startswith("`items[].discounts[].expires` is not ")
+
+
+def test_a_null_clears_with_an_update_and_is_nothing_to_a_new_object():
+    assert updated("customers", name="A", email=None) == {"name": "A", "email": None}
+    assert created("customers", name="A", email=None) == {"name": "A"}
+    assert updated("invoices", items=[{"name": None}]) == {"items": [{"name": None}]}
+    assert created("invoices", items=[{"name": None}]) == {"items": [{}]}
+
+
+def test_read_only_attributes_are_left_out_also_inside():
+    record = {
+        "object": "invoice",
+        "customer": 3,
+        "status": "paid",
+        "total": 5,
+        "url": "https://x.example",
+        "created_at": "2026-01-31T10:00:00Z",
+        "items": [
+            {
+                "object": "line_item",
+                "amount": 5,
+                "quantity": 1,
+                "taxes": [{"id": 7, "object": "tax", "amount": 1, "updated_at": None}],
+            }
+        ],
+        "ship_to": {"name": "A", "created_at": "2026-01-31T10:00:00Z"},
+    }
+    items = [{"quantity": 1, "taxes": [{"amount": 1}]}]
+    known_items = [{"quantity": 1, "taxes": [{"id": 7, "amount": 1}]}]
+    assert created("invoices", **record) == {
+        "customer": 3,
+        "items": items,
+        "ship_to": {"name": "A"},
+    }
+    # nobody moves an invoice to another customer
+    assert updated("invoices", **record) == {"items": known_items, "ship_to": {"name": "A"}}
+
+
+@pytest.mark.parametrize(
+    ("stream", "name", "part"),
+    [
+        pytest.param("invoices", "items", {"id": 8, "quantity": 2}, id="line"),
+        pytest.param("invoices", "discounts", {"id": 8, "amount": 2}, id="discount"),
+        pytest.param("customers", "taxes", {"id": 8, "tax_rate": "vat"}, id="tax-of-a-customer"),
+        pytest.param("subscriptions", "addons", {"id": 8, "plan": "support"}, id="addon"),
+    ],
+)
+def test_the_id_of_a_part_goes_out_with_an_update_only(stream, name, part):
+    new = {key: value for key, value in part.items() if key != "id"}
+    assert updated(stream, **{name: [part]}) == {name: [part]}
+    assert created(stream, **{name: [part]}) == {name: [new]}
+
+
+@pytest.mark.parametrize(
+    ("stream", "record", "body"),
+    [
+        pytest.param(
+            "customers",
+            {"taxes": [{"amount": 1, "tax_rate": {"id": "vat", "value": 19}}]},
+            {"taxes": [{"amount": 1, "tax_rate": "vat"}]},
+            id="tax-rate",
+        ),
+        pytest.param(
+            "invoices",
+            {"discounts": [{"coupon": {"id": "FIFTH", "value": 20}}]},
+            {"discounts": [{"coupon": "FIFTH"}]},
+            id="coupon",
+        ),
+        pytest.param("subscriptions", {"plan": {"id": "starter"}}, {"plan": "starter"}, id="plan"),
+        pytest.param(
+            "subscriptions",
+            {"addons": [{"plan": {"id": "support"}, "quantity": 2}]},
+            {"addons": [{"plan": "support", "quantity": 2}]},
+            id="plan-of-an-addon",
+        ),
+        pytest.param(
+            "invoices",
+            {"items": [{"catalog_item": {"id": "delivery"}}]},
+            {"items": [{"catalog_item": "delivery"}]},
+            id="catalog-item",
+        ),
+        pytest.param(
+            "customers",
+            {"parent_customer": {"id": 3, "name": "A"}},
+            {"parent_customer": 3},
+            id="expanded-customer",
+        ),
+        pytest.param("customers", {"parent_customer": 3}, {"parent_customer": 3}, id="plain-id"),
+    ],
+)
+def test_objects_that_are_referred_to_are_written_by_id(stream, record, body):
+    assert updated(stream, **record) == body
+
+
+@pytest.mark.parametrize(
+    ("stream", "record", "key"),
+    [
+        ("invoices", {"customer": {"number": "C-1"}}, NaturalKey("customers", "number", "C-1")),
+        ("transactions", {"invoice": {"number": "I-1"}}, NaturalKey("invoices", "number", "I-1")),
+        (
+            "transactions",
+            {"credit_note": {"number": "N-1", "name": "A"}},
+            NaturalKey("credit_notes", "number", "N-1"),
+        ),
+    ],
+    ids=["customer", "invoice", "credit-note"],
+)
+def test_objects_may_be_referred_to_by_natural_key(stream, record, key):
+    (name,) = record
+    assert created(stream, **record) == {name: key}
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        pytest.param({}, id="empty"),
+        pytest.param({"name": "A"}, id="neither"),
+        pytest.param({"number": ""}, id="empty-number"),
+        pytest.param({"number": 5}, id="number-is-a-number"),
+        pytest.param({"id": None}, id="null-id"),
+    ],
+)
+def test_an_object_without_id_and_natural_key_refers_to_nothing(reference):
+    said = refusal("invoices", customer=reference)
+    assert said == "`customer` refers to no object: it holds neither `id` nor a natural key"
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        pytest.param({"items": {}}, "`items` is not a list of objects", id="no-list"),
+        pytest.param({"items": ["a"]}, "`items` is not a list of objects", id="list-of-others"),
+        pytest.param({"ship_to": "a"}, "`ship_to` is not an object", id="no-object"),
+        pytest.param({"metadata": []}, "`metadata` is not an object", id="metadata"),
+    ],
+)
+def test_what_has_not_its_shape_is_refused(record, said):
+    assert refusal("invoices", **record) == said
+
+
+@pytest.mark.parametrize(
+    ("metadata", "said"),
+    [
+        pytest.param({str(n): 1 for n in range(11)}, "more than 10 keys", id="eleven-keys"),
+        pytest.param({"k" * 41: 1}, "a key of more than 40 characters", id="key-of-41"),
+        pytest.param({"k": "v" * 256}, "a value of more than 255 characters", id="value-of-256"),
+    ],
+)
+def test_metadata_beyond_its_limits_is_refused_before_any_request(metadata, said):
+    assert refusal("customers", metadata=metadata) == f"`metadata` has {said}"
+    inside = refusal("invoices", items=[{"metadata": metadata}])
+    assert inside == f"`items[].metadata` has {said}"
+
+
+def test_metadata_at_its_limits_goes_out():
+    metadata = {f"{n:040}": "v" * 255 for n in range(10)}
+    assert created("customers", metadata=metadata) == {"metadata": metadata}
+
+
+@pytest.mark.parametrize("amount", [0.1, 19.99, 3.85, 1e-7, 123456789.01, 10**15, 0.1 + 0.2])
+def test_numbers_keep_their_digits(amount):
+    body = created("transactions", amount=amount)
+    assert json.dumps(body) == json.dumps({"amount": amount})
+
+
+# Card numbers
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        pytest.param(CARD, id="plain"),
+        pytest.param(int(CARD), id="number"),
+        pytest.param(" ".join(CARD[at : at + 4] for at in (0, 4, 8, 12)), id="spaces"),
+        pytest.param("-".join(CARD[at : at + 4] for at in (0, 4, 8, 12)), id="dashes"),
+        pytest.param(f"paid with {CARD}, thanks", id="in-a-sentence"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        pytest.param(lambda value: {"notes": value}, "notes", id="attribute"),
+        pytest.param(lambda value: {"metadata": {"card": value}}, "card", id="metadata"),
+        pytest.param(lambda value: {"items": [{"name": value}]}, "name", id="line"),
+        pytest.param(lambda value: {"attachments": [value]}, "attachments", id="list"),
+        pytest.param(
+            lambda value: {"customer": {"number": str(value)}}, "customer", id="natural-key"
+        ),
+    ],
+)
+def test_a_full_card_number_is_refused_by_name_and_never_shown(shown, place, name):
+    said = refusal("invoices", **place(shown))
+    assert said.startswith(f"`{name}` looks like a full card number.")
+    assert CARD[4:] not in said.replace(" ", "").replace("-", "")
+    assert plan("invoices", place(shown), allow=[name])
+
+
+def test_a_card_number_in_an_attribute_that_is_not_sent_is_no_matter():
+    assert plan("customers", {"name": "A", "unknown": CARD}) == Create({"name": "A"})
+    assert plan("customers", {"name": "A", "notes": CARD}, exclude=frozenset({"notes"}))
+
+
+def test_what_may_be_kept_in_a_file_shows_no_card_number():
+    record = {"a": CARD, "b": [{"c": int(CARD), "d": f"x {CARD}"}], "e": 5, "f": None, "g": 0.1}
+    kept = without_card_numbers(record, allowed=())
+    assert CARD not in json.dumps(kept)
+    assert (kept["e"], kept["f"], kept["g"]) == (5, None, 0.1)
+
+
+def test_what_is_allowed_to_look_like_a_card_number_is_kept():
+    """A record refused for another reason would come back changed otherwise."""
+    record = {"notes": CARD, "metadata": {"token": [int(CARD)]}, "name": CARD}
+    kept = without_card_numbers(record, allowed=("notes", "token"))
+    assert (kept["notes"], kept["metadata"]) == (CARD, {"token": [int(CARD)]})
+    assert kept["name"] != CARD
+
+
+# Known and unknown
+
+
+def test_attributes_that_invoiced_does_not_have_are_told():
+    planner = Planner(
+        StreamSettings(resource=BY_NAME["customers"], exclude=frozenset({"mine"})), frozenset()
+    )
+    record = {"name": "A", "id": 5, "created_at": 1, "_sdc_batched_at": 1, "mine": 1, "colour": 1}
+    assert planner.unknown_attributes(record) == ["colour"]
+
+
+# What an object shows already
+
+
+@pytest.mark.parametrize(
+    ("body", "answer"),
+    [
+        pytest.param({"name": "A"}, True, id="same"),
+        pytest.param({"name": "B"}, False, id="other"),
+        pytest.param({"name": "A", "notes": None}, True, id="null"),
+        pytest.param({"notes": ""}, True, id="empty-string-is-null"),
+        pytest.param({"more": 1}, False, id="absent"),
+        pytest.param({"items": [{"quantity": 1}]}, True, id="lines"),
+        pytest.param({"items": [{"quantity": 2}]}, False, id="other-lines"),
+        pytest.param({"items": []}, False, id="fewer-lines"),
+        pytest.param({"items": [{"quantity": 1}] * 2}, False, id="more-lines"),
+        pytest.param({"coupon": "FIFTH"}, True, id="id-of-a-whole-object"),
+        pytest.param({"coupon": "SIXTH"}, False, id="id-of-another-object"),
+    ],
+)
+def test_whether_an_object_shows_a_body_already(body, answer):
+    current = {
+        "name": "A",
+        "notes": None,
+        "items": [{"id": 8, "quantity": 1, "amount": 5}],
+        "coupon": {"id": "FIFTH", "value": 20},
+    }
+    assert shows(current, body) is answer
