@@ -5,7 +5,6 @@ import time
 from email.utils import formatdate
 
 import pytest
-import responses
 
 from invoiced_api.client import Call, retry_after_s
 from invoiced_api.failures import (
@@ -118,12 +117,14 @@ def test_a_refused_body_says_what_invoiced_said_and_of_which_attribute(client, s
         pytest.param(b'{"message": null, "param": 3}', id="other-types"),
     ],
 )
-def test_a_refusal_without_invoiceds_own_words_is_still_a_refusal(client_of, server, body):
+def test_a_refusal_without_invoiceds_own_words_is_still_a_refusal(
+    client_of, server, httpserver, body
+):
     """Whatever stands between us and Invoiced may answer in its own way."""
-    with responses.RequestsMock() as fake:
-        fake.add("GET", f"{server.url}/customers", status=400, body=body)
-        with pytest.raises(RecordRejected, match=r"^GET /customers refused \(400\)$") as refusal:
-            client_of(server).send(LIST)
+    httpserver.expect_request("/customers").respond_with_data(body, status=400)
+    client = client_of(server, base_url=httpserver.url_for("").rstrip("/"))
+    with pytest.raises(RecordRejected, match=r"^GET /customers refused \(400\)$") as refusal:
+        client.send(LIST)
     assert refusal.value.param is None
 
 
