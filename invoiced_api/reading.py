@@ -1,4 +1,4 @@
-"""Reads a list completely while it changes.
+"""How to read a list completely while it changes: decisions only, no network.
 
 An offset page is unsafe here: a row that is edited moves to the end of the list, its followers
 shift one place to the left, and the next page starts one row too late. So no page is turned.
@@ -7,167 +7,160 @@ Rows only ever move to the right, so none is skipped, and one answer that is not
 everything that is left at one moment.
 
 Three things may stand in the way, and each has its answer below: more rows in one second than fit
-a page (`_crowded_second`), a server that ignores `sort` (`_by_id`), and a resource whose objects
-are spread over several lists (`changes`).
+a page (`_crowded_second`), a server that ignores `sort` (`sorts`, `by_id`), and a resource whose
+objects are spread over several lists (`merged`).
+
+Each way of reading is a generator: it yields what it asks for, is sent the page, and hands rows on
+to `emit`, oldest change first, which may do with them as it likes. Whoever drives it decides when
+and over which connection.
 """
 
-import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice, pairwise
+from itertools import pairwise
 from operator import itemgetter
 from typing import Any
 
-from invoiced_api.client import Call, Client
+from invoiced_api.client import Answer, Call
 from invoiced_api.failures import RunBlocked
 from invoiced_api.resources import Resource
 
 Row = dict[str, Any]
+Emit = Callable[[list[Row]], None]
 
 updated_at = itemgetter("updated_at")
+
+BY_CHANGE = "updated_at asc"
+LATEST_FIRST = "updated_at desc"
+BY_ID = "id asc"
 
 # How often to look whether the server sorts, while the first row keeps changing.
 PROBES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """One list query of an account. `page_size` is 1 to 100 rows."""
+
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    page_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One page of the rows of a list with `updated_at >= since` (UNIX seconds)."""
+
+    listing: Listing
+    since: int
+    number: int = 1
+    sort: str = BY_CHANGE
+    per_page: int
+
+    def call(self) -> Call:
+        params: dict[str, str | int] = {
+            **self.listing.params,
+            "sort": self.sort,
+            "per_page": self.per_page,
+            "page": self.number,
+            # Invoiced compares strictly, hence the minus one.
+            "updated_after": self.since - 1,
+            # Some accounts send it only when asked for it.
+            "include": "updated_at",
+        }
+        return Call(method="GET", path=self.listing.path, params=params)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Some rows of a list, as one answer showed them. `clock` is the server's, in UNIX seconds."""
+    """What one answer showed. `clock` is the server's, in UNIX seconds.
+
+    `is_last` tells that nothing follows. A full page never is, whatever the server counts.
+    """
 
     rows: list[Row]
     total: int | None
     clock: int
+    is_last: bool
 
     @property
     def ascending(self) -> bool:
         return all(updated_at(one) <= updated_at(next_) for one, next_ in pairwise(self.rows))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
-    """One list query of an account. `page_size` is 1 to 100 rows."""
-
-    client: Client
-    path: str
-    params: Mapping[str, str] = field(default_factory=dict)
-    page_size: int
-
-    def page(self, since: int, number: int = 1, *, sort: str = "updated_at asc") -> Page:
-        """Page `number` of the rows with `updated_at >= since` (UNIX seconds)."""
-        return self._ask(since, sort=sort, per_page=self.page_size, page=number)
-
-    def head(self, since: int, *, sort: str = "updated_at asc") -> Page:
-        """The first of the rows with `updated_at >= since`, for their number and the clock."""
-        return self._ask(since, sort=sort, per_page=1, page=1)
-
-    def is_last(self, page: Page, number: int = 1) -> bool:
-        """Whether nothing follows this page. A full one never is, whatever the server counts."""
-        shown = (number - 1) * self.page_size + len(page.rows)
-        more_counted = page.total is not None and page.total > shown
-        return not page.rows or (len(page.rows) < self.page_size and not more_counted)
-
-    def _ask(self, since: int, **params: str | int) -> Page:
-        # Invoiced compares strictly, hence the minus one. Some accounts send `updated_at` only
-        # when asked for it.
-        query = {**self.params, **params, "updated_after": since - 1, "include": "updated_at"}
-        answer = self.client.send(Call(method="GET", path=self.path, params=query))
-        rows = answer.body
-        if not isinstance(rows, list) or not all(
-            isinstance(row, dict) and isinstance(row.get("updated_at"), int) and "id" in row
-            for row in rows
-        ):
-            raise RunBlocked(
-                f"GET {self.path}: the answer is not a list of objects with `id` and `updated_at`. "
-                "Check `base_url`."
-            )
-        return Page(rows=rows, total=answer.total, clock=answer.clock)
+Steps = Generator[Ask, Page, None]
 
 
-def listings(client: Client, resource: Resource, page_size: int) -> list[Listing]:
+def listings(resource: Resource, page_size: int) -> list[Listing]:
     """The lists that together hold every object of a resource."""
     return [
-        Listing(client=client, path=resource.path, params=params, page_size=page_size)
-        for params in resource.lists
+        Listing(path=resource.path, params=params, page_size=page_size) for params in resource.lists
     ]
 
 
-def changes(lists: Sequence[Listing], since: int, clock: int) -> Iterator[list[Row]]:
-    """Every object with `updated_at >= since`, oldest change first, in chunks of rows.
+def page_of(ask: Ask, answer: Answer) -> Page:
+    """Raises RunBlocked if the answer is no list of objects of ours."""
+    rows = answer.body
+    if not isinstance(rows, list) or not all(
+        isinstance(row, dict) and isinstance(row.get("updated_at"), int) and "id" in row
+        for row in rows
+    ):
+        raise RunBlocked(
+            f"GET {ask.listing.path}: the answer is not a list of objects with `id` and "
+            "`updated_at`. Check `base_url`."
+        )
+    shown = (ask.number - 1) * ask.per_page + len(rows)
+    more_counted = answer.total is not None and answer.total > shown
+    return Page(
+        rows=rows,
+        total=answer.total,
+        clock=answer.clock,
+        is_last=not rows or (len(rows) < ask.per_page and not more_counted),
+    )
 
-    `clock` is the server's before reading began, in UNIX seconds. An object that changes meanwhile
-    may come again, newer. After a row, everything that was updated before that row's second has
-    come.
+
+@dataclass(slots=True)
+class Window:
+    """A stretch of time to be read: `since <= updated_at < until`, in UNIX seconds.
+
+    While it is read, `since` moves to the right: what was updated before it has been emitted.
+    `until` may be moved to the left by whoever takes over the rest; None is without an end.
     """
-    if len(lists) == 1:
-        yield from ascending(lists[0], since)
-        return
-    # Before `clock` the lists only shrink: what changes there leaves to the right, whichever list
-    # it goes to. So they can be merged, each read at its own pace.
-    past = (_rows(ascending(listing, since, until=clock)) for listing in lists)
-    merged = heapq.merge(*past, key=updated_at)
-    while chunk := list(islice(merged, lists[0].page_size)):
-        yield chunk
-    # From there on an object may leave one list for a later one while we read. Asking in that
-    # order meets it in at least one of them.
-    recent = [row for listing in lists for row in _rows(ascending(listing, clock))]
-    yield sorted(recent, key=updated_at)
+
+    since: int
+    until: int | None = None
 
 
-def ascending(listing: Listing, since: int, until: int | None = None) -> Iterator[list[Row]]:
-    """The rows of one list with `since <= updated_at < until`, oldest change first, in chunks."""
-    for rows in _ascending(listing, since, until):
-        if until is not None and rows and updated_at(rows[-1]) >= until:
-            yield [row for row in rows if updated_at(row) < until]
-            return
-        yield rows
+def _asking(
+    listing: Listing, since: int, number: int = 1, sort: str = BY_CHANGE, per_page: int = 0
+) -> Generator[Ask, Page, Page]:
+    page = yield Ask(
+        listing=listing,
+        since=since,
+        number=number,
+        sort=sort,
+        per_page=per_page or listing.page_size,
+    )
+    return page
 
 
-def _ascending(listing: Listing, since: int, until: int | None) -> Iterator[list[Row]]:
-    page = listing.page(since)
-    if not listing.is_last(page) and not (page.ascending and _sorts(listing, since)):
-        yield from _by_id(listing, since, until)
-        return
-    seen: set[Any] = set()  # ids already yielded of the second `since`
-    while True:
-        last_page = listing.is_last(page)
-        rows = sorted(page.rows, key=updated_at) if last_page else page.rows
-        if last_page:
-            yield _unseen(rows, since, seen)
-            return
-        if not page.ascending:
-            yield from _by_id(listing, since, until)
-            return
-        newest = updated_at(rows[-1])
-        if updated_at(rows[0]) == newest:
-            yield from _crowded_second(listing, newest, seen if newest == since else set())
-            since, seen = newest + 1, set()
-        else:
-            yield _unseen(rows, since, seen)
-            since, seen = newest, {row["id"] for row in rows if updated_at(row) == newest}
-        if until is not None and since >= until:
-            return
-        page = listing.page(since)
+def head(listing: Listing, since: int) -> Generator[Ask, Page, Page]:
+    """The first row of a list, for the number of all and the clock."""
+    return (yield from _asking(listing, since, per_page=1))
 
 
-def _unseen(rows: list[Row], second: int, seen: set[Any]) -> list[Row]:
-    return [row for row in rows if updated_at(row) != second or row["id"] not in seen]
-
-
-def _rows(chunks: Iterator[list[Row]]) -> Iterator[Row]:
-    return (row for chunk in chunks for row in chunk)
-
-
-def _sorts(listing: Listing, since: int) -> bool:
+def sorts(listing: Listing, since: int) -> Generator[Ask, Page, bool]:
     """Whether the server honours `sort`: the latest change is another row than the earliest.
 
     The earliest is asked for before and after, so that a row that moves or goes meanwhile is not
     mistaken for an answer. If all rows share one second the two may be the same row; then the
-    answer is no, and reading by id is right as well.
+    answer is no, and reading by id is right as well. To be asked of lists of more than a page.
     """
-    earliest = _first_id(listing.head(since))
+    earliest = _first_id((yield from head(listing, since)))
     for _ in range(PROBES):
-        latest = _first_id(listing.head(since, sort="updated_at desc"))
-        before, earliest = earliest, _first_id(listing.head(since))
+        latest = _first_id((yield from _asking(listing, since, sort=LATEST_FIRST, per_page=1)))
+        before, earliest = earliest, _first_id((yield from head(listing, since)))
         if before == earliest:
             return bool(latest != earliest)
     return False
@@ -177,8 +170,51 @@ def _first_id(page: Page) -> Any:
     return page.rows[0]["id"] if page.rows else None
 
 
-def _crowded_second(listing: Listing, second: int, seen: set[Any]) -> Iterator[list[Row]]:
-    """The rows of one second that holds more than a page; `seen` holds ids already yielded.
+def ascending(listing: Listing, window: Window, emit: Emit) -> Steps:
+    """The rows of a window of one list, if the server sorts."""
+    seen: set[Any] = set()  # ids already emitted of the second `window.since`
+    while window.until is None or window.since < window.until:
+        since = window.since
+        page = yield from _asking(listing, since)
+        if page.is_last:
+            _emit(sorted(page.rows, key=updated_at), window, seen, emit)
+            return
+        if not page.ascending:
+            yield from by_id([listing], window, emit)
+            return
+        newest = updated_at(page.rows[-1])
+        if updated_at(page.rows[0]) == newest:
+            if window.until is not None and newest >= window.until:
+                return
+            known = seen if newest == since else set()
+            window.since = newest
+            yield from _crowded_second(listing, newest, known, emit)
+            window.since, seen = newest + 1, set()
+        else:
+            ids = {row["id"] for row in page.rows if updated_at(row) == newest}
+            _emit(page.rows, window, seen, emit)
+            window.since, seen = newest, ids
+
+
+def _emit(rows: list[Row], window: Window, seen: set[Any], emit: Emit) -> None:
+    """Emits sorted rows, but for those of the window's first second that were seen."""
+    if seen:
+        since = window.since
+        rows = [row for row in rows if updated_at(row) != since or row["id"] not in seen]
+    rows = before(window.until, rows)
+    if rows:
+        emit(rows)
+
+
+def before(until: int | None, rows: list[Row]) -> list[Row]:
+    """The sorted rows that are older than `until`."""
+    if until is None or not rows or updated_at(rows[-1]) < until:
+        return rows
+    return [row for row in rows if updated_at(row) < until]
+
+
+def _crowded_second(listing: Listing, second: int, seen: set[Any], emit: Emit) -> Steps:
+    """The rows of one second that holds more than a page; `seen` holds ids already emitted.
 
     Within the second there is nothing to ask by but pages. Rows can only leave it, which shifts
     the rest to the left: turning pages forward may then skip some, but going back from the last
@@ -188,65 +224,133 @@ def _crowded_second(listing: Listing, second: int, seen: set[Any]) -> Iterator[l
     """
     proven = False
     while not proven:
-        found: list[Row] = []
-        numbers = 0
-        began = None
-        while True:
-            numbers += 1
-            page = listing.page(second, numbers)
-            began = began if began is not None else page.clock
+        page = yield from _asking(listing, second)
+        began, found, number = page.clock, list(page.rows), 1
+        while not page.is_last and updated_at(page.rows[-1]) == second:
+            number += 1
+            page = yield from _asking(listing, second, number)
             found += page.rows
-            if listing.is_last(page, numbers) or updated_at(page.rows[-1]) > second:
-                break
         ids = [row["id"] for row in found if updated_at(row) == second]
         proven = ids == sorted(set(ids)) and began > second
-        for number in range(numbers - 1, 0, -1):
-            found += listing.page(second, number).rows
-        fresh = {row["id"]: row for row in found if updated_at(row) == second}
-        new = [row for key, row in fresh.items() if key not in seen]
-        if not new:
+        for earlier in range(number - 1, 0, -1):
+            found += (yield from _asking(listing, second, earlier)).rows
+        new = {row["id"]: row for row in found if updated_at(row) == second}
+        fresh = [row for key, row in new.items() if key not in seen]
+        if not fresh:
             return
-        seen.update(fresh)
-        yield new
+        seen.update(new)
+        emit(fresh)
 
 
-def _by_id(listing: Listing, since: int, until: int | None) -> Iterator[list[Row]]:
-    """The rows in `updated_at` order although the server does not sort them; all in memory.
+def by_id(lists: Sequence[Listing], window: Window, emit: Emit) -> Steps:
+    """The rows of a window although the server does not sort them; all in memory.
 
     Pages in id order, forward and backward in turn: a deletion shifts rows to the left, an old
     object that enters by a change shifts them to the right, and each direction is safe from one of
-    the two. Ends after a pass that brings nothing new of the time before it began.
+    the two. Ends after a pass that brings nothing new of the time before it began; a single page
+    was seen whole at one moment.
     """
     known: dict[Any, Row] = {}
-    numbers: Sequence[int] = ()
     while True:
-        pages = _forward(listing, since) if not numbers else _numbered(listing, since, numbers)
-        first, count, fresh = None, 0, False
-        for page in pages:
-            first = first or page
-            count += 1
-            for row in page.rows:
-                fresh |= row["id"] not in known and updated_at(row) < first.clock
-                older = known.get(row["id"])
-                if older is None or updated_at(older) <= updated_at(row):
-                    known[row["id"]] = row
-        if numbers and not fresh:
+        forward = _Pass(known)
+        counts = []
+        for listing in lists:
+            counts.append((yield from _turn_forward(listing, window.since, forward)))
+        if counts == [1] or (known and not forward.found_more):
             break
-        # backward after a forward pass, and the other way round
-        numbers = range(count, 0, -1) if not numbers else ()
-    rows = sorted(known.values(), key=updated_at)
-    yield [row for row in rows if until is None or updated_at(row) < until]
+        backward = _Pass(known)
+        for listing, count in zip(lists, counts, strict=True):
+            yield from _turn_backward(listing, window.since, count, backward)
+        if not backward.found_more:
+            break
+    rows = before(window.until, sorted(known.values(), key=updated_at))
+    for start in range(0, len(rows), lists[0].page_size):
+        emit(rows[start : start + lists[0].page_size])
 
 
-def _forward(listing: Listing, since: int) -> Iterator[Page]:
-    number = 0
-    while True:
+class _Pass:
+    """Once through all pages. Adds to `known` the newest version of each row."""
+
+    def __init__(self, known: dict[Any, Row]) -> None:
+        self._known = known
+        self._began: int | None = None
+        self.found_more = False
+
+    def take(self, page: Page) -> None:
+        if self._began is None:
+            self._began = page.clock
+        for row in page.rows:
+            older = self._known.get(row["id"])
+            if older is None or updated_at(older) <= updated_at(row):
+                self._known[row["id"]] = row
+            self.found_more |= older is None and updated_at(row) < self._began
+
+
+def _turn_forward(listing: Listing, since: int, taking: _Pass) -> Generator[Ask, Page, int]:
+    """How many pages there were."""
+    number, page = 0, None
+    while page is None or not page.is_last:
         number += 1
-        page = listing.page(since, number, sort="id asc")
-        yield page
-        if listing.is_last(page, number):
+        page = yield from _asking(listing, since, number, BY_ID)
+        taking.take(page)
+    return number
+
+
+def _turn_backward(listing: Listing, since: int, last: int, taking: _Pass) -> Steps:
+    for number in range(last, 0, -1):
+        taking.take((yield from _asking(listing, since, number, BY_ID)))
+
+
+def merged(lists: Sequence[Listing], window: Window, emit: Emit) -> Steps:
+    """The rows of a window that has an end, from several lists.
+
+    Until the window's end is reached by the clock, what changes leaves the window to the right,
+    whichever list it goes to. So each list may be read at its own pace.
+    """
+    feeds = [_Feed(listing, window) for listing in lists]
+    while True:
+        for feed in feeds:
+            yield from feed.fill()
+        if not any(feed.rows for feed in feeds):
             return
+        # What is older than the last row of every list under way is complete.
+        limit = min((updated_at(feed.rows[-1]) for feed in feeds if not feed.ended), default=None)
+        emit(sorted((row for feed in feeds for row in feed.up_to(limit)), key=updated_at))
 
 
-def _numbered(listing: Listing, since: int, numbers: Sequence[int]) -> Iterator[Page]:
-    return (listing.page(since, number, sort="id asc") for number in numbers)
+class _Feed:
+    """One list of several, read as its rows are needed."""
+
+    def __init__(self, listing: Listing, window: Window) -> None:
+        self.rows: deque[Row] = deque()
+        self.ended = False
+        own_window = Window(window.since, window.until)
+        self._steps = ascending(listing, own_window, self.rows.extend)
+        self._ask: Ask | None = None
+
+    def fill(self) -> Steps:
+        """Until there is a row, or none is to come."""
+        while not self.rows and not self.ended:
+            try:
+                if self._ask is None:
+                    self._ask = next(self._steps)
+                self._ask = self._steps.send((yield self._ask))
+            except StopIteration:
+                self.ended = True
+
+    def up_to(self, second: int | None) -> Iterator[Row]:
+        while self.rows and (second is None or updated_at(self.rows[0]) <= second):
+            yield self.rows.popleft()
+
+
+def recent(lists: Sequence[Listing], since: int, emit: Emit) -> Steps:
+    """What changed since a moment shortly ago, from several lists, to the end.
+
+    An object may leave one list for a later one while we read. Asking in that order meets it in
+    at least one of them. All in memory: it is what changed since the stream began to be read.
+    """
+    rows: list[Row] = []
+    for listing in lists:
+        yield from ascending(listing, Window(since), rows.extend)
+    if rows:
+        emit(sorted(rows, key=updated_at))

@@ -51,10 +51,14 @@ def bookmark(state: State, stream: str, replication_key: str) -> int | None:
 
 
 def with_bookmark(state: State, stream: str, replication_key: str, second: int) -> State:
-    """The state with a stream's bookmark at `second` (UNIX seconds), and that stream under way."""
+    """The state with a stream's bookmark at `second` (UNIX seconds)."""
     bookmarks: Mapping[str, Any] = state.get("bookmarks") or {}
     mark = {**bookmarks.get(stream, {}), replication_key: to_rfc_3339(second)}
-    return {**state, "bookmarks": {**bookmarks, stream: mark}, "currently_syncing": stream}
+    return {**state, "bookmarks": {**bookmarks, stream: mark}}
+
+
+def under_way(state: State, stream: str) -> State:
+    return {**state, "currently_syncing": stream}
 
 
 def finished(state: State) -> State:

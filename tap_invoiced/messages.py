@@ -1,6 +1,6 @@
 """Singer messages to stdout, in blocks of whole lines."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -30,15 +30,12 @@ class Messages:
             }
         )
 
-    def record(self, stream: str, record: Mapping[str, Any], time_extracted: str) -> None:
-        self._add(
-            {
-                "type": "RECORD",
-                "stream": stream,
-                "record": record,
-                "time_extracted": time_extracted,
-            }
-        )
+    def block(self, lines: bytes) -> None:
+        """Lines that are made already, with `record_lines`."""
+        self._lines.append(lines)
+        self._size += len(lines)
+        if self._size >= BLOCK_BYTES:
+            self.flush()
 
     def state(self, value: Mapping[str, Any]) -> None:
         self._add({"type": "STATE", "value": value})
@@ -50,8 +47,11 @@ class Messages:
             self._write(block)
 
     def _add(self, message: Mapping[str, Any]) -> None:
-        line = orjson.dumps(message, option=orjson.OPT_APPEND_NEWLINE)
-        self._lines.append(line)
-        self._size += len(line)
-        if self._size >= BLOCK_BYTES:
-            self.flush()
+        self.block(orjson.dumps(message, option=orjson.OPT_APPEND_NEWLINE))
+
+
+def record_lines(stream: str, records: Iterable[Mapping[str, Any]], time_extracted: str) -> bytes:
+    """A RECORD message per record. Put together from parts, since only the record varies."""
+    before = b'{"type":"RECORD","stream":%b,"record":' % orjson.dumps(stream)
+    after = b',"time_extracted":%b}\n' % orjson.dumps(time_extracted)
+    return b"".join([before + orjson.dumps(record) + after for record in records])

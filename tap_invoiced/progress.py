@@ -1,18 +1,17 @@
 """What a run shows of itself, on stderr."""
 
 import logging
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from singer.metrics import Point, log
 
-from invoiced_api.client import Client
 from invoiced_api.console import show_table
 
 LOGGER = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class StreamReport:
     """What reading one stream took; `requests` includes the `retries`."""
 
@@ -21,18 +20,6 @@ class StreamReport:
     requests: int
     retries: int
     seconds: float
-
-    @staticmethod
-    def begun(stream: str, client: Client, clock: Callable[[], float]) -> "StreamReport":
-        return StreamReport(stream, 0, -client.requests_sent, -client.retries, -clock())
-
-    def ended(self, client: Client, clock: Callable[[], float]) -> "StreamReport":
-        return replace(
-            self,
-            requests=self.requests + client.requests_sent,
-            retries=self.retries + client.retries,
-            seconds=self.seconds + clock(),
-        )
 
 
 def metrics(report: StreamReport) -> None:

@@ -1,15 +1,28 @@
-"""API object -> Singer record, compiled once per stream from its schema."""
+"""API object -> Singer record, compiled once per stream from its schema.
 
-from collections.abc import Callable, Mapping
+Nearly all values of nearly all objects are what their column holds already; only timestamps change
+their form. So the work is planned once per form of object (which attributes, of which types, in
+which order) and the plan, which names the few attributes to be touched, is used for all others.
+"""
+
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from invoiced_api.failures import InvoicedError
 from invoiced_api.timestamps import to_seconds
 
-Shape = Callable[[Any], Any]
+# Changes or checks one value; None stands for "as it is".
+Convert = Callable[[Any], Any]
+Form = tuple[tuple[str, ...], tuple[type, ...]]
+# What to do to an object of a form: attributes to take out, attributes to convert.
+Plan = tuple[tuple[str, ...], tuple[tuple[str, Convert], ...]]
+
+# Forms are few; an account whose free-form parts vary without end must not fill the memory.
+MOST_FORMS = 5_000
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+DAY_S = 86_400
 
 
 class Misfit(InvoicedError):
@@ -19,22 +32,23 @@ class Misfit(InvoicedError):
 class Shaper:
     """Makes records of one stream. `schema` holds the wanted fields, `whole` every known one.
 
-    Calling it returns the record: wanted fields only, none added, none renamed; integer UNIX
-    seconds become RFC 3339, numbers keep their digits. Raises Misfit.
+    Calling it turns an object into its record, in place: wanted fields only, none added, none
+    renamed; integer UNIX seconds become RFC 3339, numbers keep their digits. Raises Misfit.
     """
 
     def __init__(self, stream: str, schema: dict[str, Any], whole: dict[str, Any]) -> None:
         self._stream = stream
         self._unknown: set[str] = set()
-        self._shape = _object(schema, whole, "", self._unknown)
+        self._shape = _Object(schema, whole, "", self._unknown)
 
-    def __call__(self, row: Mapping[str, Any]) -> dict[str, Any]:
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        key = row.get("id")
         try:
             record: dict[str, Any] = self._shape(row)
-        except Misfit as misfit:
+        except (Misfit, OverflowError) as misfit:
             raise Misfit(
-                f"{self._stream} {row.get('id')}: {misfit}. Unselect that field in the catalog to "
-                "go on without it, and report it."
+                f"{self._stream} {key}: {misfit}. Unselect that field in the catalog to go on "
+                "without it, and report it."
             ) from None
         return record
 
@@ -45,153 +59,201 @@ class Shaper:
         return names
 
 
-def _shape(schema: dict[str, Any], whole: dict[str, Any], path: str, unknown: set[str]) -> Shape:
-    kind = next(name for name in _types(schema) if name != "null")
-    if kind == "object":
-        if "properties" not in schema:
-            return _nullable(_free_form(path))
-        return _nullable(_object(schema, whole, path, unknown))
-    if kind == "array":
-        each = _shape(schema["items"], whole["items"], f"{path}[]", unknown)
-        return _nullable(_array(each, path))
-    if schema.get("format") == "date-time":
-        return _nullable(_date_time(path))
-    return _nullable(_scalar(kind, path))
+class _Object:
+    """Shapes objects of one schema, in place."""
 
+    def __init__(
+        self, schema: dict[str, Any], whole: dict[str, Any], path: str, unknown: set[str]
+    ) -> None:
+        self._path = path
+        self._prefix = f"{path}." if path else ""
+        self._wanted = schema["properties"]
+        self._known = whole["properties"]
+        self._unknown = unknown
+        self._reported: set[str] = set()
+        self._plans: dict[Form, Plan] = {}
+        self._columns = {
+            name: _Column(field, self._known[name], self._prefix + name, unknown)
+            for name, field in self._wanted.items()
+        }
 
-def _types(schema: dict[str, Any]) -> list[str]:
-    types = schema["type"]
-    return [types] if isinstance(types, str) else types
-
-
-def _nullable(shape: Shape) -> Shape:
-    return lambda value: None if value is None else shape(value)
-
-
-def _object(schema: dict[str, Any], whole: dict[str, Any], path: str, unknown: set[str]) -> Shape:
-    prefix = f"{path}." if path else ""
-    properties = whole["properties"]
-    shapes = {
-        name: _shape(field, properties[name], prefix + name, unknown)
-        for name, field in schema["properties"].items()
-    }
-    known = properties.keys()
-    seen: set[str] = set()
-
-    def shape(value: Any) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            if isinstance(value, (int, str)) and "id" in known:
-                # a reference where other accounts show the object
-                return {name: shapes[name](value) for name in ("id",) if name in shapes}
-            raise _misfit(path, "an object", value)
-        for name in value.keys() - known - seen:
-            seen.add(name)
-            unknown.add(prefix + name)
-        return {name: shapes[name](value[name]) for name in shapes if name in value}
-
-    return shape
-
-
-def _free_form(path: str) -> Shape:
-    def shape(value: Any) -> Any:
-        if value == []:
-            return {}  # an empty map, as some servers write it
-        if not isinstance(value, dict):
-            raise _misfit(path, "an object", value)
+    def __call__(self, value: Any) -> dict[str, Any]:
+        if type(value) is not dict:
+            value = self._from_reference(value)
+        form = (tuple(value), tuple(map(type, value.values())))
+        plan = self._plans.get(form)
+        if plan is None:
+            plan = self._planned(form)
+        dropped, converted = plan
+        for name in dropped:
+            del value[name]
+        for name, convert in converted:
+            value[name] = convert(value[name])
         return value
 
-    return shape
+    def _planned(self, form: Form) -> Plan:
+        dropped, converted = [], []
+        for name, kind in zip(*form, strict=True):
+            if name in self._columns:
+                convert = self._columns[name].conversion(kind)
+                if convert:
+                    converted.append((name, convert))
+                continue
+            dropped.append(name)
+            if name not in self._known and name not in self._reported:
+                self._reported.add(name)
+                self._unknown.add(self._prefix + name)
+        plan = (tuple(dropped), tuple(converted))
+        if len(self._plans) < MOST_FORMS:
+            self._plans[form] = plan
+        return plan
+
+    def _from_reference(self, value: Any) -> dict[str, Any]:
+        """An id where other accounts show the object."""
+        if isinstance(value, (int, str)) and not isinstance(value, bool) and "id" in self._known:
+            return {"id": value}
+        raise _misfit(self._path, "an object", value)
 
 
-def _array(each: Shape, path: str) -> Shape:
-    def shape(value: Any) -> list[Any]:
-        if not isinstance(value, list):
-            raise _misfit(path, "a list", value)
-        return [each(one) for one in value]
+class _Column:
+    """How values of each type become values of one column."""
 
-    return shape
+    def __init__(
+        self, schema: dict[str, Any], whole: dict[str, Any], path: str, unknown: set[str]
+    ) -> None:
+        self._path = path
+        types = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
+        self._kind = next(kind for kind in types if kind != "null")
+        self._date_time = schema.get("format") == "date-time"
+        self._inner: Convert | None = None
+        if self._kind == "object" and "properties" in schema:
+            self._inner = _Object(schema, whole, path, unknown)
+        elif self._kind == "array":
+            self._inner = _array(_Column(schema["items"], whole["items"], f"{path}[]", unknown))
 
-
-def _date_time(path: str) -> Shape:
-    def shape(value: Any) -> str | None:
-        if value == "":
+    def conversion(self, kind: type) -> Convert | None:
+        """What to do with a value of this type; None if it fits as it is."""
+        if kind is type(None):
             return None
+        if self._date_time:
+            return _timestamp if kind is int else lambda value: _date_time(value, self._path)
+        if self._inner or kind in AS_IT_IS[self._kind]:
+            return self._inner
+        fallback = FALLBACKS[self._kind]
+        return lambda value: fallback(value, self._path)
+
+
+def _array(column: _Column) -> Convert:
+    def convert(values: Any) -> list[Any]:
+        if type(values) is not list:
+            raise _misfit(column._path.removesuffix("[]"), "a list", values)
+        for index, value in enumerate(values):
+            change = column.conversion(type(value))
+            if change:
+                values[index] = change(value)
+        return values
+
+    return convert
+
+
+AS_IT_IS: dict[str, tuple[type, ...]] = {
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "string": (str,),
+    "object": (dict,),
+}
+
+
+class _Days(dict[int, str]):
+    def __missing__(self, day: int) -> str:
+        text = (EPOCH + timedelta(days=day)).strftime("%Y-%m-%dT").rjust(11, "0")
+        self[day] = text
+        return text
+
+
+class _Times(dict[int, str]):
+    def __missing__(self, second: int) -> str:
+        text = f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}.000000Z"
+        self[second] = text
+        return text
+
+
+# At most a line per day of history, and one per second of a day.
+DAYS, TIMES = _Days(), _Times()
+
+
+def _timestamp(seconds: int) -> str:
+    """`2026-01-31T10:00:00.000000Z`, for 1769853600."""
+    day, second = divmod(seconds, DAY_S)
+    return DAYS[day] + TIMES[second]
+
+
+def _date_time(value: Any, path: str) -> str | None:
+    if value == "":
+        return None
+    try:
+        seconds = to_seconds(value) if isinstance(value, str) else value
+        moment = EPOCH + timedelta(seconds=seconds)
+    except (TypeError, ValueError, OverflowError):
+        raise _misfit(path, "UNIX seconds", value) from None
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+
+
+def _integer(value: Any, path: str) -> int | None:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict) and type(value.get("id")) is int:
+        return int(value["id"])  # an object where other accounts show its id
+    if value == "":
+        return None
+    if isinstance(value, str) and value.lstrip("-").isdecimal():
+        return int(value)
+    raise _misfit(path, "a whole number", value)
+
+
+def _number(value: Any, path: str) -> int | float | None:
+    if value == "":
+        return None
+    if isinstance(value, str):
         try:
-            seconds = to_seconds(value) if isinstance(value, str) else value
-            moment = EPOCH + timedelta(seconds=seconds)
-        except (TypeError, ValueError, OverflowError):
-            raise _misfit(path, "UNIX seconds", value) from None
-        return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
-
-    return shape
+            return int(value) if value.lstrip("-").isdecimal() else float(value)
+        except ValueError:
+            pass
+    raise _misfit(path, "a number", value)
 
 
-def _scalar(kind: str, path: str) -> Shape:
-    return {
-        "integer": _integer,
-        "number": _number,
-        "boolean": _boolean,
-        "string": _string,
-    }[kind](path)
+def _boolean(value: Any, path: str) -> bool | None:
+    if value == "":
+        return None
+    if isinstance(value, (int, float)) and value in (0, 1):
+        return bool(value)
+    raise _misfit(path, "true or false", value)
 
 
-def _integer(path: str) -> Shape:
-    def shape(value: Any) -> int | None:
-        if type(value) is int:
-            return value
-        if isinstance(value, float) and value.is_integer():
-            return int(value)
-        if isinstance(value, dict) and type(value.get("id")) is int:
-            return int(value["id"])  # an object where other accounts show its id
-        if value == "":
-            return None
-        if isinstance(value, str) and value.lstrip("-").isdecimal():
-            return int(value)
-        raise _misfit(path, "a whole number", value)
-
-    return shape
+def _string(value: Any, path: str) -> str:
+    if isinstance(value, dict) and isinstance(value.get("id"), str):
+        return str(value["id"])  # an object where other accounts show its id
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    raise _misfit(path, "a string", value)
 
 
-def _number(path: str) -> Shape:
-    def shape(value: Any) -> int | float | None:
-        if type(value) is int or isinstance(value, float):
-            return value
-        if value == "":
-            return None
-        if isinstance(value, str):
-            try:
-                return int(value) if value.lstrip("-").isdecimal() else float(value)
-            except ValueError:
-                pass
-        raise _misfit(path, "a number", value)
-
-    return shape
+def _free_form(value: Any, path: str) -> dict[str, Any]:
+    if value == []:
+        return {}  # an empty map, as some servers write it
+    if isinstance(value, dict):
+        return value
+    raise _misfit(path, "an object", value)
 
 
-def _boolean(path: str) -> Shape:
-    def shape(value: Any) -> bool | None:
-        if isinstance(value, bool):
-            return value
-        if value == "":
-            return None
-        if value in (0, 1):
-            return bool(value)
-        raise _misfit(path, "true or false", value)
-
-    return shape
-
-
-def _string(path: str) -> Shape:
-    def shape(value: Any) -> str:
-        if isinstance(value, str):
-            return value
-        if isinstance(value, dict) and isinstance(value.get("id"), str):
-            return str(value["id"])  # an object where other accounts show its id
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return str(value)
-        raise _misfit(path, "a string", value)
-
-    return shape
+FALLBACKS: dict[str, Callable[[Any, str], Any]] = {
+    "integer": _integer,
+    "number": _number,
+    "boolean": _boolean,
+    "string": _string,
+    "object": _free_form,
+}
 
 
 def _misfit(path: str, expected: str, value: Any) -> Misfit:

@@ -5,13 +5,15 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from invoiced_api.ahead import ReadAhead
 from invoiced_api.client import Client
 from invoiced_api.console import Stopped
 from invoiced_api.failures import Forbidden, InvoicedError
-from invoiced_api.reading import Row, changes, listings
+from invoiced_api.reading import Row, listings
+from invoiced_api.streams import Reading
 from invoiced_api.timestamps import to_rfc_3339
-from tap_invoiced.bookmarks import State, bookmark, finished, with_bookmark
-from tap_invoiced.messages import Messages
+from tap_invoiced.bookmarks import State, bookmark, finished, under_way, with_bookmark
+from tap_invoiced.messages import Messages, record_lines
 from tap_invoiced.progress import StreamReport, metrics
 from tap_invoiced.selection import Stream
 from tap_invoiced.settings import TapSettings
@@ -38,15 +40,18 @@ class Sync:
     _records_since_state: int = 0
 
     def run(self, streams: Iterable[Stream]) -> bool:
-        """Reads the streams one after the other; True if each could be read.
+        """Reads the streams one after the other, fetching ahead; True if each could be read.
 
         A run that fails or is stopped writes the last true state before it raises.
         """
+        readings = [(stream, self._reading(stream)) for stream in streams]
+        connections = self.settings.connection.max_connections
         complete = True
         try:
-            for stream in streams:
-                complete &= self._readable(stream)
-                self._write_state()
+            with ReadAhead(self.client, connections, [one for _, one in readings]) as ahead:
+                for stream, reading in readings:
+                    complete &= self._readable(stream, reading, ahead)
+                    self._write_state()
         except (InvoicedError, Stopped):
             self._write_state()
             raise
@@ -54,46 +59,59 @@ class Sync:
         self._write_state()
         return complete
 
-    def _readable(self, stream: Stream) -> bool:
+    def _reading(self, stream: Stream) -> Reading:
+        resource = stream.resource
+        since = bookmark(self.state, stream.name, resource.replication_key)
+        shape = Shaper(stream.name, stream.schema, stream.whole)
+
+        def make(rows: list[Row]) -> bytes:
+            lines = record_lines(stream.name, map(shape, rows), to_rfc_3339(int(time.time())))
+            for name in shape.new_unknown_fields():
+                LOGGER.warning("%s: field `%s` is not in the schema: dropped", stream.name, name)
+            return lines
+
+        return Reading(
+            listings(resource, self.settings.page_size),
+            self.settings.start_date if since is None else since,
+            make,
+        )
+
+    def _readable(self, stream: Stream, reading: Reading, ahead: ReadAhead) -> bool:
         """Reads a stream, unless the key may not: an error only if it could before."""
-        since = bookmark(self.state, stream.name, stream.resource.replication_key)
         try:
-            self._read(stream, self.settings.start_date if since is None else since)
+            self._read(stream, reading, ahead)
         except Forbidden as refusal:
-            if since is None:
+            if bookmark(self.state, stream.name, stream.resource.replication_key) is None:
                 LOGGER.warning("%s: skipped, %s", stream.name, refusal)
                 return True
             LOGGER.error("%s: could be read before, now: %s", stream.name, refusal)
             return False
         return True
 
-    def _read(self, stream: Stream, since: int) -> None:
-        report = StreamReport.begun(stream.name, self.client, self.clock)
-        lists = listings(self.client, stream.resource, self.settings.page_size)
-        heads = [listing.head(since) for listing in lists]
-        total = sum(head.total or 0 for head in heads)
-        LOGGER.info("%s: %d updated since %s", stream.name, total, to_rfc_3339(since))
-        # A change may be committed this much later than it is stamped: never a bookmark beyond.
-        horizon = heads[0].clock - self.settings.lookback_seconds
+    def _read(self, stream: Stream, reading: Reading, ahead: ReadAhead) -> None:
+        began = self.clock()
+        self.state = under_way(self.state, stream.name)
         key, replication_key = list(stream.resource.key), stream.resource.replication_key
-        self.messages.schema(stream.name, stream.schema, key, replication_key)
-        shape = Shaper(stream.name, stream.schema, stream.whole)
-        for rows in changes(lists, since, heads[0].clock):
-            self._emit(stream, rows, shape)
-            report.records += len(rows)
-            if rows:
-                self._advance(stream, min(rows[-1][replication_key], horizon))
-        self._advance(stream, horizon)
-        self.reports.append(report.ended(self.client, self.clock))
-        metrics(self.reports[-1])
+        records = 0
+        for block in ahead.blocks(reading):
+            if not records:
+                self.messages.schema(stream.name, stream.schema, key, replication_key)
+            self.messages.block(block.content)
+            records += block.rows
+            self._records_since_state += block.rows
+            self._advance(stream, min(block.newest, self._horizon(reading)))
+        if not records:
+            self.messages.schema(stream.name, stream.schema, key, replication_key)
+        self._advance(stream, self._horizon(reading))
+        report = StreamReport(
+            stream.name, records, reading.requests, reading.retries, self.clock() - began
+        )
+        self.reports.append(report)
+        metrics(report)
 
-    def _emit(self, stream: Stream, rows: list[Row], shape: Shaper) -> None:
-        extracted = to_rfc_3339(int(time.time()))
-        for row in rows:
-            self.messages.record(stream.name, shape(row), extracted)
-        for name in shape.new_unknown_fields():
-            LOGGER.warning("%s: field `%s` is not in the schema: dropped", stream.name, name)
-        self._records_since_state += len(rows)
+    def _horizon(self, reading: Reading) -> int:
+        """A change may be committed this late after its stamp: no bookmark goes beyond."""
+        return reading.clock - self.settings.lookback_seconds
 
     def _advance(self, stream: Stream, second: int) -> None:
         self.state = with_bookmark(self.state, stream.name, stream.resource.replication_key, second)
