@@ -10,6 +10,7 @@ from queue import SimpleQueue
 from threading import Thread
 
 from invoiced_api.client import Answer, Client
+from invoiced_api.failures import NotFound
 from invoiced_api.reading import Ask, page_of
 from invoiced_api.streams import Block, Part, Reading
 
@@ -105,6 +106,14 @@ class ReadAhead:
     def _work(self) -> None:
         while (request := self._requests.get()) is not None:
             try:
-                self._answers.put((request, self._client.send(request.ask.call())))
+                self._answers.put((request, self._answer(request.ask)))
             except Exception as failure:  # noqa: BLE001  # raised where the stream's blocks are read
                 self._answers.put((request, failure))
+
+    def _answer(self, ask: Ask) -> Answer:
+        try:
+            return self._client.send(ask.call())
+        except NotFound:
+            if ask.listing.optional:
+                return Answer(headers={}, body=[])
+            raise

@@ -20,6 +20,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Any
 
 from invoiced_api.client import Answer, Call
@@ -27,6 +28,7 @@ from invoiced_api.failures import RunBlocked
 from invoiced_api.resources import Resource
 
 Row = dict[str, Any]
+Params = Mapping[str, str | int]
 Emit = Callable[[list[Row]], None]
 
 updated_at = itemgetter("updated_at")
@@ -41,35 +43,39 @@ PROBES = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """One list query of an account. `page_size` is 1 to 100 rows."""
+    """One list query of an account. `page_size` is 1 to 100 rows.
+
+    `stamp` is the attribute that tells when a row came to be as it is, in UNIX seconds. A list may
+    be `optional`: then 404 says that it is empty.
+    """
 
     path: str
     params: Mapping[str, str] = field(default_factory=dict)
     page_size: int
+    stamp: str = "updated_at"
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """One page of the rows of a list with `updated_at >= since` (UNIX seconds)."""
+    """One page of a list. `params` are those of the list and of the way it is read."""
 
     listing: Listing
-    since: int
     number: int = 1
-    sort: str = BY_CHANGE
     per_page: int
+    params: Params = field(default_factory=dict)
 
     def call(self) -> Call:
-        params: dict[str, str | int] = {
-            **self.listing.params,
-            "sort": self.sort,
-            "per_page": self.per_page,
-            "page": self.number,
-            # Invoiced compares strictly, hence the minus one.
-            "updated_after": self.since - 1,
-            # Some accounts send it only when asked for it.
-            "include": "updated_at",
-        }
+        paging = {"per_page": self.per_page, "page": self.number}
+        params = {**self.params, **self.listing.params, **paging}
         return Call(method="GET", path=self.listing.path, params=params)
+
+
+def changed_since(second: int, sort: str) -> dict[str, str | int]:
+    """Parameters that ask for the rows with `updated_at >= second` (UNIX seconds)."""
+    # Invoiced compares strictly, hence the minus one. Some accounts send `updated_at` only when
+    # asked for it.
+    return {"sort": sort, "updated_after": second - 1, "include": "updated_at"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,23 +98,36 @@ class Page:
 Steps = Generator[Ask, Page, None]
 
 
-def listings(resource: Resource, page_size: int) -> list[Listing]:
-    """The lists that together hold every object of a resource."""
+def listings(resource: Resource, page_size: int, parent: Any = None) -> list[Listing]:
+    """The lists that together hold every object of a resource (that stands below a parent's id)."""
+    path = resource.path
+    if resource.parent:
+        path = path.format(**{resource.parent.attribute: parent})
     return [
-        Listing(path=resource.path, params=params, page_size=page_size) for params in resource.lists
+        Listing(
+            path=path,
+            params=params,
+            page_size=page_size,
+            stamp=resource.replication_key,
+            optional=resource.parent is not None,
+        )
+        for params in resource.lists
     ]
 
 
 def page_of(ask: Ask, answer: Answer) -> Page:
     """Raises RunBlocked if the answer is no list of objects of ours."""
-    rows = answer.body
+    rows = [answer.body] if isinstance(answer.body, dict) else answer.body
+    stamp = ask.listing.stamp
+    dated = "updated_after" in ask.params or stamp != "updated_at"
     if not isinstance(rows, list) or not all(
-        isinstance(row, dict) and isinstance(row.get("updated_at"), int) and "id" in row
+        isinstance(row, dict) and "id" in row and (not dated or isinstance(row.get(stamp), int))
         for row in rows
     ):
+        needed = f"`id` and `{stamp}`" if dated else "`id`"
         raise RunBlocked(
-            f"GET {ask.listing.path}: the answer is not a list of objects with `id` and "
-            "`updated_at`. Check `base_url`."
+            f"GET {ask.listing.path}: the answer is not a list of objects with {needed}. "
+            "Check `base_url`."
         )
     shown = (ask.number - 1) * ask.per_page + len(rows)
     more_counted = answer.total is not None and answer.total > shown
@@ -137,10 +156,9 @@ def _asking(
 ) -> Generator[Ask, Page, Page]:
     page = yield Ask(
         listing=listing,
-        since=since,
         number=number,
-        sort=sort,
         per_page=per_page or listing.page_size,
+        params=changed_since(since, sort),
     )
     return page
 
@@ -180,7 +198,7 @@ def ascending(listing: Listing, window: Window, emit: Emit) -> Steps:
             _emit(sorted(page.rows, key=updated_at), window, seen, emit)
             return
         if not page.ascending:
-            yield from by_id([listing], window, emit)
+            yield from by_id([listing], window, emit, changed_since(since, BY_ID))
             return
         newest = updated_at(page.rows[-1])
         if updated_at(page.rows[0]) == newest:
@@ -242,30 +260,49 @@ def _crowded_second(listing: Listing, second: int, seen: set[Any], emit: Emit) -
         emit(fresh)
 
 
-def by_id(lists: Sequence[Listing], window: Window, emit: Emit) -> Steps:
-    """The rows of a window although the server does not sort them; all in memory.
+def by_id(
+    lists: Sequence[Listing], window: Window, emit: Emit, params: Params = MappingProxyType({})
+) -> Steps:
+    """The rows of a window of lists that are not sorted by change; all in memory.
 
     Pages in id order, forward and backward in turn: a deletion shifts rows to the left, an old
     object that enters by a change shifts them to the right, and each direction is safe from one of
     the two. Ends after a pass that brings nothing new of the time before it began; a single page
-    was seen whole at one moment.
+    was seen whole at one moment. Rows that do not tell when they were updated always belong to it.
     """
     known: dict[Any, Row] = {}
     while True:
         forward = _Pass(known)
         counts = []
         for listing in lists:
-            counts.append((yield from _turn_forward(listing, window.since, forward)))
+            counts.append((yield from _turn_forward(listing, params, forward)))
         if counts == [1] or (known and not forward.found_more):
             break
         backward = _Pass(known)
         for listing, count in zip(lists, counts, strict=True):
-            yield from _turn_backward(listing, window.since, count, backward)
+            yield from _turn_backward(listing, params, count, backward)
         if not backward.found_more:
             break
-    rows = before(window.until, sorted(known.values(), key=updated_at))
-    for start in range(0, len(rows), lists[0].page_size):
-        emit(rows[start : start + lists[0].page_size])
+    rows = [row for row in known.values() if _within(row, window)]
+    _emit_chunks(sorted(rows, key=_update), lists[0].page_size, emit)
+
+
+def _update(row: Row) -> int:
+    """When a row was updated, 0 if it does not tell."""
+    moment = row.get("updated_at")
+    return moment if isinstance(moment, int) else 0
+
+
+def _within(row: Row, window: Window) -> bool:
+    moment = _update(row)
+    return not moment or (
+        moment >= window.since and (window.until is None or moment < window.until)
+    )
+
+
+def _emit_chunks(rows: list[Row], size: int, emit: Emit) -> None:
+    for start in range(0, len(rows), size):
+        emit(rows[start : start + size])
 
 
 class _Pass:
@@ -281,24 +318,51 @@ class _Pass:
             self._began = page.clock
         for row in page.rows:
             older = self._known.get(row["id"])
-            if older is None or updated_at(older) <= updated_at(row):
+            if older is None or _update(older) <= _update(row):
                 self._known[row["id"]] = row
-            self.found_more |= older is None and updated_at(row) < self._began
+            self.found_more |= older is None and _update(row) < self._began
 
 
-def _turn_forward(listing: Listing, since: int, taking: _Pass) -> Generator[Ask, Page, int]:
+def _turn_forward(listing: Listing, params: Params, taking: _Pass) -> Generator[Ask, Page, int]:
     """How many pages there were."""
     number, page = 0, None
     while page is None or not page.is_last:
         number += 1
-        page = yield from _asking(listing, since, number, BY_ID)
+        page = yield _page(listing, number, params)
         taking.take(page)
     return number
 
 
-def _turn_backward(listing: Listing, since: int, last: int, taking: _Pass) -> Steps:
+def _turn_backward(listing: Listing, params: Params, last: int, taking: _Pass) -> Steps:
     for number in range(last, 0, -1):
-        taking.take((yield from _asking(listing, since, number, BY_ID)))
+        taking.take((yield _page(listing, number, params)))
+
+
+def _page(listing: Listing, number: int, params: Params) -> Ask:
+    return Ask(listing=listing, number=number, per_page=listing.page_size, params=params)
+
+
+def newest_first(listing: Listing, window: Window, emit: Emit) -> Steps:
+    """The rows of a window of a list that comes newest first and whose rows never change.
+
+    New rows come in before the first page, which shifts the others to the right: turning pages
+    meets some twice and loses none. The server may narrow the list down to the window; if it does
+    not, the pages before the window are turned as well.
+    """
+    stamp = itemgetter(listing.stamp)
+    params: dict[str, str | int] = {"start_date": window.since}
+    if window.until is not None:
+        params["end_date"] = window.until - 1
+    known: dict[Any, Row] = {}
+    number, page = 0, None
+    while page is None or not (page.is_last or stamp(page.rows[-1]) < window.since):
+        number += 1
+        page = yield _page(listing, number, params)
+        for row in page.rows:
+            newer = window.until is not None and stamp(row) >= window.until
+            if not newer and stamp(row) >= window.since:
+                known[row["id"]] = row
+    _emit_chunks(sorted(known.values(), key=stamp), listing.page_size, emit)
 
 
 def merged(lists: Sequence[Listing], window: Window, emit: Emit) -> Steps:
@@ -343,7 +407,7 @@ class _Feed:
             yield self.rows.popleft()
 
 
-def recent(lists: Sequence[Listing], since: int, emit: Emit) -> Steps:
+def recent(lists: Sequence[Listing], window: Window, emit: Emit) -> Steps:
     """What changed since a moment shortly ago, from several lists, to the end.
 
     An object may leave one list for a later one while we read. Asking in that order meets it in
@@ -351,6 +415,6 @@ def recent(lists: Sequence[Listing], since: int, emit: Emit) -> Steps:
     """
     rows: list[Row] = []
     for listing in lists:
-        yield from ascending(listing, Window(since), rows.extend)
+        yield from ascending(listing, Window(window.since), rows.extend)
     if rows:
         emit(sorted(rows, key=updated_at))

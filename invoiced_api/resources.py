@@ -15,24 +15,62 @@ class Removal(Enum):
     CANCEL = "deleting it cancels it; the object stays"
 
 
+class Way(Enum):
+    """How the changes of a resource are read."""
+
+    BY_CHANGE = "its lists can be asked for what was updated after a moment, in that order"
+    WHOLE = "its lists are read whole, and what was not updated since the bookmark is left out"
+    PER_PARENT = "the same, with a list below each object of another resource"
+    BACKWARD = "its list comes newest first, and nothing in it ever changes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parent:
+    """The resource that children stand below. `attribute` names the parent's id in the child.
+
+    Only parents that have something in `having` have children, if that is given.
+    """
+
+    resource: str
+    attribute: str
+    having: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writes:
+    """What the calls accept that create and update an object, and how it leaves the books."""
+
+    create: Body
+    update: Body
+    removal: Removal = Removal.DELETE
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
     """One kind of object. What a resource cannot do is absent from its row.
 
-    `path` is its list, with `/ID` its object, with `/ID/void` the call that voids it.
-    `lists` are the queries that together return every object, in the order in which an object can
-    move from one to the next. `natural_key` is the caller's own, unique reference, if there is one.
+    `path` is its list, with `/ID` its object, with `/ID/void` the call that voids it; children
+    name their parent in it, as `{customer}`. `lists` are the queries that together return every
+    object, in the order in which an object can move from one to the next. `natural_key` is the
+    caller's own, unique reference. `deleted_by` are the types of event that tell of a removal;
+    their object is a child's parent where it is `{"customer": …}`.
     """
 
     name: str
     path: str
+    way: Way = Way.BY_CHANGE
     lists: tuple[Mapping[str, str], ...] = ({},)
-    key: tuple[str, ...] = ("id",)
+    parent: Parent | None = None
     replication_key: str = "updated_at"
+    by_default: bool = False
     natural_key: str | None = None
-    create: Body
-    update: Body
-    removal: Removal = Removal.DELETE
+    deleted_by: tuple[str, ...] = ()
+    writes: Writes | None = None
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The attributes that tell its objects apart."""
+        return (self.parent.attribute, "id") if self.parent else ("id",)
 
 
 SHIPPING = One(
@@ -95,66 +133,141 @@ TRANSACTION = body(
 )
 OF_CUSTOMER = body(customer=Ref("customers"))
 
+# The plain list leaves out what is archived.
+WITH_ARCHIVED: tuple[Mapping[str, str], ...] = ({}, {"archived": "1"})
+OF_A_CUSTOMER = Parent(resource="customers", attribute="customer")
+
 # Parents first: an object refers to objects of the rows above its own.
 RESOURCES = (
+    Resource(name="items", path="/items", way=Way.WHOLE, lists=WITH_ARCHIVED),
+    Resource(name="plans", path="/plans", way=Way.WHOLE, lists=WITH_ARCHIVED),
+    Resource(name="coupons", path="/coupons", way=Way.WHOLE, lists=WITH_ARCHIVED),
+    Resource(name="tax_rates", path="/tax_rates", way=Way.WHOLE, lists=WITH_ARCHIVED),
     Resource(
         name="customers",
         path="/customers",
+        by_default=True,
+        deleted_by=("customer.deleted", "customer.merged"),
         natural_key="number",
-        create={**CUSTOMER, **body("autopay_delay_days", taxes=Each(TAX))},
-        update={**CUSTOMER, **body(taxes=Each({**KNOWN, **TAX}))},
+        writes=Writes(
+            create={**CUSTOMER, **body("autopay_delay_days", taxes=Each(TAX))},
+            update={**CUSTOMER, **body(taxes=Each({**KNOWN, **TAX}))},
+        ),
     ),
     Resource(
         name="subscriptions",
         path="/subscriptions",
+        by_default=True,
+        deleted_by=("subscription.deleted",),
         # The plain list holds only subscriptions with a renewal to come.
         lists=({}, {"canceled": "1"}, {"finished": "1"}),
-        create={
-            **OF_CUSTOMER,
-            **SUBSCRIPTION,
-            **body("bill_in bill_in_advance_days cycles snap_to_nth_day", addons=Each(ADDON)),
-            **parts(NEW),
-        },
-        update={
-            **SUBSCRIPTION,
-            **body("prorate", timestamps="proration_date", addons=Each({**KNOWN, **ADDON})),
-            **parts(KNOWN),
-        },
-        removal=Removal.CANCEL,
+        writes=Writes(
+            create={
+                **OF_CUSTOMER,
+                **SUBSCRIPTION,
+                **body("bill_in bill_in_advance_days cycles snap_to_nth_day", addons=Each(ADDON)),
+                **parts(NEW),
+            },
+            update={
+                **SUBSCRIPTION,
+                **body("prorate", timestamps="proration_date", addons=Each({**KNOWN, **ADDON})),
+                **parts(KNOWN),
+            },
+            removal=Removal.CANCEL,
+        ),
     ),
     Resource(
         name="invoices",
         path="/invoices",
+        by_default=True,
+        deleted_by=("invoice.deleted",),
         natural_key="number",
-        create={**OF_CUSTOMER, **INVOICE, **body("autopay"), **NEW_LINES},
-        update={**INVOICE, **body("sent"), **KNOWN_LINES},
-        removal=Removal.VOID_ONCE_ISSUED,
+        writes=Writes(
+            create={**OF_CUSTOMER, **INVOICE, **body("autopay"), **NEW_LINES},
+            update={**INVOICE, **body("sent"), **KNOWN_LINES},
+            removal=Removal.VOID_ONCE_ISSUED,
+        ),
     ),
     Resource(
         name="estimates",
         path="/estimates",
+        by_default=True,
+        deleted_by=("estimate.deleted",),
         natural_key="number",
-        create={**OF_CUSTOMER, **ESTIMATE, **body(invoice=Ref("invoices")), **NEW_LINES},
-        update={**ESTIMATE, **KNOWN_LINES},
-        removal=Removal.VOID_ONCE_ISSUED,
+        writes=Writes(
+            create={**OF_CUSTOMER, **ESTIMATE, **body(invoice=Ref("invoices")), **NEW_LINES},
+            update={**ESTIMATE, **KNOWN_LINES},
+            removal=Removal.VOID_ONCE_ISSUED,
+        ),
     ),
     Resource(
         name="credit_notes",
         path="/credit_notes",
+        by_default=True,
+        deleted_by=("credit_note.deleted",),
         natural_key="number",
-        create={**OF_CUSTOMER, **CREDIT_NOTE, **NEW_LINES},
-        update={**CREDIT_NOTE, **KNOWN_LINES},
-        removal=Removal.VOID_ONCE_ISSUED,
+        writes=Writes(
+            create={**OF_CUSTOMER, **CREDIT_NOTE, **NEW_LINES},
+            update={**CREDIT_NOTE, **KNOWN_LINES},
+            removal=Removal.VOID_ONCE_ISSUED,
+        ),
     ),
     Resource(
         name="transactions",
         path="/transactions",
-        create={
-            **OF_CUSTOMER,
-            **TRANSACTION,
-            **body("type", invoice=Ref("invoices"), credit_note=Ref("credit_notes")),
-        },
-        update=TRANSACTION,
+        by_default=True,
+        writes=Writes(
+            create={
+                **OF_CUSTOMER,
+                **TRANSACTION,
+                **body("type", invoice=Ref("invoices"), credit_note=Ref("credit_notes")),
+            },
+            update=TRANSACTION,
+        ),
     ),
+    Resource(
+        name="payments",
+        path="/payments",
+        lists=({"include": "applied_to"},),
+        deleted_by=("payment.deleted",),
+    ),
+    Resource(name="credit_balance_adjustments", path="/credit_balance_adjustments", way=Way.WHOLE),
+    Resource(name="charges", path="/charges", way=Way.WHOLE),
+    Resource(name="refunds", path="/refunds", way=Way.WHOLE),
+    Resource(name="tasks", path="/tasks", way=Way.WHOLE, deleted_by=("task.deleted",)),
+    Resource(name="notes", path="/notes", way=Way.WHOLE, deleted_by=("note.deleted",)),
+    Resource(
+        name="contacts",
+        path="/customers/{customer}/contacts",
+        way=Way.PER_PARENT,
+        parent=OF_A_CUSTOMER,
+        deleted_by=("contact.deleted",),
+    ),
+    Resource(
+        name="payment_sources",
+        path="/customers/{customer}/payment_sources",
+        way=Way.PER_PARENT,
+        parent=OF_A_CUSTOMER,
+        deleted_by=("payment_source.deleted",),
+    ),
+    Resource(
+        name="pending_line_items",
+        path="/customers/{customer}/line_items",
+        way=Way.PER_PARENT,
+        parent=OF_A_CUSTOMER,
+        deleted_by=("line_item.deleted",),
+    ),
+    Resource(
+        name="payment_plans",
+        path="/invoices/{invoice}/payment_plan",
+        way=Way.PER_PARENT,
+        parent=Parent(resource="invoices", attribute="invoice", having="payment_plan"),
+        deleted_by=("payment_plan.deleted",),
+    ),
+    Resource(name="events", path="/events", way=Way.BACKWARD, replication_key="timestamp"),
 )
 BY_NAME: Mapping[str, Resource] = {resource.name: resource for resource in RESOURCES}
+# What can be written to.
+ENDPOINTS: Mapping[str, Writes] = {
+    resource.name: resource.writes for resource in RESOURCES if resource.writes
+}

@@ -8,10 +8,13 @@ of the windows. When all windows are read the tail follows: what changed since t
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
+from typing import Any
 
 from invoiced_api.reading import (
     BY_CHANGE,
+    BY_ID,
     Ask,
     Emit,
     Listing,
@@ -21,13 +24,20 @@ from invoiced_api.reading import (
     Window,
     ascending,
     by_id,
+    changed_since,
     head,
+    listings,
     merged,
+    newest_first,
     recent,
     sorts,
-    updated_at,
 )
+from invoiced_api.resources import BY_NAME, Parent, Resource, Way
 
+Make = Callable[[list[Row]], bytes]
+
+# How many lists of children are under way at once.
+MOST_CHILD_LISTS = 64
 # A window of more rows is cut into pieces of about so many: small enough that the first in order
 # is never long in coming, large enough that few pages reach beyond their window.
 ROWS_PER_WINDOW = 1_000
@@ -72,25 +82,23 @@ class Part:
 
 
 class Reading:
-    """Everything of a resource that was updated since a second, from the lists that hold it.
+    """What is being read of a resource: parts under way, and the blocks that come out of them.
 
-    `make` turns rows into a block's content; it is called once per block, in no certain order.
-    `total` and `clock` (the server's, in UNIX seconds, before the first row) are known once the
-    first block is out. The driver counts `requests` (with the `retries` among them), and sets
-    `failure` when one failed for good.
+    This one reads lists that can be asked for changes. `make` turns rows into a block's content;
+    it is called once per block, in no certain order. `total` and `clock` (the server's, in UNIX
+    seconds, before the first row) are known once the first block is out. The driver counts
+    `requests` (with the `retries` among them), and sets `failure` when one failed for good.
     """
 
-    def __init__(
-        self, lists: Sequence[Listing], since: int, make: Callable[[list[Row]], bytes]
-    ) -> None:
+    def __init__(self, lists: Sequence[Listing], since: int, make: Make) -> None:
         self._lists = lists
         self._since = since
         self._make = make
         self._heads: list[Page] = []
         self._trusts_sort = True
         self._tail_follows = False
-        self._openings = [Part(self._open(one), Window(since), deque()) for one in lists]
         self._parts: deque[Part] = deque()
+        self._openings = [Part(self._open(one), Window(since), deque()) for one in lists]
         self.buffered_bytes = 0
         self.failure: Exception | None = None
         self.requests = 0
@@ -125,12 +133,12 @@ class Reading:
 
     def take(self, part: Part, page: Page) -> None:
         """Goes on with a part by the page it asked for."""
-        sort = part.ask.sort if part.ask else BY_CHANGE
+        ask = part.ask
         part.take(page)
         if part in self._openings:
             self._opened()
         elif part in self._parts:
-            if sort == BY_CHANGE and len(self._lists) == 1:
+            if ask and ask.params.get("sort") == BY_CHANGE and len(self._lists) == 1:
                 self._cut_again(part, page)
             self._end_with_tail()
 
@@ -159,8 +167,10 @@ class Reading:
         if not self._parts and len(self._heads) == len(self._lists):
             self._parts.extend(self._first_parts())
         if not self._opening and not self._trusts_sort:
+            params = changed_since(self._since, BY_ID)
             window = Window(self._since)
-            self._parts = deque([self._part(window, lambda emit: by_id(self._lists, window, emit))])
+            self._parts.clear()
+            self._parts.append(self._part(window, partial(by_id, self._lists, params=params)))
             self._tail_follows = False
 
     def _first_parts(self) -> Iterator[Part]:
@@ -169,30 +179,29 @@ class Reading:
             return
         self._tail_follows = True
         for since, until in pairwise(cut(self._since, self.clock, self.total)):
-            yield self._window(since, until)
+            yield self._window(Window(since, until))
 
-    def _window(self, since: int, until: int) -> Part:
-        window = Window(since, until)
+    def _window(self, window: Window) -> Part:
         if len(self._lists) == 1:
-            return self._part(window, lambda emit: ascending(self._lists[0], window, emit))
-        return self._part(window, lambda emit: merged(self._lists, window, emit))
+            return self._part(window, partial(ascending, self._lists[0]))
+        return self._part(window, partial(merged, self._lists))
 
     def _tail(self, since: int) -> Part:
-        window = Window(since)
         if len(self._lists) == 1:
-            return self._part(window, lambda emit: ascending(self._lists[0], window, emit))
-        return self._part(window, lambda emit: recent(self._lists, since, emit))
+            return self._window(Window(since))
+        return self._part(Window(since), partial(recent, self._lists))
 
-    def _part(self, window: Window, read: Callable[[Emit], Steps]) -> Part:
+    def _part(self, window: Window, read: Callable[[Window, Emit], Steps]) -> Part:
         blocks: deque[Block] = deque()
+        stamp = self._lists[0].stamp
 
         def emit(rows: list[Row]) -> None:
-            newest = updated_at(rows[-1])
+            newest = rows[-1].get(stamp) or self._since
             block = Block(self._make(rows), len(rows), newest)
             self.buffered_bytes += len(block.content)
             blocks.append(block)
 
-        return Part(read(emit), window, blocks)
+        return Part(read(window, emit), window, blocks)
 
     def _cut_again(self, part: Part, page: Page) -> None:
         """Gives the later pieces of a window away when more is left in it than it should hold."""
@@ -206,13 +215,125 @@ class Reading:
         edges = cut(part.window.since, until, left)
         part.window.until = edges[1]
         for place, (since, end) in enumerate(pairwise(edges[1:]), start=index + 1):
-            self._parts.insert(place, self._window(since, end))
+            self._parts.insert(place, self._window(Window(since, end)))
 
     def _end_with_tail(self) -> None:
         """The tail is read after all windows: its last answer shows what is left at one moment."""
         if self._tail_follows and not any(part.ask for part in self._parts):
             self._tail_follows = False
             self._parts.append(self._tail(self.clock))
+
+
+class WholeReading(Reading):
+    """Reads lists that cannot be asked for changes, and leaves out what is older."""
+
+    def _open(self, listing: Listing) -> Steps:
+        page = yield Ask(listing=listing, per_page=1)
+        self._heads.append(page)
+
+    def _first_parts(self) -> Iterator[Part]:
+        yield self._part(Window(self._since), partial(by_id, self._lists))
+
+
+class BackwardReading(Reading):
+    """Reads a list that comes newest first, by windows all the same."""
+
+    def _open(self, listing: Listing) -> Steps:
+        page = yield Ask(listing=listing, per_page=1, params={"start_date": self._since})
+        self._heads.append(page)
+
+    def _window(self, window: Window) -> Part:
+        return self._part(window, partial(newest_first, self._lists[0]))
+
+
+class ChildReading(Reading):
+    """Reads the lists below each object of the parent's resource, several at once.
+
+    `below` gives the lists of a parent's id. Rows get the parent's id as `attribute`. They come
+    parent by parent, so no block moves a bookmark.
+    """
+
+    def __init__(
+        self,
+        parents: Callable[[Make], Reading],
+        parent: Parent,
+        below: Callable[[Any], Sequence[Listing]],
+        since: int,
+        make: Make,
+    ) -> None:
+        super().__init__((), since, make)
+        self._parents = parents(self._adopt)
+        self._parent = parent
+        self._below = below
+        self._orphans: deque[Any] = deque()
+        self._seen: set[Any] = set()
+
+    @property
+    def total(self) -> int:
+        return self._parents.total
+
+    @property
+    def clock(self) -> int:
+        return self._parents.clock
+
+    @property
+    def finished(self) -> bool:
+        return self._parents.finished and not self._orphans and not self._parts
+
+    def waiting(self) -> Iterator[Part]:
+        while self._orphans and len(self._parts) < MOST_CHILD_LISTS:
+            self._parts.append(self._children(self._orphans.popleft()))
+        yield from super().waiting()
+        if len(self._orphans) < MOST_CHILD_LISTS:
+            yield from self._parents.waiting()
+
+    def waits_for(self, part: Part) -> bool:
+        return not self._parts or part is self._parts[0]
+
+    def take(self, part: Part, page: Page) -> None:
+        if part in self._parts:
+            part.take(page)
+            return
+        self._parents.take(part, page)
+        while self._parents.next_block():
+            pass
+
+    def _adopt(self, rows: list[Row]) -> bytes:
+        having = self._parent.having
+        for row in rows:
+            if row["id"] not in self._seen and (having is None or row.get(having) is not None):
+                self._seen.add(row["id"])
+                self._orphans.append(row["id"])
+        return b""
+
+    def _children(self, parent: Any) -> Part:
+        lists = self._below(parent)
+        blocks: deque[Block] = deque()
+
+        def emit(rows: list[Row]) -> None:
+            for row in rows:
+                row[self._parent.attribute] = parent
+            block = Block(self._make(rows), len(rows), self._since)
+            self.buffered_bytes += len(block.content)
+            blocks.append(block)
+
+        window = Window(self._since)
+        return Part(by_id(lists, window, emit), window, blocks)
+
+
+def reading_of(resource: Resource, page_size: int, since: int, make: Make) -> Reading:
+    """How everything of a resource that was updated since a second (UNIX) is read."""
+    if resource.parent:
+        of = BY_NAME[resource.parent.resource]
+        return ChildReading(
+            partial(reading_of, of, page_size, 0),
+            resource.parent,
+            partial(listings, resource, page_size),
+            since,
+            make,
+        )
+    ways = {Way.BY_CHANGE: Reading, Way.WHOLE: WholeReading, Way.BACKWARD: BackwardReading}
+    return ways[resource.way](listings(resource, page_size), since, make)
 
 
 def cut(since: int, until: int, rows: int) -> list[int]:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
+from orjson import dumps
 
 from invoiced_api.access import check_access
 from invoiced_api.client import Client
@@ -59,4 +59,14 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _pretty(catalog: Mapping[str, Any]) -> bytes:
-    return orjson.dumps(catalog, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    """JSON with a line per field, so that it can be read, edited and compared."""
+    streams = []
+    for entry in catalog["streams"]:
+        properties = entry["schema"]["properties"].items()
+        fields = [b"%b: %b" % (dumps(name), dumps(field)) for name, field in properties]
+        schema = b'{"type": "object", "properties": {\n      %b\n    }}' % b",\n      ".join(fields)
+        marks = b"[\n      %b\n    ]" % b",\n      ".join(map(dumps, entry["metadata"]))
+        shown = {"schema": schema, "metadata": marks}
+        lines = [b"%b: %b" % (dumps(key), shown.get(key) or dumps(entry[key])) for key in entry]
+        streams.append(b"{\n    %b\n  }" % b",\n    ".join(lines))
+    return b'{"streams": [\n  %b\n]}\n' % b",\n  ".join(streams)

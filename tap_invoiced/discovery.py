@@ -22,7 +22,7 @@ def _entry(resource: Resource) -> dict[str, Any]:
     marks: dict[Breadcrumb, dict[str, Any]] = {
         (): {
             "inclusion": "available",
-            "selected-by-default": True,
+            "selected-by-default": resource.by_default,
             "table-key-properties": list(resource.key),
             "forced-replication-method": "INCREMENTAL",
             "valid-replication-keys": [resource.replication_key],

@@ -80,16 +80,17 @@ class _Object:
     def __call__(self, value: Any) -> dict[str, Any]:
         if type(value) is not dict:
             value = self._from_reference(value)
-        form = (tuple(value), tuple(map(type, value.values())))
+        record: dict[str, Any] = value
+        form = (tuple(record), tuple(map(type, record.values())))
         plan = self._plans.get(form)
         if plan is None:
             plan = self._planned(form)
         dropped, converted = plan
         for name in dropped:
-            del value[name]
+            del record[name]
         for name, convert in converted:
-            value[name] = convert(value[name])
-        return value
+            record[name] = convert(record[name])
+        return record
 
     def _planned(self, form: Form) -> Plan:
         dropped, converted = [], []

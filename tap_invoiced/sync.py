@@ -9,8 +9,8 @@ from invoiced_api.ahead import ReadAhead
 from invoiced_api.client import Client
 from invoiced_api.console import Stopped
 from invoiced_api.failures import Forbidden, InvoicedError
-from invoiced_api.reading import Row, listings
-from invoiced_api.streams import Reading
+from invoiced_api.reading import Row
+from invoiced_api.streams import Reading, reading_of
 from invoiced_api.timestamps import to_rfc_3339
 from tap_invoiced.bookmarks import State, bookmark, finished, under_way, with_bookmark
 from tap_invoiced.messages import Messages, record_lines
@@ -70,11 +70,8 @@ class Sync:
                 LOGGER.warning("%s: field `%s` is not in the schema: dropped", stream.name, name)
             return lines
 
-        return Reading(
-            listings(resource, self.settings.page_size),
-            self.settings.start_date if since is None else since,
-            make,
-        )
+        first = self.settings.start_date if since is None else since
+        return reading_of(resource, self.settings.page_size, first, make)
 
     def _readable(self, stream: Stream, reading: Reading, ahead: ReadAhead) -> bool:
         """Reads a stream, unless the key may not: an error only if it could before."""

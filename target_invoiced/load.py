@@ -10,7 +10,7 @@ import orjson
 from invoiced_api.client import Client
 from invoiced_api.console import Signals
 from invoiced_api.failures import BadInput
-from invoiced_api.resources import BY_NAME
+from invoiced_api.resources import ENDPOINTS
 from target_invoiced.bodies import Unwritable
 from target_invoiced.messages import ActivateVersion, Message, Record, Schema, State
 from target_invoiced.outcomes import Done, Outcome, Rejected
@@ -82,7 +82,7 @@ class Load:
             else:
                 raise BadInput(
                     f"line {message.line}: stream `{name}` has no endpoint. Map it in the setting "
-                    f"`streams` to one of {', '.join(BY_NAME)}, or set `unknown_streams` to skip."
+                    f"`streams` to one of {', '.join(ENDPOINTS)}, or set `unknown_streams` to skip."
                 )
             return None
         try:
@@ -121,7 +121,7 @@ class Load:
             intent = stream.planner.intent(message.record)
         except Unwritable as reason:
             return Rejected(str(reason))
-        return writer.write(stream.planner.settings.resource, intent)
+        return writer.write(stream.planner.settings, intent)
 
     def _reject(self, stream: Stream, message: Record, rejected: Rejected) -> None:
         where = f"line {message.line}, {message.stream}"

@@ -49,9 +49,9 @@ class Planner:
     _known: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        resource = self.settings.resource
-        columns = invoiced_schemas.load(resource.name)["properties"]
-        self._known = frozenset(columns) | resource.create.keys() | resource.update.keys()
+        columns = invoiced_schemas.load(self.settings.resource.name)["properties"]
+        writes = self.settings.writes
+        self._known = frozenset({*columns, *writes.create, *writes.update})
 
     def unknown_attributes(self, record: Mapping[str, Any]) -> list[str]:
         """Attributes that Invoiced does not have and that are not left out on purpose."""
@@ -62,19 +62,19 @@ class Planner:
         operation = _operation(record)
         if operation not in self.settings.operations:
             return Skip(operation)
-        resource = self.settings.resource
+        resource, writes = self.settings.resource, self.settings.writes
         wanted = {key: value for key, value in record.items() if key not in self.settings.exclude}
         match operation:
             case Operation.DELETE:
                 return Remove(_object_path(resource, record))
             case Operation.UPDATE:
-                body = body_of(wanted, resource.update, keep_nulls=True)
+                body = body_of(wanted, writes.update, keep_nulls=True)
                 refuse_card_numbers(body, self.allow_card_like)
-                voidable = resource.removal is Removal.VOID_ONCE_ISSUED
+                voidable = writes.removal is Removal.VOID_ONCE_ISSUED
                 maybe_void = voidable and record.get("status") == "voided"
                 return Update(_object_path(resource, record), body, maybe_void)
             case Operation.CREATE:
-                body = body_of(wanted, resource.create, keep_nulls=False)
+                body = body_of(wanted, writes.create, keep_nulls=False)
                 refuse_card_numbers(body, self.allow_card_like)
                 return Create(body)
 

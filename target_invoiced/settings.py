@@ -8,7 +8,7 @@ from typing import Any
 from invoiced_api import settings
 from invoiced_api.connection import CONNECTION_SETTINGS, Connection, connection_from
 from invoiced_api.failures import BadInput
-from invoiced_api.resources import BY_NAME, Resource
+from invoiced_api.resources import BY_NAME, ENDPOINTS, Resource, Writes
 from invoiced_api.settings import Setting, read_settings
 
 
@@ -26,6 +26,10 @@ class StreamSettings:
     exclude: frozenset[str] = frozenset()
     operations: frozenset[Operation] = frozenset(Operation)
 
+    @property
+    def writes(self) -> Writes:
+        return ENDPOINTS[self.resource.name]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetSettings:
@@ -42,7 +46,7 @@ class TargetSettings:
         """What a stream is mapped to, else the endpoint of its name, if there is one."""
         if name in self.streams:
             return self.streams[name]
-        return StreamSettings(resource=BY_NAME[name]) if name in BY_NAME else None
+        return StreamSettings(resource=BY_NAME[name]) if name in ENDPOINTS else None
 
 
 def names(value: Any) -> frozenset[str]:
@@ -118,8 +122,8 @@ def _stream(name: str, given: Any) -> StreamSettings:
     for key in given.keys() - {"endpoint", "ids", "exclude", "operations"}:
         raise wrong(f"has an unknown key `{key}`; known are endpoint, ids, exclude, operations")
     endpoint = given.get("endpoint", name)
-    if not isinstance(endpoint, str) or endpoint not in BY_NAME:
-        raise wrong(f"needs an `endpoint`, one of {', '.join(BY_NAME)}")
+    if not isinstance(endpoint, str) or endpoint not in ENDPOINTS:
+        raise wrong(f"needs an `endpoint`, one of {', '.join(ENDPOINTS)}")
     if given.get("ids", "invoiced") != "invoiced":
         raise wrong('can only have "invoiced" as `ids`: the `id` of its records is Invoiced\'s own')
     try:

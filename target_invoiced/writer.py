@@ -4,11 +4,12 @@ from typing import Any
 
 from invoiced_api.client import Call, Client
 from invoiced_api.failures import NotFound, RecordRejected
-from invoiced_api.resources import Removal, Resource
+from invoiced_api.resources import Removal
 from target_invoiced.bodies import Unwritable, shows
 from target_invoiced.outcomes import Done, Outcome, Rejected
 from target_invoiced.planning import Create, Intent, Remove, Skip, Update
 from target_invoiced.references import References
+from target_invoiced.settings import StreamSettings
 
 # A subscription in one of these has nothing left to cancel.
 ENDED = ("canceled", "finished")
@@ -21,16 +22,16 @@ class Writer:
         self._client = client
         self._references = References(client)
 
-    def write(self, resource: Resource, intent: Intent) -> Outcome:
+    def write(self, settings: StreamSettings, intent: Intent) -> Outcome:
         """What came of it. Raises RunBlocked, or TryAgain when Invoiced kept failing."""
         try:
             match intent:
                 case Create(body):
-                    return self._create(resource, body)
+                    return self._create(settings.resource.path, body)
                 case Update():
                     return self._update(intent)
                 case Remove(path):
-                    return self._remove(resource, path)
+                    return self._remove(settings.writes.removal, path)
                 case Skip():
                     return Done.SKIPPED
         except Unwritable as problem:
@@ -38,9 +39,9 @@ class Writer:
         except RecordRejected as refusal:
             return Rejected(str(refusal), refusal.status, refusal.param)
 
-    def _create(self, resource: Resource, body: dict[str, Any]) -> Outcome:
+    def _create(self, path: str, body: dict[str, Any]) -> Outcome:
         body = self._references.resolved(body)
-        self._client.send(Call(method="POST", path=resource.path, body=body))
+        self._client.send(Call(method="POST", path=path, body=body))
         return Done.CREATED
 
     def _update(self, update: Update) -> Outcome:
@@ -55,23 +56,23 @@ class Writer:
         self._client.send(Call(method="PATCH", path=update.path, body=body))
         return Done.UPDATED
 
-    def _remove(self, resource: Resource, path: str) -> Outcome:
+    def _remove(self, removal: Removal, path: str) -> Outcome:
         try:
-            return self._remove_existing(resource, path)
+            return self._remove_existing(removal, path)
         except NotFound:
             return Done.DELETED  # already gone is what was asked for
 
-    def _remove_existing(self, resource: Resource, path: str) -> Outcome:
+    def _remove_existing(self, removal: Removal, path: str) -> Outcome:
         """What a removal means may depend on what the object is by now, so it is read first."""
-        if resource.removal is not Removal.DELETE:
+        if removal is not Removal.DELETE:
             current = self._get(path)
             status = current.get("status")
-            if resource.removal is Removal.VOID_ONCE_ISSUED and not current.get("draft"):
+            if removal is Removal.VOID_ONCE_ISSUED and not current.get("draft"):
                 if status == "voided":
                     return Done.UNCHANGED
                 self._client.send(Call(method="POST", path=f"{path}/void"))
                 return Done.VOIDED
-            if resource.removal is Removal.CANCEL and status in ENDED:
+            if removal is Removal.CANCEL and status in ENDED:
                 return Done.UNCHANGED
         self._client.send(Call(method="DELETE", path=path))
         return Done.DELETED

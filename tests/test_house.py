@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from invoiced_api.resources import RESOURCES
+from invoiced_api.resources import ENDPOINTS, RESOURCES
 from tap_invoiced.settings import setting_table
 from target_invoiced.settings import TARGET_SETTINGS
 
@@ -102,8 +102,15 @@ def test_the_readme_names_every_setting_with_its_kind_and_default() -> None:
 
 
 def test_the_readme_lists_every_stream() -> None:
-    documented = {cells[0].strip("`"): cells[1].strip("`") for cells in table_after("Streams")}
-    assert documented == {resource.name: resource.path for resource in RESOURCES}
+    documented = [[cell.strip("`") for cell in cells[:3]] for cells in table_after("Streams")]
+    assert documented == [
+        [resource.name, resource.path, "✓" if resource.by_default else ""] for resource in RESOURCES
+    ]
+
+
+def test_the_readme_lists_every_endpoint() -> None:
+    (sentence,) = re.findall(r"The endpoints are (.+?)\.\s", README)
+    assert re.findall(r"`(\w+)`", sentence) == list(ENDPOINTS)
 
 
 def test_the_sample_config_is_valid_for_both_commands() -> None:

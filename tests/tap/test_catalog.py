@@ -50,11 +50,11 @@ def test_every_field_has_metadata_and_only_keys_and_bookmarks_are_automatic(
 ) -> None:
     for entry in whole_catalog["streams"]:
         marks = {tuple(one["breadcrumb"]): one["metadata"] for one in entry["metadata"]}
+        keys, bookmarks = entry["key_properties"], marks[()]["valid-replication-keys"]
         for name in entry["schema"]["properties"]:
             automatic = marks["properties", name]["inclusion"] == "automatic"
-            assert automatic == (name in ("id", "updated_at")), (entry["stream"], name)
-        assert marks[()]["table-key-properties"] == entry["key_properties"] == ["id"]
-        assert marks[()]["valid-replication-keys"] == ["updated_at"]
+            assert automatic == (name in (*keys, *bookmarks)), (entry["stream"], name)
+        assert marks[()]["table-key-properties"] == keys
 
 
 def test_without_selection_the_default_streams_are_read(
