@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from invoiced_emulator.store import Account
 
 
+# About eleven months.
+_BULK_DAYS = 335
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="invoiced-emulator", description="A local Invoiced account over HTTP on 127.0.0.1."
@@ -18,6 +22,9 @@ def _parser() -> argparse.ArgumentParser:
     whole: dict[str, Any] = {"type": _count, "metavar": "N"}
     parser.add_argument("--port", default=8680, help="port, 0 for a free one (8680)", **whole)
     parser.add_argument("--customers", default=200, help="customers of the account (200)", **whole)
+    for name in ("customers", "invoices"):
+        text = f"computed, read-only {name} more, spread over eleven months (0)"
+        parser.add_argument(f"--bulk-{name}", default=0, help=text, **whole)
     parser.add_argument("--seed", default=1, help="another seed, another business (1)", **whole)
     parser.add_argument(
         "--latency-ms", default=0, help="how long to hold back every answer (0)", **whole
@@ -42,8 +49,17 @@ _count.__name__ = "whole number"  # what argparse calls the type in its message
 
 def _summary(account: "Account") -> str:
     names = ("customers", "invoices", "estimates", "credit_notes", "subscriptions", "transactions")
-    counts = {name: len(account.tables[name].rows) for name in names}
+    counts = {name: len(account.tables[name]) for name in names}
     return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
+
+
+def _add_bulks(account: "Account", counts: dict[str, int]) -> None:
+    """Add that many objects to each resource, evenly up to an hour ago."""
+    for resource, count in counts.items():
+        if count:
+            first = account.clock() - _BULK_DAYS * 86_400
+            per_second = count / (_BULK_DAYS * 86_400 - 3600)
+            account.add_bulk(resource, count=count, first_updated_at=first, per_second=per_second)
 
 
 def main() -> int:
@@ -61,6 +77,9 @@ def main() -> int:
         rules = faults.read(options.faults) if options.faults else None
         customers = 0 if options.empty else options.customers
         account = seeded(customers=customers, seed=options.seed, api_key=options.api_key)
+        # Customers first: the invoices are spread over them.
+        bulks = {"customers": options.bulk_customers, "invoices": options.bulk_invoices}
+        _add_bulks(account, bulks)
         with Server(account, options.port, options.latency_ms / 1000, faults=rules) as server:
             print(
                 f"Invoiced emulator at {server.url} - {_summary(account)}"

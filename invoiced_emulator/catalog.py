@@ -1,6 +1,6 @@
 """What the seeded business sells, and the names of those it sells to: data only."""
 
-from invoiced_emulator.shapes import Row
+from invoiced_emulator.resource import Row
 
 PLANS: tuple[Row, ...] = (
     {"id": "starter", "name": "Starter", "amount": 49},
@@ -48,6 +48,15 @@ TAX_RATES: tuple[Row, ...] = (
     {"id": "gst", "name": "GST", "value": 5},
     {"id": "sales-tax", "name": "Sales Tax", "value": 7.25},
     {"id": "eco-fee", "name": "Eco fee", "value": 1.5, "is_percent": False},
+)
+
+# No longer sold, and only listed with `archived=1`.
+ARCHIVED: tuple[tuple[str, Row], ...] = (
+    ("plans", {"id": "basic-2019", "name": "Basic (2019)", "amount": 19}),
+    ("plans", {"id": "basic-2019-yearly", "name": "Basic (2019)", "amount": 190}),
+    ("items", {"id": "fax-roll", "name": "Fax Roll", "type": "product", "unit_cost": 3.2}),
+    ("coupons", {"id": "SPRING19", "name": "Printemps 2019", "value": 15}),
+    ("tax_rates", {"id": "vat-2019", "name": "VAT (2019)", "value": 16}),
 )
 
 # Country: its currency, its tax rate, and cities with state and postal code.

@@ -1,10 +1,10 @@
 """How a rule keeps what it decided: the checks and the three kinds of change all rules share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from invoiced_emulator.refusal import Refused
-from invoiced_emulator.shapes import Key, Resource, Row
+from invoiced_emulator.resource import Key, Resource, Row
 from invoiced_emulator.store import Account
 
 
@@ -12,6 +12,12 @@ def must_exist(account: Account, resource: str, key: Key | None, param: str) -> 
     """Refuse an id that names nothing; None is fine."""
     if key is not None and account.row(resource, key) is None:
         raise Refused(f"No such {param.replace('_', ' ')}: {key}", param)
+
+
+def must_all_exist(account: Account, refers: Mapping[str, str], given: Row) -> None:
+    """Refuse ids that name nothing; `refers` says of which resource each attribute is."""
+    for name, resource in refers.items():
+        must_exist(account, resource, given.get(name), name)
 
 
 def must_be_free(account: Account, resource: Resource, number: object, own: Key | None) -> None:
@@ -43,7 +49,11 @@ def must_be_own_lines(param: str, given: Iterable[Row], before: Iterable[Row]) -
 
 def stored(resource: Resource, given: Row) -> Row:
     """What of a clean body the object keeps; the rest only steered the request."""
-    return {name: value for name, value in given.items() if name in resource.shape}
+    return {
+        name: value
+        for name, value in given.items()
+        if name in resource.shape or name.startswith("_")
+    }
 
 
 def save_new(account: Account, resource: Resource, attributes: Row) -> Row:
@@ -65,3 +75,10 @@ def save(
     }
     account.record(action, resource.name, row, previous=previous)
     return row
+
+
+def drop_where(account: Account, resource: str, name: str, value: Key) -> None:
+    """Let the objects go whose indexed attribute `name` has this value; no event is recorded."""
+    table = account.tables[resource]
+    for key in sorted(table.where(name, value)):
+        table.drop(key)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from invoiced_emulator.changes import (
+    drop_where,
     must_be_free,
     must_be_known,
     must_exist,
@@ -12,10 +13,19 @@ from invoiced_emulator.changes import (
 )
 from invoiced_emulator.parts import merged, taxes_on
 from invoiced_emulator.refusal import Refused
-from invoiced_emulator.shapes import CUSTOMERS, Resource, Row
+from invoiced_emulator.resource import Resource, Row
+from invoiced_emulator.shapes import CUSTOMERS
 from invoiced_emulator.store import Account
 
-# What belongs to a customer and goes with it.
+# What belongs to a customer and goes with it: with its event, and without a word.
+_CHILDREN = (
+    ("contacts", "_customer"),
+    ("payment_sources", "_customer"),
+    ("pending_line_items", "customer"),
+    ("notes", "customer"),
+    ("tasks", "customer_id"),
+)
+_KEPT = ("transactions", "payments", "charges", "credit_balance_adjustments")
 _BELONGINGS = ("invoices", "estimates", "credit_notes", "subscriptions")
 
 
@@ -48,7 +58,7 @@ class Customers:
 
     def delete(self, account: Account, row: Row) -> None:
         key = row["id"]
-        if account.tables["transactions"].where("customer", key):
+        if any(account.tables[name].where("customer", key) for name in _KEPT):
             raise Refused("A customer with transactions cannot be deleted")
         subscriptions = account.tables["subscriptions"]
         states = {subscriptions.rows[s]["status"] for s in subscriptions.where("customer", key)}
@@ -57,6 +67,8 @@ class Customers:
         for resource in _BELONGINGS:
             for owned in sorted(account.tables[resource].where("customer", key)):
                 account.remove(resource, owned)
+        for resource, name in _CHILDREN:
+            drop_where(account, resource, name, key)
         account.remove(self.resource.name, key)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from random import Random
 
-from invoiced_emulator.shapes import Row
+from invoiced_emulator.resource import Row
 from invoiced_emulator.store import Account
 
 DAY_S = 86_400

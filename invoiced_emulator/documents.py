@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from invoiced_emulator.changes import (
+    drop_where,
     must_be_free,
     must_be_known,
     must_be_own_lines,
@@ -15,7 +16,8 @@ from invoiced_emulator.changes import (
 from invoiced_emulator.money import Number, money
 from invoiced_emulator.parts import merged, priced, ship_to
 from invoiced_emulator.refusal import Refused
-from invoiced_emulator.shapes import CREDIT_NOTES, ESTIMATES, INVOICES, Resource, Row
+from invoiced_emulator.resource import Resource, Row
+from invoiced_emulator.shapes import CREDIT_NOTES, ESTIMATES, INVOICES
 from invoiced_emulator.store import Account
 
 DAY_S = 86_400
@@ -181,6 +183,9 @@ class Documents:
         if not row["draft"]:
             kind = self.resource.singular.replace("_", " ")
             raise Refused(f"An issued {kind} cannot be deleted, only voided")
+        if self.resource is INVOICES:
+            drop_where(account, "notes", "invoice", row["id"])
+            drop_where(account, "payment_plans", "_invoice", row["id"])
         account.remove(self.resource.name, row["id"])
 
     def void(self, account: Account, row: Row) -> Row:

@@ -11,9 +11,11 @@ from typing import Any
 
 import orjson
 
+from invoiced_emulator.bulk import Mixed
 from invoiced_emulator.refusal import Refused
-from invoiced_emulator.shapes import Key, Resource, Row
-from invoiced_emulator.store import Account, Event, Shelf, Table
+from invoiced_emulator.resource import Key, Resource, Row
+from invoiced_emulator.store import Account, Event
+from invoiced_emulator.tables import Shelf, Table
 
 MAX_PER_PAGE = 100
 # How long a page that was read helps its successor, and a total is not counted again.
@@ -41,8 +43,10 @@ class Query:
     end_date: int | None = None
     filters: tuple[tuple[str, str], ...] = ()
     metadata: tuple[tuple[str, str], ...] = ()
-    shows_updated_at: bool = False
+    hidden: frozenset[str] = frozenset()
     expands_customer: bool = False
+    # The attribute that names the parent of a child, and the id it has on this list.
+    within: tuple[str, Key] | None = None
 
     @property
     def offset(self) -> int:
@@ -51,7 +55,7 @@ class Query:
     @property
     def scans(self) -> bool:
         dated = self.start_date is not None or self.end_date is not None
-        return dated or bool(self.filters or self.metadata)
+        return dated or bool(self.filters or self.metadata) or self.within is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,28 +76,28 @@ class Page:
         return b"[" + b",".join(self.rows) + b"]"
 
 
-def parsed(resource: Resource, params: Params) -> Query:
-    """The query of a list. Refused if a number is none."""
+def parsed(
+    resource: Resource, params: Params, hidden: frozenset[str], parent: Key | None = None
+) -> Query:
+    """The query of a list, of one `parent` if there is one. Refused if a number is none."""
     known = dict(params)
     column, _, direction = known.get("sort", "").partition(" ")
     sortable = not isinstance(resource.shape.get(column, ()), list | dict | tuple)
-    listed = resource.shelf
-    if listed != "all":
-        asked = ("all", "all"), ("canceled", "canceled"), ("finished", "finished")
-        listed = next((shelf for name, shelf in asked if _true(known.get(name))), listed)
+    flags = (shelf for name, shelf in resource.flags.items() if _true(known.get(name)))
     return Query(
         **_paging(known),
         sort=column if sortable else None,
         descending=direction.strip().lower() == "desc",
-        shelf=listed,
-        updated_after=_integer(known, "updated_after"),
-        updated_before=_integer(known, "updated_before"),
+        shelf=next(flags, resource.shelf),
+        updated_after=_integer(known, "updated_after") if resource.incremental else None,
+        updated_before=_integer(known, "updated_before") if resource.incremental else None,
         start_date=_integer(known, "start_date") if resource.dated else None,
         end_date=_integer(known, "end_date") if resource.dated else None,
         filters=_bracketed(params, "filter"),
         metadata=_bracketed(params, "metadata"),
-        shows_updated_at="updated_at" in known.get("include", "").split(","),
+        hidden=hidden,
         expands_customer="customer" in known.get("expand", "").split(","),
+        within=None if parent is None else (resource.owner, parent),
     )
 
 
@@ -144,22 +148,33 @@ class Lists:
     _ends: dict[tuple[object, ...], tuple[Key | None, float]] = field(default_factory=dict)
     _totals: dict[tuple[object, ...], tuple[int, float]] = field(default_factory=dict)
 
-    def page(self, resource: Resource, params: Params) -> Page:
-        """The page that `params` asks for. Refused if it may not be read."""
-        query = parsed(resource, params)
+    def page(self, resource: Resource, params: Params, parent: Key | None = None) -> Page:
+        """The page that `params` asks for, of one `parent` if there is one.
+
+        Refused if it may not be read.
+        """
+        query = parsed(resource, params, self.hidden(resource, params), parent)
         table = self.account.tables[resource.name]
-        identity = (resource.name, *(pair for pair in params if pair[0] != "page"))
+        identity = (resource.name, parent, *(pair for pair in params if pair[0] != "page"))
         if self.account.ignores_sort or not query.sort:
             keys, total = self._natural(table, query, identity)
         else:
             keys, total = self._sorted(table, query)
-        hidden = resource.name in self.account.hides_updated_at and not query.shows_updated_at
         if query.expands_customer:
-            rows = [self.expanded(table.rows[key], hidden) for key in keys]
+            rows = [self.expanded(table.rows[key], query.hidden) for key in keys]
         else:
-            rows = [table.raw(key, hide_updated_at=hidden) for key in keys]
+            rows = table.raws(keys, query.hidden)
         counted = self._total(identity, query.page, total) if query.counted else None
         return Page(rows, query.page, query.per_page, counted)
+
+    def hidden(self, resource: Resource, params: Params) -> frozenset[str]:
+        """The attributes of an object that nobody asked for with `include`."""
+        names = {*resource.on_request}
+        if resource.name in self.account.hides_updated_at:
+            names.add("updated_at")
+        if names:
+            names -= {word for k, v in params if k == "include" for word in v.split(",")}
+        return frozenset(names)
 
     def events(self, params: Params) -> Page:
         """A page of events, newest first, optionally of one object, object type or time."""
@@ -179,7 +194,7 @@ class Lists:
         recent = ended is not None and now - ended[1] <= MEMORY_S
         start = query.offset
         if query.page > 1 and recent and ended is not None:
-            start = len(keys) if ended[0] is None else bisect.bisect_right(keys, ended[0])
+            start = len(keys) if ended[0] is None else _after(keys, ended[0])
         elif start >= FAR_OFFSET:
             raise Refused("Pages must be read in order, each after the one before it", "page")
         page = keys[start : start + query.per_page]
@@ -212,7 +227,7 @@ class Lists:
             return [key for _, key in window[min(first + start, stop) : stop]], total
         column = str(query.sort)
         ids = list(self._matching_ids(table, query))
-        ids.sort(key=lambda key: _order(table.rows[key][column]), reverse=query.descending)
+        ids.sort(key=lambda key: _order(table.rows[key].get(column)), reverse=query.descending)
         return ids[start:end], len(ids)
 
     def _updated_before(self, query: Query) -> int | None:
@@ -220,8 +235,11 @@ class Lists:
 
     def _scanned(self, table: Table, query: Query, ids: Sequence[Key]) -> Sequence[Key]:
         """The ids of objects that match, in the order of `ids`."""
+        if query.within is not None:
+            ids = [key for key in sorted(table.where(*query.within)) if _holds(ids, key)]
         for name, value in query.filters:
-            if name in table.resource.indexed:
+            # What a bulk holds is in no index.
+            if name in table.resource.indexed and table.bulk is None:
                 exact = {v for v in (value, _maybe_integer(value)) if v is not None}
                 among = set[Key]().union(*(table.where(name, v) for v in exact))
                 ids = [key for key in sorted(among) if _holds(ids, key)]
@@ -237,12 +255,10 @@ class Lists:
         _remember(self._totals, identity, (total, now))
         return total
 
-    def expanded(self, row: Row, hidden: bool) -> bytes:
+    def expanded(self, row: Row, hidden: frozenset[str]) -> bytes:
         customer = self.account.row("customers", row["customer"]) if "customer" in row else None
-        shown = {**row, "customer": customer} if customer else {**row}
-        if hidden:
-            del shown["updated_at"]
-        return orjson.dumps(shown)
+        shown = {k: v for k, v in row.items() if k not in hidden}
+        return orjson.dumps({**shown, "customer": customer} if customer else shown)
 
 
 def _bounds(shelf: Shelf, after: int | None, before: int | None) -> tuple[int, int]:
@@ -258,7 +274,9 @@ def _matches(row: Row, query: Query) -> bool:
         (query.start_date is None or (date is not None and date >= query.start_date))
         and (query.end_date is None or (date is not None and date <= query.end_date))
         and all(scalar(row.get(name)) == value for name, value in query.filters)
-        and all(scalar(row["metadata"].get(name)) == value for name, value in query.metadata)
+        and all(
+            scalar(row.get("metadata", {}).get(name)) == value for name, value in query.metadata
+        )
     )
 
 
@@ -279,6 +297,11 @@ def _wanted(known: Mapping[str, str]) -> Callable[[Event], bool]:
         )
 
     return wanted
+
+
+def _after(ids: Sequence[Any], key: Key) -> int:
+    """The position behind `key`."""
+    return ids.bisect_right(key) if isinstance(ids, Mixed) else bisect.bisect_right(ids, key)
 
 
 def _holds(ids: Sequence[Any], key: Key) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from invoiced_emulator.money import Number, money
-from invoiced_emulator.shapes import Row
+from invoiced_emulator.resource import Row
 
 if TYPE_CHECKING:
     from invoiced_emulator.store import Account
@@ -63,7 +63,7 @@ def priced(account: Account, row: Row) -> Row:
     Document discounts are taken from what the discountable lines leave, document taxes from what
     the taxable ones leave after that.
     """
-    lines = [_priced_line(account, line) for line in row["items"]]
+    lines = [priced_line(account, line) for line in row["items"]]
     subtotal = money(sum(line["amount"] for line in lines))
     discountable = sum(_net(line) for line in lines if line["discountable"])
     discounts = discounts_on(account, row["discounts"], discountable)
@@ -126,7 +126,8 @@ def merged(before: Sequence[Row], given: Iterable[Row]) -> list[Row]:
     return entries
 
 
-def _priced_line(account: Account, given: Row) -> Row:
+def priced_line(account: Account, given: Row) -> Row:
+    """A line with its amount, and those of its discounts and taxes."""
     line = _line(account, given)
     line["amount"] = money(line["quantity"] * line["unit_cost"])
     line["discounts"] = discounts_on(account, line["discounts"], line["amount"])

@@ -1,6 +1,11 @@
 """HTTP requests to answers: authentication, idempotency, paths, and the headers of lists.
 
 An answer is made at once and in one go; what happens to it on the way is `server`.
+
+`GET /_emulator/stats` is no part of Invoiced: without a key it answers
+`{"requests": 9, "max_in_flight": 2, "too_many": 0, "bytes_sent": 81920, "cpu_seconds": 1.5}`, which
+are the requests so far (itself not counted), the most that were under way at once, those refused
+with 429, the bytes of all bodies, and the processor seconds of the emulator's whole process.
 """
 
 import base64
@@ -19,10 +24,11 @@ from starlette.responses import Response
 from invoiced_emulator import writes
 from invoiced_emulator.lists import Lists, Page
 from invoiced_emulator.refusal import Refused
+from invoiced_emulator.resource import Key, Row
 from invoiced_emulator.rules import ENDPOINTS, Endpoint
-from invoiced_emulator.shapes import Key, Row
 from invoiced_emulator.store import Account
 
+STATS_PATH = "/_emulator/stats"
 # How long an answer is kept under its Idempotency-Key.
 REMEMBERED_S = 24 * 3600
 KEY_LENGTHS = range(6, 65)
@@ -70,7 +76,18 @@ def failure(status: int, message: str, param: str | None = None) -> Response:
     return answered(orjson.dumps(body), status)
 
 
-Handler = Callable[["Api", Endpoint, Key, Call], Response]
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a call leads: an endpoint, the id of the object and that of its parent, if any."""
+
+    endpoint: Endpoint
+    call: Call
+    parent: Key | None
+    key: Key | None
+
+
+Handler = Callable[["Api", Place], Response]
+Methods = Mapping[str, Handler]
 
 
 @dataclass(slots=True)
@@ -80,12 +97,12 @@ class Api:
     account: Account
     lists: Lists = field(init=False)
     _kept: dict[str, tuple[float, Response]] = field(default_factory=dict)
-    _endpoints: dict[str, Endpoint] = field(init=False)
+    _routes: "Routes" = field(init=False)
     _date: tuple[int, str] = (-1, "")
 
     def __post_init__(self) -> None:
         self.lists = Lists(self.account)
-        self._endpoints = {endpoint.resource.name: endpoint for endpoint in ENDPOINTS}
+        self._routes = _routes()
 
     def date(self) -> str:
         """The account's clock as a `Date` header has it."""
@@ -153,21 +170,42 @@ class Api:
     def _handled(self, call: Call) -> Response:
         if self.account.canceled_account:
             raise Refused("This account was canceled, or its trial is over", status=402)
-        name, *rest = call.path.strip("/").split("/")
-        if name in self.account.forbidden:
-            raise Refused(f"This API key has no permission to access {name}", status=403)
-        if name == "events":
-            return self._events(call, rest)
-        endpoint = self._endpoints.get(name)
-        if endpoint is None or len(rest) > 2 or (rest[1:] and rest[1] not in endpoint.actions):
+        words = call.path.strip("/").split("/")
+        names, ids = tuple(words[::2]), words[1::2]
+        if names == ("events",):
+            self._check_permission(*names)
+            return self._events(call, ids)
+        endpoint, methods = self._routes.get((names, len(ids)), (None, _NO_METHODS))
+        self._check_permission(*names, *([endpoint.resource.name] if endpoint else ()))
+        if endpoint is None:
             raise Refused("No such path", status=404)
-        methods = _ACTION if len(rest) == 2 else _OBJECT if rest else _COLLECTION
         handler = _chosen(methods, call.method)
-        return handler(self, endpoint, _key(rest[0]) if rest else 0, call)
+        return handler(self, self._place(endpoint, ids, call))
+
+    def _check_permission(self, *names: str) -> None:
+        for name in names:
+            if name in self.account.forbidden:
+                raise Refused(f"This API key has no permission to access {name}", status=403)
+
+    def _place(self, endpoint: Endpoint, ids: list[str], call: Call) -> Place:
+        """The ids of the path, and that the parent exists."""
+        parent: Key | None = None
+        if len(endpoint.path) > 1:
+            parent = _key(ids[0])
+            if self.account.row(endpoint.path[0], parent) is None:
+                raise Refused(f"No such {endpoint.path[0].removesuffix('s')}: {parent}", status=404)
+            if call.method != "GET":
+                self.account.tables[endpoint.path[0]].check_stored(parent)
+        own = ids[len(endpoint.path) - 1 :]
+        key: Key | None = None
+        if endpoint.sole and parent is not None:
+            table = self.account.tables[endpoint.resource.name]
+            key = next(iter(table.where(endpoint.resource.owner, parent)), None)
+        elif own:
+            key = own[0] if endpoint.resource.text_ids else _key(own[0])
+        return Place(endpoint, call, parent, key)
 
     def _events(self, call: Call, rest: list[str]) -> Response:
-        if len(rest) > 1:
-            raise Refused("No such path", status=404)
         if call.method != "GET":
             raise Refused(f"{call.method} is not allowed here", status=405)
         if not rest:
@@ -177,60 +215,90 @@ class Api:
             raise Refused(f"No such event: {key}", status=404)
         return answered(self.account.happened[key - 1].raw())
 
-    def _row(self, endpoint: Endpoint, key: Key) -> Row:
-        row = self.account.row(endpoint.resource.name, key)
-        if row is None:
-            raise Refused(f"No such {endpoint.resource.singular}: {key}", status=404)
+    def _row(self, place: Place) -> Row:
+        endpoint, key = place.endpoint, place.key
+        resource = endpoint.resource
+        table = self.account.tables[resource.name]
+        row = None if key is None else self.account.row(resource.name, key)
+        own = place.parent is None or key in table.where(resource.owner, place.parent)
+        if row is None or not own or any(row[n] != value for n, value in endpoint.only.items()):
+            named = "" if key is None else f": {key}"
+            raise Refused(f"No such {resource.singular}{named}", status=404)
+        if place.call.method != "GET":
+            table.check_stored(row["id"])
         return row
 
-    def _one(self, endpoint: Endpoint, row: Row, call: Call, status: int = 200) -> Response:
-        """The object as it is now; what hides `updated_at` in lists hides it here."""
-        resource, account = endpoint.resource, self.account
-        asked = [value for name, value in call.params if name in ("include", "expand")]
-        words = {word for value in asked for word in value.split(",")}
-        hidden = resource.name in account.hides_updated_at and "updated_at" not in words
-        if "customer" in words:
+    def _one(self, place: Place, row: Row, status: int = 200) -> Response:
+        """The object as it is now; what lists hide is hidden here."""
+        resource, params = place.endpoint.resource, place.call.params
+        hidden = self.lists.hidden(resource, params)
+        # `include=customer` is understood as well.
+        asked = [value for name, value in params if name in ("include", "expand")]
+        if "customer" in {word for value in asked for word in value.split(",")}:
             return answered(self.lists.expanded(row, hidden), status)
-        raw = account.tables[resource.name].raw(row["id"], hide_updated_at=hidden)
-        return answered(raw, status)
+        return answered(self.account.tables[resource.name].raw(row["id"], hidden), status)
 
-    def list(self, endpoint: Endpoint, _: Key, call: Call) -> Response:
-        return _listed(self.lists.page(endpoint.resource, call.params), call)
+    def list(self, place: Place) -> Response:
+        call = place.call
+        return _listed(self.lists.page(place.endpoint.resource, call.params, place.parent), call)
 
-    def create(self, endpoint: Endpoint, _: Key, call: Call) -> Response:
-        given = writes.created(endpoint.resource, call.json())
-        return self._one(endpoint, endpoint.rules.create(self.account, given), call, 201)
+    def create(self, place: Place) -> Response:
+        """Create the object, or set the sole one of its parent."""
+        endpoint = place.endpoint
+        given = writes.created(endpoint.resource, place.call.json())
+        if place.parent is not None:
+            given[endpoint.resource.owner] = place.parent
+        status = 200 if endpoint.sole else 201
+        return self._one(place, endpoint.rules.create(self.account, given), status)
 
-    def retrieve(self, endpoint: Endpoint, key: Key, call: Call) -> Response:
-        return self._one(endpoint, self._row(endpoint, key), call)
+    def retrieve(self, place: Place) -> Response:
+        return self._one(place, self._row(place))
 
-    def update(self, endpoint: Endpoint, key: Key, call: Call) -> Response:
-        row = self._row(endpoint, key)
-        given = writes.changed(endpoint.resource, call.json())
-        return self._one(endpoint, endpoint.rules.update(self.account, row, given), call)
+    def update(self, place: Place) -> Response:
+        row = self._row(place)
+        given = writes.changed(place.endpoint.resource, place.call.json())
+        return self._one(place, place.endpoint.rules.update(self.account, row, given))
 
-    def delete(self, endpoint: Endpoint, key: Key, call: Call) -> Response:
-        left = endpoint.rules.delete(self.account, self._row(endpoint, key))
-        return Response(status_code=204) if left is None else self._one(endpoint, left, call)
+    def delete(self, place: Place) -> Response:
+        left = place.endpoint.rules.delete(self.account, self._row(place))
+        return Response(status_code=204) if left is None else self._one(place, left)
 
-    def act(self, endpoint: Endpoint, key: Key, call: Call) -> Response:
-        action = endpoint.actions[call.path.rstrip("/").rpartition("/")[2]]
-        return self._one(endpoint, action(self.account, self._row(endpoint, key)), call)
+    def act(self, place: Place) -> Response:
+        action = place.endpoint.actions[place.call.path.rstrip("/").rpartition("/")[2]]
+        return self._one(place, action(self.account, self._row(place)))
 
 
-_COLLECTION: Mapping[str, Handler] = {"GET": Api.list, "POST": Api.create}
-_OBJECT: Mapping[str, Handler] = {
-    "GET": Api.retrieve,
-    "PATCH": Api.update,
-    "DELETE": Api.delete,
-}
-_ACTION: Mapping[str, Handler] = {"POST": Api.act}
+_LIST: Methods = {"GET": Api.list, "POST": Api.create}
+_EACH: Methods = {"GET": Api.retrieve, "PATCH": Api.update, "DELETE": Api.delete}
+_SOLE: Methods = {"GET": Api.retrieve, "PUT": Api.create, "DELETE": Api.delete}
+_NO_METHODS: Methods = {}
+# From the words of a path and the number of its ids to what is there.
+Routes = Mapping[tuple[tuple[str, ...], int], tuple[Endpoint | None, Methods]]
+
+
+def _routes() -> Routes:
+    routes: dict[tuple[tuple[str, ...], int], tuple[Endpoint | None, Methods]] = {}
+    for endpoint in ENDPOINTS:
+        depth = len(endpoint.path)
+        offers = (
+            (endpoint.path, depth - 1, _LIST, endpoint.listed),
+            (endpoint.path, depth - 1, _SOLE, endpoint.sole),
+            (endpoint.path, depth, _EACH, endpoint.each),
+            *(
+                ((*endpoint.path, word), depth, {"POST": Api.act}, ("POST",))
+                for word in endpoint.actions
+            ),
+        )
+        for path, ids, methods, offered in offers:
+            if offered:
+                routes[path, ids] = endpoint, {name: methods[name] for name in offered}
+    return routes
 
 
 def pattern(path: str) -> str:
-    """The path with its id left out: `/invoices/12/void` as `/invoices/:id/void`."""
-    name, *rest = path.strip("/").split("/")
-    return "/" + "/".join([name, *(":id" if not i else part for i, part in enumerate(rest))])
+    """The path with its ids left out: `/invoices/12/void` as `/invoices/:id/void`."""
+    words = path.strip("/").split("/")
+    return "/" + "/".join(":id" if i % 2 else word for i, word in enumerate(words))
 
 
 def _chosen(methods: Mapping[str, Handler], method: str) -> Handler:

@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable
 from random import Random
 
-from invoiced_emulator import catalog
+from invoiced_emulator import catalog, seed_more
 from invoiced_emulator.desk import DAY_S, HISTORY_DAYS, Desk
+from invoiced_emulator.resource import Row
 from invoiced_emulator.seed_documents import documents
-from invoiced_emulator.shapes import Row
 from invoiced_emulator.store import Account
 from invoiced_emulator.subscriptions import costed, later
 
@@ -24,6 +24,7 @@ _FIRST_IDS = {
     "credit_notes": 3_016,
     "subscriptions": 595,
     "transactions": 20_939,
+    **seed_more.FIRST_IDS,
 }
 
 
@@ -48,7 +49,9 @@ def seeded(
         _fill_catalog(account, second)
         if customers:
             desk = Desk(account, Random(f"{seed}/{customers}"), second)
-            _fill(desk, customers)
+            people = _fill(desk, customers)
+            desk.random = Random(f"{seed}/{customers}/more")
+            seed_more.more(desk, people)
     finally:
         if collecting:
             gc.enable()
@@ -66,9 +69,13 @@ def _fill_catalog(account: Account, now: int) -> None:
     for resource, listed in rows:
         for row in listed:
             account.insert(resource, {**row, "created_at": start, "updated_at": start})
+    for resource, row in catalog.ARCHIVED:
+        account.insert(
+            resource, {**row, "_archived": True, "created_at": start, "updated_at": start}
+        )
 
 
-def _fill(desk: Desk, count: int) -> None:
+def _fill(desk: Desk, count: int) -> list[Row]:
     born = sorted(_birth(desk) for _ in range(count))
     people = [_customer(desk, created_at) for created_at in born]
     for row in people:
@@ -78,6 +85,7 @@ def _fill(desk: Desk, count: int) -> None:
     for row in subscriptions:
         row["id"] = desk.account.insert("subscriptions", row)["id"]
     documents(desk, people, subscriptions)
+    return people
 
 
 def _birth(desk: Desk) -> int:

@@ -13,7 +13,7 @@ from invoiced_emulator.documents import (
 )
 from invoiced_emulator.money import Number, money
 from invoiced_emulator.parts import priced, ship_to
-from invoiced_emulator.shapes import Row
+from invoiced_emulator.resource import Row
 from invoiced_emulator.subscriptions import later
 
 _DEFAULTS: Row = {

@@ -8,12 +8,14 @@ import asyncio
 import contextlib
 import socket
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from types import TracebackType
 from typing import Any, NamedTuple
 
+import orjson
 import uvicorn
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
@@ -21,7 +23,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from invoiced_emulator.faults import Fault, Faults
-from invoiced_emulator.routes import Api, Call, answered, failure, pattern
+from invoiced_emulator.routes import STATS_PATH, Api, Call, answered, failure, pattern
 from invoiced_emulator.store import Account
 
 # Requests one API key may have under way; the next is refused at once.
@@ -39,11 +41,15 @@ class Record(NamedTuple):
 
 @dataclass(slots=True)
 class Stats:
-    """Counts since the start; `by_path` counts by `GET /invoices/:id`."""
+    """Counts since the start; `by_path` counts by `GET /invoices/:id`.
+
+    `bytes_sent` counts the bodies of answers, not their headers.
+    """
 
     requests: int = 0
     max_in_flight: int = 0
     too_many: int = 0
+    bytes_sent: int = 0
     by_path: Counter[str] = field(default_factory=Counter)
 
 
@@ -64,6 +70,9 @@ class Door:
             body = await Request(scope, receive).body()
         except ClientDisconnect:
             return
+        if scope["path"] == STATS_PATH:
+            await self._stats_response()(scope, receive, send)
+            return
         query = scope["query_string"].decode("latin-1")
         call = Call(scope["method"], scope["path"], query, Headers(scope=scope), body)
         self.stats.requests += 1
@@ -80,8 +89,15 @@ class Door:
         elif fault is not None and fault.kind == "half_body":
             await _send_half(response, receive, send)
         else:
+            self.stats.bytes_sent += len(response.body)
             response.headers["Date"] = self.api.date()
             await response(scope, receive, send)
+
+    def _stats_response(self) -> Response:
+        """The counters, which this request is not among; for any other process to read."""
+        counts = asdict(self.stats)
+        del counts["by_path"]
+        return answered(orjson.dumps({**counts, "cpu_seconds": time.process_time()}))
 
     async def _answer(self, call: Call, fault: Fault | None) -> Response | None:
         """The answer, after its latency; None if the connection is to be dropped instead."""

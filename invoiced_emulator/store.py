@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sortedcontainers import SortedList
 
-from invoiced_emulator.money import plain
+from invoiced_emulator.bulk import bulk_of
+from invoiced_emulator.money import money, plain
 from invoiced_emulator.parts import completed, priced
-from invoiced_emulator.shapes import RESOURCES, Key, Resource, Row
+from invoiced_emulator.resource import Key, Row
+from invoiced_emulator.shapes import RESOURCES
+from invoiced_emulator.tables import Table
 
+# The attributes that name a customer.
+_CUSTOMER_NAMES = {"customer", "customer_id", "_customer", "parent_customer"}
 HOST = "https://emulator.invoiced.example"
 # What an event says of the one who acted: an API key is user -2, without a name.
 API_USER = {
@@ -65,101 +69,6 @@ class Event:
         return orjson.dumps(self.as_row())
 
 
-class Shelf:
-    """One list of objects in its three quick orders: by id, by `updated_at` up and down."""
-
-    __slots__ = ("ids", "newest", "oldest")
-
-    def __init__(self) -> None:
-        self.ids: Any = SortedList()
-        self.oldest: Any = SortedList()
-        self.newest: Any = SortedList()
-
-    def add(self, key: Key, updated_at: int) -> None:
-        self.ids.add(key)
-        self.oldest.add((updated_at, key))
-        self.newest.add((-updated_at, key))
-
-    def discard(self, key: Key, updated_at: int) -> None:
-        self.ids.discard(key)
-        self.oldest.discard((updated_at, key))
-        self.newest.discard((-updated_at, key))
-
-
-class Table:
-    """All objects of one resource, with their indices and their serialised bytes."""
-
-    def __init__(self, resource: Resource) -> None:
-        self.resource = resource
-        self.rows: dict[Key, Row] = {}
-        self.private: dict[Key, Row] = {}
-        self.next_id = 1
-        self._next_number = 1
-        self._shelves: dict[str, Shelf] = {}
-        self._index: dict[str, dict[Any, set[Key]]] = {name: {} for name in resource.indexed}
-        self._raw: dict[tuple[Key, bool], bytes] = {}
-        shape = resource.shape.items()
-        self._containers = [(name, type(v)) for name, v in shape if isinstance(v, list | dict)]
-
-    def blank(self) -> Row:
-        """An object of which nothing was said; its lists and maps are its own."""
-        return {**self.resource.shape, **{name: kind() for name, kind in self._containers}}
-
-    def shelf(self, name: str) -> Shelf:
-        return self._shelves.setdefault(name, Shelf())
-
-    def put(self, row: Row) -> None:
-        """Insert `row`, or replace the object of its id; the table owns `row` from now on."""
-        key = row["id"]
-        if key in self.rows:
-            self._forget(key)
-        self.rows[key] = row
-        if isinstance(key, int) and key >= self.next_id:
-            self.next_id = key + 1
-        for name in self.resource.shelves(row):
-            self.shelf(name).add(key, row["updated_at"])
-        for name, index in self._index.items():
-            index.setdefault(row[name], set()).add(key)
-
-    def drop(self, key: Key) -> None:
-        self._forget(key)
-        del self.rows[key]
-        self.private.pop(key, None)
-
-    def _forget(self, key: Key) -> None:
-        row = self.rows[key]
-        for name in self.resource.shelves(row):
-            self.shelf(name).discard(key, row["updated_at"])
-        for name, index in self._index.items():
-            index[row[name]].discard(key)
-            if not index[row[name]]:
-                del index[row[name]]
-        self._raw.pop((key, True), None)
-        self._raw.pop((key, False), None)
-
-    def raw(self, key: Key, *, hide_updated_at: bool = False) -> bytes:
-        """The object as JSON, serialised once per version."""
-        found = self._raw.get((key, hide_updated_at))
-        if found is None:
-            row = self.rows[key]
-            if hide_updated_at:
-                row = {name: value for name, value in row.items() if name != "updated_at"}
-            found = self._raw[key, hide_updated_at] = orjson.dumps(row)
-        return found
-
-    def where(self, name: str, value: object) -> set[Key]:
-        """Ids of the objects whose indexed attribute `name` has this value."""
-        return self._index[name].get(value, set())
-
-    def free_number(self) -> str:
-        """The next number nobody has, such as `INV-0017`."""
-        while True:
-            number = f"{self.resource.prefix}-{self._next_number:04d}"
-            if not self.where("number", number):
-                return number
-            self._next_number += 1
-
-
 class Account:
     """An Invoiced account in memory.
 
@@ -174,7 +83,7 @@ class Account:
         self.now = now
         self.canceled_account = False
         self.forbidden: set[str] = set()
-        self.hides_updated_at: set[str] = {"transactions"}
+        self.hides_updated_at: set[str] = {"transactions", "credit_balance_adjustments"}
         self.ignores_sort = False
         self.ignores_updated_before = False
         self.tables = {resource.name: Table(resource) for resource in RESOURCES}
@@ -182,7 +91,7 @@ class Account:
         self._next_part = 1
 
     def __repr__(self) -> str:
-        counts = ", ".join(f"{len(table.rows)} {name}" for name, table in self.tables.items())
+        counts = ", ".join(f"{len(table)} {name}" for name, table in self.tables.items())
         return f"<Account: {counts}>"
 
     def clock(self) -> int:
@@ -200,7 +109,10 @@ class Account:
 
     def row(self, resource: str, key: Key) -> Row | None:
         """The object itself, not a copy: read only. None if absent."""
-        return self.tables[resource].rows.get(key)
+        try:
+            return self.tables[resource].rows[key]
+        except KeyError:
+            return None
 
     def add(self, resource: str, **attributes: Any) -> Row:
         """Insert an object past every rule, and return a copy of it.
@@ -209,11 +121,25 @@ class Account:
         `created_at` and `updated_at` of now. A document given `items` but no `total` has its
         lines, discounts, taxes and totals computed, and `balance` is the `total` unless given.
         Attributes that the shape does not know are shown as they are: Invoiced adds some, too.
-        Attributes that begin with an underscore are kept but never shown:
-        `_payment=61` marks a transaction as the shadow of a payment.
+        Attributes that begin with an underscore are kept but never shown: `_payment=61` marks a
+        transaction as the shadow of a payment, `_archived=True` hides a plan, item, coupon or tax
+        rate from plain lists, `_customer=15444` says whose a contact or payment source is, and
+        `_invoice=46225` what a payment plan pays.
         """
         row = self.insert(resource, attributes)
         return plain_copy(row)
+
+    def add_bulk(
+        self, resource: str, *, count: int, first_updated_at: int, per_second: float = 100
+    ) -> None:
+        """List `count` objects more that cost no memory and cannot be changed (`bulk`).
+
+        They are updated evenly from UNIX second `first_updated_at` on, `per_second` of them in
+        each. Of invoices and customers only, once each; ids go on where the stored ones end.
+        Filters look at every one of them; sorted lists, windows and totals are as fast as ever.
+        """
+        bulk = bulk_of(self, resource, count, first_updated_at, per_second)
+        self.tables[resource].take(bulk)
 
     def insert(self, resource: str, attributes: Row) -> Row:
         """`add` without the copy: what it returns is the stored object itself, to be read only."""
@@ -224,30 +150,33 @@ class Account:
             row.update(priced(self, row))
         elif "items" in row:
             completed(self, row)
+        elif "quantity" in row and "unit_cost" in row and "amount" not in shown:
+            row["amount"] = money(row["quantity"] * row["unit_cost"])
         if "balance" in row and "balance" not in shown:
-            row["balance"] = row["total"]
-        table.put(row)
-        private = {k: v for k, v in attributes.items() if k.startswith("_")}
-        if private:
-            table.private[row["id"]] = private
+            row["balance"] = row["total"] if "total" in row else row["amount"]
+        table.put(row, **{k: v for k, v in attributes.items() if k.startswith("_")})
         return row
+
+    def address(self, path: str, token: str) -> str:
+        """A public address, as the `links` of a resource spell them."""
+        return f"{HOST}/{path.format(token=token)}"
 
     def _filled(self, table: Table, shown: Row) -> Row:
         resource = table.resource
         now = self.clock()
         row = table.blank()
-        row["id"] = table.next_id
-        row["created_at"] = shown.get("updated_at", now)
-        row["updated_at"] = now
-        if resource.dated:
-            row["date"] = shown.get("created_at", row["created_at"])
+        row["id"] = _token(resource.name, table.next_id)[:8] if resource.text_ids else table.next_id
+        begun = shown.get("created_at", shown.get("updated_at", now))
+        for name, value in (("created_at", begun), ("updated_at", now), ("date", begun)):
+            if name in row:
+                row[name] = value
         row.update(shown)
         if resource.prefix and row["number"] is None:
             row["number"] = table.free_number()
         token = _token(resource.name, row["id"]) if resource.links else ""
         for name, path in resource.links.items():
             if row[name] is None:
-                row[name] = f"{HOST}/{path.format(token=token)}"
+                row[name] = self.address(path, token)
         return row
 
     def edit(self, resource: str, key: Key, **changes: Any) -> Row:
@@ -259,10 +188,7 @@ class Account:
         row = {**table.rows[key]}
         row["updated_at"] = self.clock()
         row.update({k: plain(v) for k, v in changes.items() if not k.startswith("_")})
-        table.put(row)
-        private = {k: v for k, v in changes.items() if k.startswith("_")}
-        if private:
-            table.private.setdefault(key, {}).update(private)
+        table.put(row, **{k: v for k, v in changes.items() if k.startswith("_")})
         return plain_copy(row)
 
     def remove(self, resource: str, key: Key, *, at: int | None = None) -> None:
@@ -271,8 +197,27 @@ class Account:
         `at` is the UNIX second of the event, now by default.
         """
         table = self.tables[resource]
-        self.record("deleted", resource, table.rows[key], at=at)
+        row = table.rows[key]
         table.drop(key)
+        self.record("deleted", resource, row, at=at)
+
+    def merge(self, key: int, into: int, *, at: int | None = None) -> None:
+        """Merge one customer into another past every rule. KeyError if either is absent.
+
+        Everything of the first, documents and children, belongs to the second from now on and
+        counts as updated; `customer.merged` holds the first as it was. `at` is the UNIX second.
+        """
+        customers = self.tables["customers"]
+        merged, _ = customers.rows[key], customers.rows[into]
+        second = self.clock() if at is None else at
+        for table in self.tables.values():
+            for name in _CUSTOMER_NAMES & {*table.resource.indexed}:
+                for owned in sorted(table.where(name, key)):
+                    own_parent = table is customers and owned == into
+                    now_of = None if own_parent else into
+                    self.edit(table.resource.name, owned, **{name: now_of, "updated_at": second})
+        self.record("merged", "customers", merged, at=second)
+        customers.drop(key)
 
     def get(self, resource: str, key: Key) -> Row:
         """A copy of the object, `updated_at` included. KeyError if absent."""
@@ -302,8 +247,11 @@ class Account:
     ) -> None:
         """Record the event `<object>.<action>`, with the object's customer expanded.
 
-        `previous` holds the old values of the attributes an update changed.
+        `previous` holds the old values of the attributes an update changed. Nothing is recorded of
+        resources that are not eventful.
         """
+        if not self.tables[resource].resource.eventful:
+            return
         singular = self.tables[resource].resource.singular
         customer = self.row("customers", row["customer"]) if row.get("customer") else None
         second = self.clock() if at is None else at

@@ -23,7 +23,8 @@ from invoiced_emulator.parts import (
     total_of,
 )
 from invoiced_emulator.refusal import Refused
-from invoiced_emulator.shapes import SUBSCRIPTIONS, Resource, Row
+from invoiced_emulator.resource import Resource, Row
+from invoiced_emulator.shapes import SUBSCRIPTIONS
 from invoiced_emulator.store import Account
 
 # Months in one interval of a plan; a month is counted as 365.25 / 12 days.

@@ -6,7 +6,8 @@ from invoiced_emulator.changes import must_exist, save, save_new, stored
 from invoiced_emulator.documents import CREDIT_NOTE_RULES, INVOICE_RULES, settle_again
 from invoiced_emulator.money import Number
 from invoiced_emulator.refusal import Refused
-from invoiced_emulator.shapes import TRANSACTIONS, Resource, Row
+from invoiced_emulator.resource import Resource, Row
+from invoiced_emulator.shapes import TRANSACTIONS
 from invoiced_emulator.store import Account
 
 # How much of its amount a transaction takes off the balance. Adjustments credit, whatever sign
@@ -40,6 +41,7 @@ class Transactions:
         if document and document["status"] in ("draft", "voided"):
             raise Refused(f"The invoice is {document['status']}", "invoice")
         if document:
+            account.tables["invoices"].check_stored(document["id"])
             row.setdefault("customer", document["customer"])
             row.setdefault("currency", document["currency"])
         if row.get("customer") is None:
@@ -59,6 +61,10 @@ class Transactions:
 
     def delete(self, account: Account, row: Row) -> None:
         self._check_own(account, row, "deleted")
+        self.undo(account, row)
+
+    def undo(self, account: Account, row: Row) -> None:
+        """Remove a transaction, a payment's too, and give back what it took off its document."""
         account.remove(self.resource.name, row["id"])
         self._settle(account, row, -effect(row))
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from invoiced_emulator.money import plain, whole
 from invoiced_emulator.refusal import Refused
-from invoiced_emulator.shapes import PARTS, Resource, Row, Types
+from invoiced_emulator.resource import Resource, Row, Types
+from invoiced_emulator.shapes import PARTS
 
 METADATA_KEYS = 10
 METADATA_KEY_LENGTH = 40
@@ -102,9 +103,17 @@ def _reference(value: Any, name: str) -> str:
     return key
 
 
-def _list_of(part: str) -> Callable[[Any, str], list[Row]]:
-    label = {"items": "LineItem", "discounts": "Discount", "taxes": "Tax", "addons": "Addon"}[part]
+_LABELS = {
+    "items": "LineItem",
+    "discounts": "Discount",
+    "taxes": "Tax",
+    "addons": "Addon",
+    "applications": "PaymentApplication",
+    "installments": "Installment",
+}
 
+
+def _list_of(part: str) -> Callable[[Any, str], list[Row]]:
     def check(value: Any, name: str) -> list[Row]:
         if not isinstance(value, list):
             raise Refused(f"{_words(name)} must be a list", name)
@@ -114,7 +123,7 @@ def _list_of(part: str) -> Callable[[Any, str], list[Row]]:
             whole_entry = {"tax_rate": entry} if part == "taxes" and _is_text(entry) else entry
             if not isinstance(whole_entry, dict):
                 raise Refused(f"{_words(name)} must be a list of objects", name)
-            entries.append(_checked(whole_entry, PARTS[part], label, name))
+            entries.append(_checked(whole_entry, PARTS[part], _LABELS[part], name))
         return entries
 
     return check
@@ -144,5 +153,7 @@ CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
     "discounts": _list_of("discounts"),
     "taxes": _list_of("taxes"),
     "addons": _list_of("addons"),
+    "applications": _list_of("applications"),
+    "installments": _list_of("installments"),
     "ship_to": _ship_to,
 }

@@ -5,10 +5,12 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 import requests
 
+BULKS = ("--bulk-customers", "3000", "--bulk-invoices", "20000")
 COMMAND = [sys.executable, "-m", "invoiced_emulator"]
 
 
@@ -53,6 +55,27 @@ def test_it_says_where_it_is_serves_and_stops_when_told(start, signum):
 def test_an_empty_account_has_no_customers(start):
     _, line = start("--port", "0", "--empty")
     assert " - 0 customers, 0 invoices," in line
+
+
+def test_bulk_objects_are_added_up_to_an_hour_ago(start):
+    _, line = start("--port", "0", "--customers", "2", *BULKS)
+    assert " - 3002 customers, " in line
+    url = line.split()[3]
+    newest = {"sort": "updated_at desc", "per_page": "1"}
+    answer = requests.get(f"{url}/invoices", newest, auth=("emulator-key", ""), timeout=10)
+    assert int(answer.headers["X-Total-Count"]) > 20_000
+    assert 3600 <= time.time() - answer.json()[0]["updated_at"] < 9000
+
+
+def test_the_counters_are_read_without_a_key(start):
+    _, line = start("--port", "0", "--empty")
+    url = line.split()[3]
+    body = requests.get(f"{url}/plans", auth=("emulator-key", ""), timeout=10).content
+    requests.get(f"{url}/plans", timeout=10)
+    stats = requests.get(f"{url}/_emulator/stats", timeout=10).json()
+    assert stats.pop("cpu_seconds") > 0
+    assert stats.pop("bytes_sent") > len(body)
+    assert stats == {"requests": 2, "max_in_flight": 1, "too_many": 0}
 
 
 def test_a_port_in_use_is_one_clear_line():

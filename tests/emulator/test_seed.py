@@ -122,6 +122,35 @@ def test_every_reference_leads_somewhere(business):
         assert business.get("plans", row["plan"])
 
 
+def test_there_are_children_and_money_beside_the_documents(business):
+    for name in (
+        *("payments", "charges", "refunds", "credit_balance_adjustments", "payment_plans"),
+        *("contacts", "payment_sources", "pending_line_items", "notes", "tasks"),
+    ):
+        assert 5 <= len(business.objects(name)) <= 180, name
+        for row in business.objects(name):
+            assert row.get("created_at", 0) <= row["updated_at"] <= NOW - 3600, row
+
+
+def test_every_child_has_its_parent(business):
+    for row in business.objects("contacts"):
+        assert business.get("customers", business.private("contacts", row["id"])["_customer"])
+    for row in business.objects("payment_plans"):
+        invoice = business.get("invoices", business.private("payment_plans", row["id"])["_invoice"])
+        assert invoice["payment_plan"] == row["id"]
+        due = sum(each["amount"] for each in row["installments"])
+        assert due == pytest.approx(invoice["balance"])
+    for row in business.objects("payment_sources"):
+        owner = business.private("payment_sources", row["id"])["_customer"]
+        default = business.get("customers", owner)["payment_source"]
+        assert default == {name: value for name, value in row.items() if name != "updated_at"}
+    for row in business.objects("refunds"):
+        assert row in business.get("charges", row["charge"])["refunds"]
+    for row in business.objects("payments"):
+        assert business.get("customers", row["customer"])
+        assert row["balance"] == row["amount"] - sum(e["amount"] for e in row["applied_to"])
+
+
 def writable(value, types):
     """What of an object a client may send back."""
     sent = {}
