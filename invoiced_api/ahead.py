@@ -46,6 +46,10 @@ class ReadAhead:
         for _thread in range(self._threads):
             self._requests.put(None)
 
+    def add(self, reading: Reading) -> None:
+        """A reading that comes before all others."""
+        self._readings.insert(0, reading)
+
     def blocks(self, reading: Reading) -> Iterator[Block]:
         """The blocks of one of the readings, in order; each is to be exhausted before the next.
 

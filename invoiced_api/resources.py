@@ -52,8 +52,8 @@ class Resource:
     `path` is its list, with `/ID` its object, with `/ID/void` the call that voids it; children
     name their parent in it, as `{customer}`. `lists` are the queries that together return every
     object, in the order in which an object can move from one to the next. `natural_key` is the
-    caller's own, unique reference. `deleted_by` are the types of event that tell of a removal;
-    their object is a child's parent where it is `{"customer": …}`.
+    caller's own, unique reference. `money` are the columns of amounts in its `currency`.
+    `deleted_by` are the types of event that tell of a removal.
     """
 
     name: str
@@ -64,6 +64,7 @@ class Resource:
     replication_key: str = "updated_at"
     by_default: bool = False
     natural_key: str | None = None
+    money: tuple[str, ...] = ()
     deleted_by: tuple[str, ...] = ()
     writes: Writes | None = None
 
@@ -157,6 +158,7 @@ RESOURCES = (
     Resource(
         name="subscriptions",
         path="/subscriptions",
+        money=("recurring_total", "mrr"),
         by_default=True,
         deleted_by=("subscription.deleted",),
         # The plain list holds only subscriptions with a renewal to come.
@@ -179,6 +181,7 @@ RESOURCES = (
     Resource(
         name="invoices",
         path="/invoices",
+        money=("subtotal", "total", "balance"),
         by_default=True,
         deleted_by=("invoice.deleted",),
         natural_key="number",
@@ -191,6 +194,7 @@ RESOURCES = (
     Resource(
         name="estimates",
         path="/estimates",
+        money=("subtotal", "total"),
         by_default=True,
         deleted_by=("estimate.deleted",),
         natural_key="number",
@@ -203,6 +207,7 @@ RESOURCES = (
     Resource(
         name="credit_notes",
         path="/credit_notes",
+        money=("subtotal", "total", "balance"),
         by_default=True,
         deleted_by=("credit_note.deleted",),
         natural_key="number",
@@ -215,6 +220,7 @@ RESOURCES = (
     Resource(
         name="transactions",
         path="/transactions",
+        money=("amount",),
         by_default=True,
         writes=Writes(
             create={
@@ -228,10 +234,16 @@ RESOURCES = (
     Resource(
         name="payments",
         path="/payments",
+        money=("amount", "balance"),
         lists=({"include": "applied_to"},),
         deleted_by=("payment.deleted",),
     ),
-    Resource(name="credit_balance_adjustments", path="/credit_balance_adjustments", way=Way.WHOLE),
+    Resource(
+        name="credit_balance_adjustments",
+        path="/credit_balance_adjustments",
+        way=Way.WHOLE,
+        lists=({"include": "updated_at"},),
+    ),
     Resource(name="charges", path="/charges", way=Way.WHOLE),
     Resource(name="refunds", path="/refunds", way=Way.WHOLE),
     Resource(name="tasks", path="/tasks", way=Way.WHOLE, deleted_by=("task.deleted",)),

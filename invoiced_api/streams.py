@@ -224,6 +224,22 @@ class Reading:
             self._parts.append(self._tail(self.clock))
 
 
+class RecountReading(Reading):
+    """Counts what was updated since a second, and reads what changed since a later one."""
+
+    def __init__(
+        self, lists: Sequence[Listing], since: int, changed_since: int, make: Make
+    ) -> None:
+        super().__init__(lists, since, make)
+        self._changed_since = changed_since
+
+    def _open(self, listing: Listing) -> Steps:
+        self._heads.append((yield from head(listing, self._since)))
+
+    def _first_parts(self) -> Iterator[Part]:
+        yield self._tail(self._changed_since)
+
+
 class WholeReading(Reading):
     """Reads lists that cannot be asked for changes, and leaves out what is older."""
 

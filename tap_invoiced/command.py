@@ -14,7 +14,7 @@ from invoiced_api.settings import warn_of_unknown
 from tap_invoiced import discovery
 from tap_invoiced.bookmarks import bookmark, checked_state
 from tap_invoiced.messages import Messages
-from tap_invoiced.progress import closing_table
+from tap_invoiced.progress import closing_table, shown_progress
 from tap_invoiced.selection import selected_streams
 from tap_invoiced.settings import setting_table, tap_settings
 from tap_invoiced.sync import Sync
@@ -52,8 +52,9 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
             LOGGER.warning("no stream is selected in %s: nothing is read", options.catalog)
         for stream in streams:  # a bad bookmark is told before anything is written
             bookmark(state, stream.name, stream.resource.replication_key)
-        sync = Sync(client, settings, Messages(stdout.write), state)
-        complete = sync.run(streams)
+        with shown_progress() as progress:
+            sync = Sync(client, settings, Messages(stdout.write), state, progress)
+            complete = sync.run(streams)
         closing_table(sync.reports)
         return 0 if complete else 1
 

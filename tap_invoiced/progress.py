@@ -1,14 +1,24 @@
 """What a run shows of itself, on stderr."""
 
 import logging
-from collections.abc import Iterable
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from singer.metrics import Point, log
 
 from invoiced_api.console import show_table
 
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
 LOGGER = logging.getLogger(__name__)
+
+# How often a run without a terminal says how far it is.
+LINE_EVERY_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +49,61 @@ def closing_table(reports: Iterable[StreamReport]) -> None:
             for one in reports
         ],
     )
+
+
+class Progress(Protocol):
+    """Shows how far a stream is."""
+
+    def begin(self, stream: str) -> None: ...
+
+    def advance(self, records: int, total: int) -> None:
+        """So many more records, of about so many in all."""
+
+
+class Lines:
+    """A line every half minute, for logs."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._said_at = clock()
+        self._stream, self._records = "", 0
+
+    def begin(self, stream: str) -> None:
+        self._stream, self._records = stream, 0
+
+    def advance(self, records: int, total: int) -> None:
+        self._records += records
+        if self._clock() - self._said_at >= LINE_EVERY_S:
+            self._said_at = self._clock()
+            LOGGER.info("%s: %d of about %d records", self._stream, self._records, total)
+
+
+class Bar:
+    """A progress bar per stream, for people."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as RichProgress
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        self.shown = RichProgress(*columns, TimeElapsedColumn(), console=Console(stderr=True))
+        self._task: TaskID | None = None
+
+    def begin(self, stream: str) -> None:
+        self._task = self.shown.add_task(stream, total=None)
+
+    def advance(self, records: int, total: int) -> None:
+        if self._task is not None:
+            self.shown.update(self._task, advance=records, total=total)
+
+
+@contextmanager
+def shown_progress() -> Iterator[Progress]:
+    """A bar when stderr is a terminal, else lines."""
+    if not sys.stderr.isatty():
+        yield Lines()
+        return
+    bar = Bar()
+    with bar.shown:
+        yield bar

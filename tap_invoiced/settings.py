@@ -21,6 +21,8 @@ class TapSettings:
     start_date: int
     page_size: int
     lookback_seconds: int
+    capture_deletes: bool
+    verify: bool
 
 
 def _past_moment(clock: Callable[[], float]) -> Callable[[Any], int]:
@@ -64,6 +66,20 @@ def setting_table(clock: Callable[[], float] = time.time) -> tuple[Setting, ...]
             help="how late Invoiced may commit a change: this much before the last run's start is "
             "read again",
         ),
+        Setting(
+            name="capture_deletes",
+            kind="boolean",
+            parse=settings.boolean,
+            default=False,
+            help="whether deleted objects are emitted as they were, with `_sdc_deleted_at`",
+        ),
+        Setting(
+            name="verify",
+            kind="boolean",
+            parse=settings.boolean,
+            default=False,
+            help="whether each stream is counted anew when it is read; a difference is an error",
+        ),
     )
 
 
@@ -80,4 +96,6 @@ def tap_settings(
         start_date=int(clock()) - YEAR_S if start_date is None else start_date,
         page_size=values["page_size"],
         lookback_seconds=values["lookback_seconds"],
+        capture_deletes=values["capture_deletes"],
+        verify=values["verify"],
     )

@@ -2,28 +2,49 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from invoiced_api.ahead import ReadAhead
 from invoiced_api.client import Client
 from invoiced_api.console import Stopped
 from invoiced_api.failures import Forbidden, InvoicedError
-from invoiced_api.reading import Row
-from invoiced_api.streams import Reading, reading_of
-from invoiced_api.timestamps import to_rfc_3339
+from invoiced_api.reading import Row, listings
+from invoiced_api.resources import Way
+from invoiced_api.streams import Reading, RecountReading, reading_of
 from tap_invoiced.bookmarks import State, bookmark, finished, under_way, with_bookmark
-from tap_invoiced.messages import Messages, record_lines
-from tap_invoiced.progress import StreamReport, metrics
+from tap_invoiced.deletions import EVENTS, Deletions
+from tap_invoiced.messages import Messages
+from tap_invoiced.progress import Progress, StreamReport, metrics
+from tap_invoiced.records import Records
 from tap_invoiced.selection import Stream
 from tap_invoiced.settings import TapSettings
-from tap_invoiced.shaping import Shaper
+from tap_invoiced.verification import Tally, missing
 
 LOGGER = logging.getLogger(__name__)
 
 # What a killed run may have to read again: this much work, or this many records.
 STATE_EVERY_S = 10.0
 STATE_EVERY_RECORDS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One stream to be read in a run, from `since` on (UNIX seconds)."""
+
+    stream: Stream
+    since: int
+    records: Records
+    tally: Tally | None
+    reading: Reading
+
+    @property
+    def name(self) -> str:
+        return self.stream.name
+
+    @property
+    def replication_key(self) -> str:
+        return self.stream.resource.replication_key
 
 
 @dataclass(slots=True)
@@ -34,23 +55,26 @@ class Sync:
     settings: TapSettings
     messages: Messages
     state: State
+    progress: Progress
     clock: Callable[[], float] = time.monotonic
     reports: list[StreamReport] = field(default_factory=list)
     _state_written_at: float = 0.0
     _records_since_state: int = 0
 
-    def run(self, streams: Iterable[Stream]) -> bool:
-        """Reads the streams one after the other, fetching ahead; True if each could be read.
+    def run(self, streams: Sequence[Stream]) -> bool:
+        """Reads the streams one after the other, fetching ahead; True if each could be read whole.
 
         A run that fails or is stopped writes the last true state before it raises.
         """
-        readings = [(stream, self._reading(stream)) for stream in streams]
+        tasks = [self._task(stream) for stream in streams]
         connections = self.settings.connection.max_connections
         complete = True
         try:
-            with ReadAhead(self.client, connections, [one for _, one in readings]) as ahead:
-                for stream, reading in readings:
-                    complete &= self._readable(stream, reading, ahead)
+            with ReadAhead(self.client, connections, [task.reading for task in tasks]) as ahead:
+                deletions, deletions_until = self._deletions(streams, ahead)
+                for task in tasks:
+                    complete &= self._readable(task, ahead)
+                    self._emit_deletions(task, deletions, deletions_until)
                     self._write_state()
         except (InvoicedError, Stopped):
             self._write_state()
@@ -59,59 +83,59 @@ class Sync:
         self._write_state()
         return complete
 
-    def _reading(self, stream: Stream) -> Reading:
+    def _task(self, stream: Stream) -> Task:
         resource = stream.resource
-        since = bookmark(self.state, stream.name, resource.replication_key)
-        shape = Shaper(stream.name, stream.schema, stream.whole)
+        mark = bookmark(self.state, stream.name, resource.replication_key)
+        since = self.settings.start_date if mark is None else mark
+        countable = self.settings.verify and resource.way is Way.BY_CHANGE
+        tally = Tally(resource) if countable else None
+        records = Records(stream, with_deletions=self.settings.capture_deletes, tally=tally)
+        reading = reading_of(resource, self.settings.page_size, since, records.lines)
+        return Task(stream, since, records, tally, reading)
 
-        def make(rows: list[Row]) -> bytes:
-            lines = record_lines(stream.name, map(shape, rows), to_rfc_3339(int(time.time())))
-            for name in shape.new_unknown_fields():
-                LOGGER.warning("%s: field `%s` is not in the schema: dropped", stream.name, name)
-            return lines
-
-        first = self.settings.start_date if since is None else since
-        return reading_of(resource, self.settings.page_size, first, make)
-
-    def _readable(self, stream: Stream, reading: Reading, ahead: ReadAhead) -> bool:
+    def _readable(self, task: Task, ahead: ReadAhead) -> bool:
         """Reads a stream, unless the key may not: an error only if it could before."""
         try:
-            self._read(stream, reading, ahead)
+            self._read(task, ahead)
+            return self._verified(task, ahead)
         except Forbidden as refusal:
-            if bookmark(self.state, stream.name, stream.resource.replication_key) is None:
-                LOGGER.warning("%s: skipped, %s", stream.name, refusal)
+            if bookmark(self.state, task.name, task.replication_key) is None:
+                LOGGER.warning("%s: skipped, %s", task.name, refusal)
                 return True
-            LOGGER.error("%s: could be read before, now: %s", stream.name, refusal)
+            LOGGER.error("%s: could be read before, now: %s", task.name, refusal)
             return False
-        return True
 
-    def _read(self, stream: Stream, reading: Reading, ahead: ReadAhead) -> None:
-        began = self.clock()
-        self.state = under_way(self.state, stream.name)
-        key, replication_key = list(stream.resource.key), stream.resource.replication_key
-        records = 0
-        for block in ahead.blocks(reading):
+    def _read(self, task: Task, ahead: ReadAhead) -> None:
+        began, records = self.clock(), 0
+        self.state = under_way(self.state, task.name)
+        self.progress.begin(task.name)
+        for block in ahead.blocks(task.reading):
             if not records:
-                self.messages.schema(stream.name, stream.schema, key, replication_key)
+                self._schema(task)
             self.messages.block(block.content)
             records += block.rows
             self._records_since_state += block.rows
-            self._advance(stream, min(block.newest, self._horizon(reading)))
+            self.progress.advance(block.rows, task.reading.total)
+            self._advance(task, min(block.newest, self._horizon(task.reading)))
         if not records:
-            self.messages.schema(stream.name, stream.schema, key, replication_key)
-        self._advance(stream, self._horizon(reading))
-        report = StreamReport(
-            stream.name, records, reading.requests, reading.retries, self.clock() - began
-        )
+            self._schema(task)
+        self._advance(task, self._horizon(task.reading))
+        reading = task.reading
+        seconds = self.clock() - began
+        report = StreamReport(task.name, records, reading.requests, reading.retries, seconds)
         self.reports.append(report)
         metrics(report)
+
+    def _schema(self, task: Task) -> None:
+        key = list(task.stream.resource.key)
+        self.messages.schema(task.name, task.records.schema, key, task.replication_key)
 
     def _horizon(self, reading: Reading) -> int:
         """A change may be committed this late after its stamp: no bookmark goes beyond."""
         return reading.clock - self.settings.lookback_seconds
 
-    def _advance(self, stream: Stream, second: int) -> None:
-        self.state = with_bookmark(self.state, stream.name, stream.resource.replication_key, second)
+    def _advance(self, task: Task, second: int) -> None:
+        self.state = with_bookmark(self.state, task.name, task.replication_key, second)
         if (
             self._records_since_state >= STATE_EVERY_RECORDS
             or self.clock() - self._state_written_at >= STATE_EVERY_S
@@ -122,3 +146,55 @@ class Sync:
         self.messages.state(self.state)
         self._records_since_state = 0
         self._state_written_at = self.clock()
+
+    def _deletions(self, streams: Sequence[Stream], ahead: ReadAhead) -> tuple[Deletions, int]:
+        """What was deleted by now, and the second before which nothing more is to come."""
+        deletable = [stream for stream in streams if stream.resource.deleted_by]
+        deletions = Deletions(deletable, self.state, self.settings.start_date)
+        if not self.settings.capture_deletes or not deletable:
+            return deletions, 0
+        reading = reading_of(EVENTS, self.settings.page_size, deletions.since, deletions.collect)
+        ahead.add(reading)
+        for _ in ahead.blocks(reading):
+            pass
+        return deletions, self._horizon(reading)
+
+    def _emit_deletions(self, task: Task, deletions: Deletions, until: int) -> None:
+        """After the stream's records, so that no older version of a deleted object follows it."""
+        emitted = bookmark(self.state, task.name, task.replication_key) is not None
+        if not until or not emitted or not task.stream.resource.deleted_by:
+            return
+        rows = deletions.of(task.stream)
+        if rows:
+            self.messages.block(task.records.lines(rows))
+            LOGGER.info("%s: %d deleted", task.name, len(rows))
+        self.state = deletions.with_bookmark(self.state, task.stream, until)
+
+    def _verified(self, task: Task, ahead: ReadAhead) -> bool:
+        """Whether the server counts no more objects than were read."""
+        tally = task.tally
+        if tally is None:
+            return True
+        late: list[object] = []
+
+        def collect(rows: list[Row]) -> bytes:
+            late.extend(row["id"] for row in rows)
+            return b""
+
+        lists = listings(task.stream.resource, self.settings.page_size)
+        counting = RecountReading(lists, task.since, task.reading.clock, collect)
+        ahead.add(counting)
+        for _ in ahead.blocks(counting):
+            pass
+        lost = missing(tally.objects, counting.total, tally.unseen(late))
+        LOGGER.info("%s: verified: %s", task.name, tally.report())
+        if lost:
+            LOGGER.error(
+                "%s: %d objects of %d were not read, ids %s. Read the stream again from its "
+                "bookmark before, and report it.",
+                task.name,
+                lost,
+                counting.total,
+                tally.range,
+            )
+        return not lost

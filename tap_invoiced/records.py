@@ -1,0 +1,41 @@
+"""Objects of one stream -> RECORD lines."""
+
+import logging
+import time
+from typing import Any
+
+from invoiced_api.reading import Row
+from invoiced_api.timestamps import to_rfc_3339
+from tap_invoiced.deletions import COLUMN, COLUMN_SCHEMA
+from tap_invoiced.messages import record_lines
+from tap_invoiced.selection import Stream
+from tap_invoiced.shaping import Shaper
+from tap_invoiced.verification import Tally
+
+LOGGER = logging.getLogger(__name__)
+
+
+class Records:
+    """Makes the lines of one stream. `schema` is the one that they keep to."""
+
+    def __init__(self, stream: Stream, *, with_deletions: bool, tally: Tally | None) -> None:
+        self._name = stream.name
+        self._tally = tally
+        self.schema, whole = stream.schema, stream.whole
+        if with_deletions and stream.resource.deleted_by:
+            self.schema, whole = _with_deletion(self.schema), _with_deletion(whole)
+        self._shape = Shaper(stream.name, self.schema, whole)
+
+    def lines(self, rows: list[Row]) -> bytes:
+        """A RECORD per row, which is used up. Raises Misfit."""
+        if self._tally:
+            self._tally.take(rows)
+        extracted = to_rfc_3339(int(time.time()))
+        lines = record_lines(self._name, map(self._shape, rows), extracted)
+        for name in self._shape.new_unknown_fields():
+            LOGGER.warning("%s: field `%s` is not in the schema: dropped", self._name, name)
+        return lines
+
+
+def _with_deletion(schema: dict[str, Any]) -> dict[str, Any]:
+    return {**schema, "properties": {**schema["properties"], COLUMN: COLUMN_SCHEMA}}

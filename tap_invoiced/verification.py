@@ -1,0 +1,65 @@
+"""Counts a stream anew after it was read. Kept in memory per object, so only where asked for."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from invoiced_api.reading import Row
+from invoiced_api.resources import Resource
+
+
+@dataclass(slots=True)
+class Tally:
+    """The newest version of each object of a stream that was read: its id and its money."""
+
+    resource: Resource
+    _money: dict[Any, tuple[Any, ...]] = field(default_factory=dict)
+
+    def take(self, rows: Iterable[Row]) -> None:
+        columns = ("currency", *self.resource.money)
+        for row in rows:
+            self._money[row["id"]] = tuple(row.get(name) for name in columns)
+
+    @property
+    def objects(self) -> int:
+        return len(self._money)
+
+    def unseen(self, keys: Iterable[Any]) -> int:
+        """How many of the ids were not read."""
+        return len(set(keys) - self._money.keys())
+
+    @property
+    def range(self) -> str:
+        """`46225 to 48883`: the least and the greatest id."""
+        return f"{min(self._money)} to {max(self._money)}" if self._money else "none"
+
+    def digest(self) -> str:
+        """The same for the same ids, in whatever order they came."""
+        ids = ",".join(map(str, sorted(self._money)))
+        return hashlib.sha256(ids.encode()).hexdigest()[:16]
+
+    def sums(self) -> Mapping[str, Decimal]:
+        """`{"eur total": …}`: the sum of each money column per currency, in exact decimals."""
+        sums: dict[str, Decimal] = {}
+        for currency, *amounts in self._money.values():
+            for name, amount in zip(self.resource.money, amounts, strict=True):
+                if amount is not None:
+                    key = f"{currency} {name}"
+                    sums[key] = sums.get(key, Decimal()) + Decimal(str(amount))
+        return dict(sorted(sums.items()))
+
+    def report(self) -> str:
+        sums = "".join(f", {name} {amount:f}" for name, amount in self.sums().items())
+        return f"{self.objects} objects, digest of ids {self.digest()}{sums}"
+
+
+def missing(read: int, counted: int, changed_since: int) -> int:
+    """How many objects were not read, at least.
+
+    `counted` is what the server counts now over the same time; `changed_since` of them were not
+    read because they only came in later. Objects that were deleted meanwhile were read and are no
+    longer counted, so fewer may be counted than were read.
+    """
+    return max(0, counted - changed_since - read)

@@ -1,0 +1,122 @@
+"""Every resource of the API, not only those that are read by default."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from invoiced_api.resources import BY_NAME, RESOURCES, Way
+from invoiced_emulator import Account, Server
+
+EVERY = [resource.name for resource in RESOURCES]
+# The events that the test itself makes by reading are none; the account keeps them elsewhere.
+KEPT = [name for name in EVERY if name != "events"]
+
+
+@pytest.fixture
+def run_all(
+    run_tap: Callable[..., Any], catalog_of: Callable[..., Any], business_server: Server
+) -> Callable[..., Any]:
+    def run(state: Any = None, **settings: Any) -> Any:
+        catalog = catalog_of(*EVERY)
+        for entry in catalog["streams"]:
+            entry["selected"] = True
+        done = run_tap(business_server, state=state, catalog=catalog, **settings)
+        assert done.exit_code == 0, done.stderr
+        return done
+
+    return run
+
+
+def strict(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same schema with nothing allowed that it does not name."""
+    closed = dict(schema)
+    if "properties" in schema:
+        closed["additionalProperties"] = False
+        closed["properties"] = {name: strict(one) for name, one in schema["properties"].items()}
+    if "items" in schema:
+        closed["items"] = strict(schema["items"])
+    return closed
+
+
+@pytest.mark.parametrize("page_size", [3, 100])
+def test_every_object_of_every_resource_is_emitted_and_validates_strictly(
+    page_size: int, business: Account, run_all: Callable[..., Any]
+) -> None:
+    validators = {}
+    emitted: dict[str, list[Any]] = {name: [] for name in EVERY}
+    run = run_all(page_size=page_size)
+    for message in run.messages:
+        stream = message.get("stream")
+        if message["type"] == "SCHEMA":
+            schema = strict(message["schema"])
+            validators[stream] = jsonschema_rs.Draft4Validator(schema, validate_formats=True)
+        elif message["type"] == "RECORD":
+            validators[stream].validate(message["record"])
+            emitted[stream].append(message["record"]["id"])
+    for name in KEPT:
+        assert sorted(emitted[name]) == sorted(row["id"] for row in business.objects(name)), name
+    assert sorted(emitted["events"]) == sorted(event["id"] for event in business.events())
+    assert "not in the schema" not in run.stderr
+
+
+def test_archived_ones_are_among_them(business: Account, run_all: Callable[..., Any]) -> None:
+    business.add("plans", id="old-plan", name="Old", _archived=True)
+    assert "old-plan" in run_all().ids("plans")
+
+
+def test_children_name_their_parent(business: Account, run_all: Callable[..., Any]) -> None:
+    run = run_all()
+    customers = set(run.ids("customers"))
+    for name in ("contacts", "payment_sources", "pending_line_items"):
+        assert {row["customer"] for row in run.records(name)} <= customers
+    plans = {row["invoice"]: row["id"] for row in run.records("payment_plans")}
+    assert plans == {
+        row["id"]: row["payment_plan"] for row in run.records("invoices") if row["payment_plan"]
+    }
+
+
+def test_payments_tell_what_they_are_applied_to(run_all: Callable[..., Any]) -> None:
+    assert all("applied_to" in row for row in run_all().records("payments"))
+
+
+def test_a_second_run_emits_only_what_was_updated_since_whatever_the_list_can_do(
+    business: Account, clock: Any, run_all: Callable[..., Any]
+) -> None:
+    first = run_all()
+    clock.seconds += 1_000
+    changed = {}
+    for name in KEPT:
+        rows = [row for row in business.objects(name) if "updated_at" in row]
+        if rows and BY_NAME[name].way is not Way.PER_PARENT:
+            business.edit(name, rows[-1]["id"], updated_at=clock.seconds - 10)
+            changed[name] = [rows[-1]["id"]]
+    assert len(changed) >= 15
+    second = run_all(first.state)
+    assert {name: second.ids(name) for name in changed} == changed
+
+
+def test_events_come_oldest_first_and_a_window_at_a_time(
+    account: Account, clock: Any, run_tap: Callable[..., Any], catalog_of: Callable[..., Any]
+) -> None:
+    for number in range(1_500):
+        account.add("customers", id=number + 1, name=str(number))
+    began = clock.seconds
+    for number in range(1_500):
+        clock.seconds = began + number
+        account.remove("customers", number + 1)
+    clock.seconds += 100
+    catalog = catalog_of("events")
+    catalog["streams"][0]["selected"] = True
+
+    def one_more(account: Account, number: int, method: str, path: str) -> None:
+        account.record("created", "customers", {"id": 5_000 + number, "customer": None})
+
+    with Server(account, before_request=one_more) as server:
+        run = run_tap(server, catalog=catalog)
+    assert run.exit_code == 0, run.stderr
+    stamps = [row["timestamp"] for row in run.records("events")]
+    assert stamps == sorted(stamps)
+    types = [row["type"] for row in run.records("events")]
+    assert types.count("customer.deleted") == 1_500

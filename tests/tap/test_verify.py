@@ -1,0 +1,83 @@
+"""`verify`: the server's own count against what was read."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from invoiced_api.resources import BY_NAME
+from invoiced_emulator import Account, Server
+from tap_invoiced.verification import Tally, missing
+
+
+def test_a_complete_run_is_verified_with_counts_and_sums_per_currency(
+    business: Account, business_server: Server, run_tap: Callable[..., Any]
+) -> None:
+    run = run_tap(business_server, verify=True)
+    assert run.exit_code == 0, run.stderr
+    invoices = business.objects("invoices")
+    euros = sum(
+        (Decimal(str(row["total"])) for row in invoices if row["currency"] == "eur"), Decimal()
+    )
+    (line,) = [line for line in run.stderr.splitlines() if "invoices: verified" in line]
+    assert f"{len(invoices)} objects" in line
+    assert f"eur total {euros:f}" in line
+
+
+def test_changes_meanwhile_are_no_difference(
+    business: Account, clock: Any, run_tap: Callable[..., Any]
+) -> None:
+    def work_on(account: Account, number: int, method: str, path: str) -> None:
+        clock.seconds += 1
+        ids = [row["id"] for row in account.objects("customers")]
+        account.edit("customers", ids[number % len(ids)], notes="called")
+        account.add("customers", name="New")
+        account.remove("customers", ids[(number * 7) % len(ids)])
+
+    with Server(business, before_request=work_on) as server:
+        run = run_tap(server, verify=True, page_size=5)
+    assert run.exit_code == 0, run.stderr
+
+
+def test_objects_that_were_not_listed_end_the_run_with_exit_1(
+    account: Account, clock: Any, run_tap: Callable[..., Any], catalog_of: Callable[..., Any]
+) -> None:
+    """Rows that appear behind the reader, stamped long ago: as an import may leave them."""
+    for number in range(40):
+        account.add("customers", name=str(number), updated_at=clock.seconds - 5_000 + number)
+
+    def import_old(account: Account, number: int, method: str, path: str) -> None:
+        if number == 3:
+            account.add("customers", id=999_999, updated_at=clock.seconds - 9_000)
+
+    with Server(account, before_request=import_old) as server:
+        run = run_tap(server, verify=True, page_size=50, catalog=catalog_of("customers"))
+    assert run.exit_code == 1
+    assert "ERROR customers: 1 objects of 41 were not read, ids " in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("read", "counted", "changed", "lost"),
+    [
+        pytest.param(10, 10, 0, 0, id="equal"),
+        pytest.param(10, 8, 0, 0, id="two-were-deleted-meanwhile"),
+        pytest.param(10, 13, 3, 0, id="three-came-in-later"),
+        pytest.param(10, 13, 1, 2, id="two-are-missing"),
+    ],
+)
+def test_missing(read: int, counted: int, changed: int, lost: int) -> None:
+    assert missing(read, counted, changed) == lost
+
+
+def test_a_tally_counts_the_newest_version_and_sums_exactly() -> None:
+    tally = Tally(BY_NAME["transactions"])
+    tally.take([{"id": 2, "currency": "usd", "amount": 0.1}, {"id": 1, "currency": "usd"}])
+    tally.take([{"id": 2, "currency": "usd", "amount": 0.3}])
+    tally.take([{"id": 3, "currency": "usd", "amount": 0.3}])
+    again = Tally(BY_NAME["transactions"])
+    again.take([{"id": key, "currency": "eur"} for key in (3, 1, 2)])
+    assert tally.objects == 3
+    assert tally.sums() == {"usd amount": Decimal("0.6")}
+    assert tally.digest() == again.digest()
+    assert tally.unseen([3, 4, 5]) == 2
