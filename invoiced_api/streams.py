@@ -38,9 +38,11 @@ Make = Callable[[list[Row]], bytes]
 
 # How many lists of children are under way at once.
 MOST_CHILD_LISTS = 64
-# A window of more rows is cut into pieces of about so many: small enough that the first in order
+# A window of more pages is cut into pieces of about so many: small enough that the first in order
 # is never long in coming, large enough that few pages reach beyond their window.
-ROWS_PER_WINDOW = 1_000
+MOST_PAGES = 10
+# In a smaller stream windows are smaller, so that all connections have one.
+FEWEST_PAGES = 2
 MOST_PIECES = 16
 
 
@@ -174,11 +176,12 @@ class Reading:
             self._tail_follows = False
 
     def _first_parts(self) -> Iterator[Part]:
-        if self._since >= self.clock or (len(self._lists) == 1 and self.total <= ROWS_PER_WINDOW):
+        small = len(self._lists) == 1 and self.total <= FEWEST_PAGES * self._lists[0].page_size
+        if self._since >= self.clock or small:
             yield self._tail(self._since)
             return
         self._tail_follows = True
-        for since, until in pairwise(cut(self._since, self.clock, self.total)):
+        for since, until in pairwise(self._cut(self._since, self.clock, self.total)):
             yield self._window(Window(since, until))
 
     def _window(self, window: Window) -> Part:
@@ -212,10 +215,15 @@ class Reading:
         if until is None or behind is None or page.total is None or not part.ask:
             return
         left = page.total - len(page.rows) - behind
-        edges = cut(part.window.since, until, left)
+        edges = self._cut(part.window.since, until, left)
         part.window.until = edges[1]
         for place, (since, end) in enumerate(pairwise(edges[1:]), start=index + 1):
             self._parts.insert(place, self._window(Window(since, end)))
+
+    def _cut(self, since: int, until: int, rows: int) -> list[int]:
+        page_size = self._lists[0].page_size
+        even = max(self.total // MOST_PIECES, FEWEST_PAGES * page_size)
+        return cut(since, until, rows, min(even, MOST_PAGES * page_size))
 
     def _end_with_tail(self) -> None:
         """The tail is read after all windows: its last answer shows what is left at one moment."""
@@ -352,7 +360,7 @@ def reading_of(resource: Resource, page_size: int, since: int, make: Make) -> Re
     return ways[resource.way](listings(resource, page_size), since, make)
 
 
-def cut(since: int, until: int, rows: int) -> list[int]:
+def cut(since: int, until: int, rows: int, rows_per_piece: int) -> list[int]:
     """The edges of equal pieces of a time that holds so many rows; at least a second each."""
-    pieces = max(1, min(-(-rows // ROWS_PER_WINDOW), MOST_PIECES, until - since))
+    pieces = max(1, min(-(-rows // rows_per_piece), MOST_PIECES, until - since))
     return [since + (until - since) * piece // pieces for piece in range(pieces + 1)]

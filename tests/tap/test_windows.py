@@ -175,6 +175,6 @@ def test_killed_at_fifty_random_points_and_resumed_it_is_complete(
     ],
 )
 def test_a_time_is_cut_into_equal_pieces(since: int, until: int, rows: int, pieces: int) -> None:
-    edges = cut(since, until, rows)
+    edges = cut(since, until, rows, 1_000)
     assert (edges[0], edges[-1], len(edges)) == (since, until, pieces + 1)
     assert edges == sorted(set(edges))
