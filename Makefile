@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 LOADER := .venv-target-jsonl
+PEER := .venv-peer
 
-.PHONY: demo test check clean
+.PHONY: demo test check bench clean
 
 demo: $(VENV)/.installed $(LOADER)/.installed
 	$(VENV)/bin/python examples/demo.py --loader $(LOADER)/bin/target-jsonl
@@ -16,8 +17,12 @@ check: $(VENV)/.test-installed
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
+# About five minutes; QUICK=1 takes one, to see that it works.
+bench: $(VENV)/.installed $(PEER)/.installed
+	$(VENV)/bin/python -m benchmarks --peer $(PEER)/bin/python $(if $(QUICK),--quick)
+
 clean:
-	rm -rf $(VENV) $(LOADER) demo-output build dist *.egg-info
+	rm -rf $(VENV) $(LOADER) $(PEER) demo-output bench-output build dist *.egg-info
 
 $(VENV)/.installed: setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -34,4 +39,9 @@ $(VENV)/.test-installed: $(VENV)/.installed
 $(LOADER)/.installed:
 	$(PYTHON) -m venv $(LOADER)
 	$(LOADER)/bin/pip install --quiet --disable-pip-version-check target-jsonl==0.1.4
+	touch $@
+
+$(PEER)/.installed: benchmarks/peer-requirements.txt
+	$(PYTHON) -m venv $(PEER)
+	$(PEER)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@

@@ -1,0 +1,63 @@
+"""`python -m benchmarks`: measures, prints the table, and keeps it in bench-output/results.md."""
+
+import argparse
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+from subprocess import SubprocessError
+
+from rich.console import Console
+
+from benchmarks.accounts import NoAccount
+from benchmarks.runs import RunFailed
+from benchmarks.table import as_markdown, on_screen
+from benchmarks.tap import FULL, QUICK, TapBench
+from benchmarks.taps import peer_tap
+
+OUT = Path("bench-output")
+WIDTH = 140
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument(
+        "--peer", type=Path, required=True, metavar="PYTHON", help="of the peer's environment"
+    )
+    parser.add_argument("--quick", action="store_true", help="small accounts: to see that it works")
+    options = parser.parse_args()
+    screen = Console(highlight=False, markup=False)
+    if not screen.is_terminal:
+        screen.width = WIDTH
+    OUT.mkdir(exist_ok=True)
+    began = time.monotonic()
+
+    def tell(name: str) -> None:
+        screen.print(f"{time.monotonic() - began:4.0f} s  {name}")
+
+    bench = TapBench(
+        scale=QUICK if options.quick else FULL, peer=peer_tap(options.peer), folder=OUT, tell=tell
+    )
+    try:
+        rows = list(bench.rows())
+    except (NoAccount, RunFailed, OSError, SubprocessError) as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    about = f"{machine()}, {time.strftime('%Y-%m-%d')}"
+    if options.quick:
+        about += ", quick: accounts too small for the goals, which are those of the whole run"
+    (OUT / "results.md").write_text(f"{about}\n\n{as_markdown(rows)}")
+    screen.print(on_screen(rows))
+    screen.print(f"{about}; {time.monotonic() - began:.0f} s. Also in {OUT / 'results.md'}")
+    return 0
+
+
+def machine() -> str:
+    memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    return f"{os.cpu_count()} cores, {memory_gb:.0f} GB of memory, {python}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
