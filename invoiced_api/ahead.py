@@ -4,15 +4,18 @@ Threads only wait for answers. Deciding, parsing and making blocks is done by th
 since threads that compute at once would only fight for the interpreter.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from threading import Thread
 
 from invoiced_api.client import Answer, Client
-from invoiced_api.failures import NotFound
+from invoiced_api.failures import NotFound, TryAgain
 from invoiced_api.reading import Ask, page_of
 from invoiced_api.streams import Block, Part, Reading
+
+LOGGER = logging.getLogger(__name__)
 
 # How much may wait for its turn, in bytes of blocks; the first in order is always fetched.
 MOST_BUFFERED_BYTES = 24 * 1024 * 1024
@@ -25,6 +28,7 @@ class _Request:
     reading: Reading
     part: Part
     ask: Ask
+    parsed: bool = False
 
 
 class ReadAhead:
@@ -64,7 +68,8 @@ class ReadAhead:
             elif reading.failure or reading.finished:
                 break
             else:
-                self._collect(wait=True)
+                # Answers first, since what they make possible to ask can be under way meanwhile.
+                self._collect(wait=not self._make_one())
         self._readings.remove(reading)
         if reading.failure:
             raise reading.failure
@@ -94,30 +99,53 @@ class ReadAhead:
             Thread(target=self._work, daemon=True).start()
         self._requests.put(_Request(reading, part, part.ask))
 
+    def _make_one(self) -> bool:
+        """Makes one block, for the first stream that has rows for one."""
+        return any(reading.make_one() for reading in self._readings)
+
     def _collect(self, *, wait: bool) -> None:
-        """Takes the answers that have come; waits for one if there is none and `wait`."""
+        """Takes the answers that have come, and asks on; waits for one if none has and `wait`."""
         while wait or not self._answers.empty():
             wait = False
             request, answer = self._answers.get()
             self._in_flight -= 1
-            if isinstance(answer, Exception):
-                request.reading.failure = request.reading.failure or answer
-                continue
-            request.reading.requests += 1 + answer.retries
-            request.reading.retries += answer.retries
-            request.reading.take(request.part, page_of(request.ask, answer))
+            self._take(request, answer)
+            self._send()
+
+    def _take(self, request: _Request, answer: Answer | Exception) -> None:
+        reading = request.reading
+        if isinstance(answer, Exception):
+            reading.failure = reading.failure or answer
+            return
+        reading.requests += 1 + answer.retries
+        reading.retries += answer.retries
+        try:
+            page = page_of(request.ask, answer)
+        except TryAgain as garbled:
+            self._ask_again(request, garbled)
+            return
+        reading.take(request.part, page)
+
+    def _ask_again(self, request: _Request, garbled: TryAgain) -> None:
+        """Once more, parsed by the thread that asks, which also waits and tries as often as set."""
+        LOGGER.warning("%s; trying again", garbled)
+        request.reading.retries += 1
+        self._in_flight += 1
+        self._requests.put(replace(request, parsed=True))
 
     def _work(self) -> None:
         while (request := self._requests.get()) is not None:
             try:
-                self._answers.put((request, self._answer(request.ask)))
+                self._answers.put((request, self._answer(request)))
             except Exception as failure:  # noqa: BLE001  # raised where the stream's blocks are read
                 self._answers.put((request, failure))
 
-    def _answer(self, ask: Ask) -> Answer:
+    def _answer(self, request: _Request) -> Answer:
+        """Unparsed, unless the request says otherwise: threads are to wait, not to compute."""
+        call = replace(request.ask.call(), raw=not request.parsed)
         try:
-            return self._client.send(ask.call())
+            return self._client.send(call)
         except NotFound:
-            if ask.listing.optional:
+            if request.ask.listing.optional:
                 return Answer(headers={}, body=[])
             raise

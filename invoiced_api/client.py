@@ -31,7 +31,8 @@ CONNECT_TIMEOUT_S = 10.0
 class Call:
     """One request, before it is sent. `body` is what becomes the JSON body.
 
-    `idempotency_key` is 6 to 64 characters; a POST without one gets a fresh one.
+    `idempotency_key` is 6 to 64 characters; a POST without one gets a fresh one. The answer to a
+    `raw` call is left unparsed: its body is bytes.
     """
 
     method: str
@@ -39,6 +40,7 @@ class Call:
     params: Mapping[str, str | int] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     idempotency_key: str | None = None
+    raw: bool = False
 
     @property
     def writing(self) -> bool:
@@ -55,7 +57,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A 2xx answer: its headers, its parsed body (None when it has none), the tries before it."""
+    """A 2xx answer: headers, parsed body (None when it has none), how often it was asked again."""
 
     headers: Mapping[str, str]
     body: Any
@@ -156,7 +158,8 @@ class Client:
                 self._gate.fine()
         if not 200 <= response.status < 300:
             raise _failure(call, response)
-        return Answer(headers=response.headers, body=_json(call, response))
+        body = response.data if call.raw else _json(call, response)
+        return Answer(headers=response.headers, body=body)
 
 
 def _pool(connection: Connection) -> tuple[HTTPConnectionPool, dict[str, str]]:

@@ -18,13 +18,14 @@ and over which connection.
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from operator import itemgetter
 from types import MappingProxyType
 from typing import Any
 
+import orjson
+
 from invoiced_api.client import Answer, Call
-from invoiced_api.failures import RunBlocked
+from invoiced_api.failures import RunBlocked, TryAgain
 from invoiced_api.resources import Resource
 
 Row = dict[str, Any]
@@ -92,7 +93,8 @@ class Page:
 
     @property
     def ascending(self) -> bool:
-        return all(updated_at(one) <= updated_at(next_) for one, next_ in pairwise(self.rows))
+        moments = list(map(updated_at, self.rows))
+        return moments == sorted(moments)
 
 
 Steps = Generator[Ask, Page, None]
@@ -116,18 +118,20 @@ def listings(resource: Resource, page_size: int, parent: Any = None) -> list[Lis
 
 
 def page_of(ask: Ask, answer: Answer) -> Page:
-    """Raises RunBlocked if the answer is no list of objects of ours."""
-    rows = [answer.body] if isinstance(answer.body, dict) else answer.body
+    """Raises TryAgain if the answer is not JSON, RunBlocked if it is no list of objects."""
+    try:
+        body = orjson.loads(answer.body) if isinstance(answer.body, bytes) else answer.body
+    except orjson.JSONDecodeError:
+        raise TryAgain(f"GET {ask.listing.path}: the answer is not JSON") from None
+    rows = [body] if isinstance(body, dict) else body
     stamp = ask.listing.stamp
-    dated = "updated_after" in ask.params or stamp != "updated_at"
-    if not isinstance(rows, list) or not all(
-        isinstance(row, dict) and "id" in row and (not dated or isinstance(row.get(stamp), int))
-        for row in rows
-    ):
-        needed = f"`id` and `{stamp}`" if dated else "`id`"
+    needed = {"id"}
+    if "updated_after" in ask.params or stamp != "updated_at":
+        needed.add(stamp)
+    if not isinstance(rows, list) or not all(map(_has(needed), rows)):
         raise RunBlocked(
-            f"GET {ask.listing.path}: the answer is not a list of objects with {needed}. "
-            "Check `base_url`."
+            f"GET {ask.listing.path}: the answer is not a list of objects with "
+            f"{' and '.join(sorted(needed))}. Check `base_url`."
         )
     shown = (ask.number - 1) * ask.per_page + len(rows)
     more_counted = answer.total is not None and answer.total > shown
@@ -137,6 +141,10 @@ def page_of(ask: Ask, answer: Answer) -> Page:
         clock=answer.clock,
         is_last=not rows or (len(rows) < ask.per_page and not more_counted),
     )
+
+
+def _has(needed: set[str]) -> Callable[[Any], bool]:
+    return lambda row: type(row) is dict and needed <= row.keys()
 
 
 @dataclass(slots=True)

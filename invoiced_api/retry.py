@@ -30,6 +30,18 @@ def retrying(
     Raises the last `TryAgain` when they have: at most one attempt's time later.
     """
     deadline = clock() + max_s
+    first: TryAgain | None = None
+    try:
+        return attempt()
+    except TryAgain as failure:
+        first = failure
+
+    def next_attempt() -> Result:
+        nonlocal first
+        if first:
+            failure, first = first, None
+            raise failure
+        return attempt()
 
     def announce(details: Mapping[str, Any]) -> None:
         on_retry()
@@ -45,7 +57,7 @@ def retrying(
         on_backoff=announce,
         logger=None,
     )
-    return repeated(attempt)()
+    return repeated(next_attempt)()
 
 
 def waits(

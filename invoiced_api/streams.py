@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 from invoiced_api.reading import (
@@ -36,14 +36,17 @@ from invoiced_api.resources import BY_NAME, Parent, Resource, Way
 
 Make = Callable[[list[Row]], bytes]
 
+# What a row weighs that is parsed and not yet made into a block.
+BYTES_PER_FRESH_ROW = 8 * 1024
 # How many lists of children are under way at once.
 MOST_CHILD_LISTS = 64
 # A window of more pages is cut into pieces of about so many: small enough that the first in order
 # is never long in coming, large enough that few pages reach beyond their window.
 MOST_PAGES = 10
-# In a smaller stream windows are smaller, so that all connections have one.
+# Where less is left, windows are smaller, so that all connections have one or two to the end.
 FEWEST_PAGES = 2
 MOST_PIECES = 16
+LAST_WINDOWS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +62,14 @@ class Part:
     """One way of reading under way. `ask` is the page it waits for, None when it has ended.
 
     `rows_ahead` is how many rows the list had from the part's first second on, once known.
+    What it read waits in `fresh`, then in `blocks`.
     """
 
-    def __init__(self, steps: Steps, window: Window, blocks: deque[Block]) -> None:
-        self._steps = steps
+    def __init__(self, read: Callable[[Window, Emit], Steps], window: Window) -> None:
+        self.fresh: deque[list[Row]] = deque()
+        self.blocks: deque[Block] = deque()
+        self._steps = read(window, self.fresh.append)
         self.window = window
-        self.blocks = blocks
         self.rows_ahead: int | None = None
         self.in_flight = False
         self.ask: Ask | None = None
@@ -100,7 +105,8 @@ class Reading:
         self._trusts_sort = True
         self._tail_follows = False
         self._parts: deque[Part] = deque()
-        self._openings = [Part(self._open(one), Window(since), deque()) for one in lists]
+        self._openings = [Part(partial(self._open, one), Window(since)) for one in lists]
+        self._unmade: deque[Part] = deque()
         self.buffered_bytes = 0
         self.failure: Exception | None = None
         self.requests = 0
@@ -135,14 +141,29 @@ class Reading:
 
     def take(self, part: Part, page: Page) -> None:
         """Goes on with a part by the page it asked for."""
-        ask = part.ask
+        ask, waiting = part.ask, len(part.fresh)
         part.take(page)
         if part in self._openings:
             self._opened()
         elif part in self._parts:
+            for rows in islice(part.fresh, waiting, None):
+                self._unmade.append(part)
+                self.buffered_bytes += BYTES_PER_FRESH_ROW * len(rows)
             if ask and ask.params.get("sort") == BY_CHANGE and len(self._lists) == 1:
                 self._cut_again(part, page)
             self._end_with_tail()
+
+    def make_one(self) -> bool:
+        """Makes a block of rows that have arrived; False if there are none."""
+        if not self._unmade:
+            return False
+        part = self._unmade.popleft()
+        rows = part.fresh.popleft()
+        count, newest = len(rows), self._newest(rows)
+        block = Block(self._make(rows), count, newest)
+        self.buffered_bytes += len(block.content) - BYTES_PER_FRESH_ROW * count
+        part.blocks.append(block)
+        return True
 
     def next_block(self) -> Block | None:
         """The next block in order, None if it has not arrived (or if all is out: `finished`)."""
@@ -152,17 +173,21 @@ class Reading:
                 block = front.blocks.popleft()
                 self.buffered_bytes -= len(block.content)
                 return block
-            if front.ask:
+            if front.ask or front.fresh:
                 return None
             self._parts.popleft()
         return None
 
-    def _open(self, listing: Listing) -> Steps:
+    def _newest(self, rows: list[Row]) -> int:
+        moment = rows[-1].get(self._lists[0].stamp)
+        return moment if isinstance(moment, int) else self._since
+
+    def _open(self, listing: Listing, window: Window, emit: Emit) -> Steps:
         """How much there is, by which clock; and whether what follows may rely on `sort`."""
-        page = yield from head(listing, self._since)
+        page = yield from head(listing, window.since)
         self._heads.append(page)
         if (page.total or 0) > listing.page_size:
-            self._trusts_sort &= yield from sorts(listing, self._since)
+            self._trusts_sort &= yield from sorts(listing, window.since)
 
     def _opened(self) -> None:
         """Windows are read while it is still looked at whether the server sorts."""
@@ -171,8 +196,9 @@ class Reading:
         if not self._opening and not self._trusts_sort:
             params = changed_since(self._since, BY_ID)
             window = Window(self._since)
-            self._parts.clear()
-            self._parts.append(self._part(window, partial(by_id, self._lists, params=params)))
+            self._parts = deque([Part(partial(by_id, self._lists, params=params), window)])
+            self._unmade.clear()
+            self.buffered_bytes = 0
             self._tail_follows = False
 
     def _first_parts(self) -> Iterator[Part]:
@@ -181,30 +207,20 @@ class Reading:
             yield self._tail(self._since)
             return
         self._tail_follows = True
-        for since, until in pairwise(self._cut(self._since, self.clock, self.total)):
+        for since, until in pairwise(
+            cut(self._since, self.clock, self.total, self._fair(self.total))
+        ):
             yield self._window(Window(since, until))
 
     def _window(self, window: Window) -> Part:
         if len(self._lists) == 1:
-            return self._part(window, partial(ascending, self._lists[0]))
-        return self._part(window, partial(merged, self._lists))
+            return Part(partial(ascending, self._lists[0]), window)
+        return Part(partial(merged, self._lists), window)
 
     def _tail(self, since: int) -> Part:
         if len(self._lists) == 1:
             return self._window(Window(since))
-        return self._part(Window(since), partial(recent, self._lists))
-
-    def _part(self, window: Window, read: Callable[[Window, Emit], Steps]) -> Part:
-        blocks: deque[Block] = deque()
-        stamp = self._lists[0].stamp
-
-        def emit(rows: list[Row]) -> None:
-            newest = rows[-1].get(stamp) or self._since
-            block = Block(self._make(rows), len(rows), newest)
-            self.buffered_bytes += len(block.content)
-            blocks.append(block)
-
-        return Part(read(window, emit), window, blocks)
+        return Part(partial(recent, self._lists), Window(since))
 
     def _cut_again(self, part: Part, page: Page) -> None:
         """Gives the later pieces of a window away when more is left in it than it should hold."""
@@ -215,15 +231,16 @@ class Reading:
         if until is None or behind is None or page.total is None or not part.ask:
             return
         left = page.total - len(page.rows) - behind
-        edges = self._cut(part.window.since, until, left)
+        edges = cut(part.window.since, until, left, self._fair(page.total))
         part.window.until = edges[1]
         for place, (since, end) in enumerate(pairwise(edges[1:]), start=index + 1):
             self._parts.insert(place, self._window(Window(since, end)))
 
-    def _cut(self, since: int, until: int, rows: int) -> list[int]:
+    def _fair(self, rows_ahead: int) -> int:
+        """How many rows a window should hold when so many are left to be read."""
         page_size = self._lists[0].page_size
-        even = max(self.total // MOST_PIECES, FEWEST_PAGES * page_size)
-        return cut(since, until, rows, min(even, MOST_PAGES * page_size))
+        fair = max(rows_ahead // LAST_WINDOWS, FEWEST_PAGES * page_size)
+        return min(fair, MOST_PAGES * page_size)
 
     def _end_with_tail(self) -> None:
         """The tail is read after all windows: its last answer shows what is left at one moment."""
@@ -241,8 +258,8 @@ class RecountReading(Reading):
         super().__init__(lists, since, make)
         self._changed_since = changed_since
 
-    def _open(self, listing: Listing) -> Steps:
-        self._heads.append((yield from head(listing, self._since)))
+    def _open(self, listing: Listing, window: Window, emit: Emit) -> Steps:
+        self._heads.append((yield from head(listing, window.since)))
 
     def _first_parts(self) -> Iterator[Part]:
         yield self._tail(self._changed_since)
@@ -251,23 +268,22 @@ class RecountReading(Reading):
 class WholeReading(Reading):
     """Reads lists that cannot be asked for changes, and leaves out what is older."""
 
-    def _open(self, listing: Listing) -> Steps:
-        page = yield Ask(listing=listing, per_page=1)
-        self._heads.append(page)
+    def _open(self, listing: Listing, window: Window, emit: Emit) -> Steps:
+        self._heads.append((yield Ask(listing=listing, per_page=1)))
 
     def _first_parts(self) -> Iterator[Part]:
-        yield self._part(Window(self._since), partial(by_id, self._lists))
+        yield Part(partial(by_id, self._lists), Window(self._since))
 
 
 class BackwardReading(Reading):
     """Reads a list that comes newest first, by windows all the same."""
 
-    def _open(self, listing: Listing) -> Steps:
-        page = yield Ask(listing=listing, per_page=1, params={"start_date": self._since})
-        self._heads.append(page)
+    def _open(self, listing: Listing, window: Window, emit: Emit) -> Steps:
+        params = {"start_date": window.since}
+        self._heads.append((yield Ask(listing=listing, per_page=1, params=params)))
 
     def _window(self, window: Window) -> Part:
-        return self._part(window, partial(newest_first, self._lists[0]))
+        return Part(partial(newest_first, self._lists[0]), window)
 
 
 class ChildReading(Reading):
@@ -306,7 +322,8 @@ class ChildReading(Reading):
 
     def waiting(self) -> Iterator[Part]:
         while self._orphans and len(self._parts) < MOST_CHILD_LISTS:
-            self._parts.append(self._children(self._orphans.popleft()))
+            read = partial(self._children, self._orphans.popleft())
+            self._parts.append(Part(read, Window(self._since)))
         yield from super().waiting()
         if len(self._orphans) < MOST_CHILD_LISTS:
             yield from self._parents.waiting()
@@ -316,11 +333,14 @@ class ChildReading(Reading):
 
     def take(self, part: Part, page: Page) -> None:
         if part in self._parts:
-            part.take(page)
+            super().take(part, page)
             return
         self._parents.take(part, page)
-        while self._parents.next_block():
+        while self._parents.make_one() or self._parents.next_block():
             pass
+
+    def _newest(self, rows: list[Row]) -> int:
+        return self._since
 
     def _adopt(self, rows: list[Row]) -> bytes:
         having = self._parent.having
@@ -330,19 +350,13 @@ class ChildReading(Reading):
                 self._orphans.append(row["id"])
         return b""
 
-    def _children(self, parent: Any) -> Part:
-        lists = self._below(parent)
-        blocks: deque[Block] = deque()
-
-        def emit(rows: list[Row]) -> None:
+    def _children(self, parent: Any, window: Window, emit: Emit) -> Steps:
+        def adopted(rows: list[Row]) -> None:
             for row in rows:
                 row[self._parent.attribute] = parent
-            block = Block(self._make(rows), len(rows), self._since)
-            self.buffered_bytes += len(block.content)
-            blocks.append(block)
+            emit(rows)
 
-        window = Window(self._since)
-        return Part(by_id(lists, window, emit), window, blocks)
+        return by_id(self._below(parent), window, adopted)
 
 
 def reading_of(resource: Resource, page_size: int, since: int, make: Make) -> Reading:

@@ -1,6 +1,7 @@
 """What `tap-invoiced` does with its arguments."""
 
 import argparse
+import gc
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -52,6 +53,8 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
             LOGGER.warning("no stream is selected in %s: nothing is read", options.catalog)
         for stream in streams:  # a bad bookmark is told before anything is written
             bookmark(state, stream.name, stream.resource.replication_key)
+        # What is read holds no cycles, and looking for them takes a third of the time.
+        gc.disable()
         with shown_progress() as progress:
             sync = Sync(client, settings, Messages(stdout.write), state, progress)
             complete = sync.run(streams)

@@ -29,6 +29,8 @@ def test_changes_meanwhile_are_no_difference(
     business: Account, clock: Any, run_tap: Callable[..., Any]
 ) -> None:
     def work_on(account: Account, number: int, method: str, path: str) -> None:
+        if number % 4:
+            return
         clock.seconds += 1
         ids = [row["id"] for row in account.objects("customers")]
         account.edit("customers", ids[number % len(ids)], notes="called")
