@@ -110,7 +110,8 @@ class ReadAhead:
             request, answer = self._answers.get()
             self._in_flight -= 1
             self._take(request, answer)
-            self._send()
+            self._send()  # so that it is under way while the page is made into a block
+            self._make_one()
 
     def _take(self, request: _Request, answer: Answer | Exception) -> None:
         reading = request.reading
