@@ -6,11 +6,13 @@ import sys
 
 from invoiced_api import VERSION
 
+DESCRIPTION = "Reads an Invoiced account and writes Singer messages to stdout."
+
 
 def arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="tap-invoiced",
-        description="Reads an Invoiced account and writes Singer messages to stdout.",
+        description=DESCRIPTION,
     )
     parser.add_argument("-c", "--config", metavar="FILE", help="settings, as a JSON object")
     parser.add_argument(
@@ -27,6 +29,13 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--check", action="store_true", help="try the credentials and tell what they may read"
+    )
+    parser.add_argument(
+        "--about",
+        nargs="?",
+        const="json",
+        choices=("json", "markdown"),
+        help="print settings, capabilities and resources",
     )
     parser.add_argument("--version", action="version", version=f"tap-invoiced {VERSION}")
     return parser.parse_args(argv)

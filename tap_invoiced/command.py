@@ -8,11 +8,14 @@ from typing import Any
 
 from orjson import dumps
 
+from invoiced_api.about import about
 from invoiced_api.access import check_access
 from invoiced_api.client import Client
 from invoiced_api.console import Signals, Stdout, exit_code, log_to_stderr, read_config, read_json
+from invoiced_api.resources import RESOURCES
 from invoiced_api.settings import warn_of_unknown
 from tap_invoiced import discovery
+from tap_invoiced.__main__ import DESCRIPTION
 from tap_invoiced.bookmarks import bookmark, checked_state
 from tap_invoiced.messages import Messages
 from tap_invoiced.progress import closing_table, shown_progress
@@ -21,6 +24,8 @@ from tap_invoiced.settings import setting_table, tap_settings
 from tap_invoiced.sync import Sync
 
 LOGGER = logging.getLogger(__name__)
+
+CAPABILITIES = ("catalog", "discover", "properties", "state")
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -33,6 +38,11 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     signals = Signals()
     signals.install()
     stdout = Stdout(signals)
+    if options.about:
+        table, names = setting_table(), [resource.name for resource in RESOURCES]
+        shown = about("tap-invoiced", DESCRIPTION, table, CAPABILITIES, names, options.about)
+        stdout.write(f"{shown}\n".encode())
+        return 0
     if options.discover:
         stdout.write(_pretty(discovery.catalog()))
         return 0

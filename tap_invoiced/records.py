@@ -30,11 +30,10 @@ class Records:
         """A RECORD per row, which is used up. Raises Misfit."""
         if self._tally:
             self._tally.take(rows)
-        extracted = to_rfc_3339(int(time.time()))
-        lines = record_lines(self._name, map(self._shape, rows), extracted)
+        self._shape(rows)
         for name in self._shape.new_unknown_fields():
             LOGGER.warning("%s: field `%s` is not in the schema: dropped", self._name, name)
-        return lines
+        return record_lines(self._name, rows, to_rfc_3339(int(time.time())))
 
 
 def _with_deletion(schema: dict[str, Any]) -> dict[str, Any]:

@@ -31,25 +31,25 @@ class Misfit(InvoicedError):
 class Shaper:
     """Makes records of one stream. `schema` holds the wanted fields, `whole` every known one.
 
-    Calling it turns an object into its record, in place: wanted fields only, none added, none
+    Calling it turns objects into their records, in place: wanted fields only, none added, none
     renamed; integer UNIX seconds become RFC 3339, numbers keep their digits. Raises Misfit.
     """
 
     def __init__(self, stream: str, schema: dict[str, Any], whole: dict[str, Any]) -> None:
         self._stream = stream
         self._unknown: set[str] = set()
-        self._shape = _Object(schema, whole, "", self._unknown)
+        self._objects = _Objects(schema, whole, "", self._unknown)
 
-    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        key = row.get("id")
+    def __call__(self, rows: list[dict[str, Any]]) -> None:
+        keys = [row.get("id") for row in rows]
         try:
-            record: dict[str, Any] = self._shape(row)
+            self._objects.shape_each(rows)
         except (Misfit, OverflowError) as misfit:
+            key = keys[self._objects.index]
             raise Misfit(
                 f"{self._stream} {key}: {misfit}. Unselect that field in the catalog to go on "
                 "without it, and report it."
             ) from None
-        return record
 
     def new_unknown_fields(self) -> list[str]:
         """Fields that came and that no column holds, since the last time of asking."""
@@ -68,8 +68,8 @@ class _Plan:
     dropped: list[str] = field(default_factory=list)
 
 
-class _Object:
-    """Shapes objects of one schema, in place."""
+class _Objects:
+    """Shapes objects of one schema, in place. `index` is where in its list the last one stood."""
 
     def __init__(
         self, schema: dict[str, Any], whole: dict[str, Any], path: str, unknown: set[str]
@@ -85,27 +85,34 @@ class _Object:
             name: _Column(field, self._known[name], self._prefix + name, unknown)
             for name, field in self._wanted.items()
         }
+        self.index = 0
 
-    def __call__(self, value: Any) -> dict[str, Any]:
-        if type(value) is not dict:
-            value = self._from_reference(value)
-        record: dict[str, Any] = value
-        form = (tuple(record), tuple(map(type, record.values())))
-        plan = self._plans.get(form)
-        if plan is None:
-            plan = self._planned(form)
-        # The busiest lines of the tap: nearly all that is done to nearly all objects.
-        for name in plan.timestamps:
-            day, second = divmod(record[name], DAY_S)
-            record[name] = DAYS[day] + TIMES[second]
-        for name, shape_each in plan.lists:
-            if record[name]:
-                shape_each(record[name])
-        for name, convert in plan.others:
-            record[name] = convert(record[name])
-        for name in plan.dropped:
-            del record[name]
-        return record
+    def shape_each(self, values: list[Any]) -> None:
+        """The busiest lines of the tap: nearly all that is done to nearly all objects."""
+        plans = self._plans
+        for index, record in enumerate(values):
+            self.index = index
+            if type(record) is not dict:
+                if record is None:
+                    continue
+                record = values[index] = self._from_reference(record)
+            form = (tuple(record), tuple(map(type, record.values())))
+            plan = plans.get(form) or self._planned(form)
+            for name in plan.timestamps:
+                day, second = divmod(record[name], DAY_S)
+                record[name] = DAYS[day] + TIMES[second]
+            for name, shape_each in plan.lists:
+                if record[name]:
+                    shape_each(record[name])
+            for name, convert in plan.others:
+                record[name] = convert(record[name])
+            for name in plan.dropped:
+                del record[name]
+
+    def shape(self, value: Any) -> Any:
+        single = [value]
+        self.shape_each(single)
+        return single[0]
 
     def _planned(self, form: Form) -> "_Plan":
         plan = _Plan()
@@ -138,13 +145,13 @@ class _Column:
         types = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
         self._kind = next(kind for kind in types if kind != "null")
         self._is_timestamp = schema.get("format") == "date-time"
-        self._object: _Object | None = None
+        self._objects: _Objects | None = None
         self._shape_each: Callable[[list[Any]], None] | None = None
         if self._kind == "object" and "properties" in schema:
-            self._object = _Object(schema, whole, path, unknown)
+            self._objects = _Objects(schema, whole, path, unknown)
         elif self._kind == "array":
             element = _Column(schema["items"], whole["items"], f"{path}[]", unknown)
-            self._shape_each = element.shape_each
+            self._shape_each = (element._objects or element).shape_each
 
     def join(self, plan: _Plan, name: str, kind: type) -> None:
         """Adds to a plan what is to be done to a value of this type; nothing if it fits."""
@@ -160,16 +167,14 @@ class _Column:
     def shape_each(self, values: list[Any]) -> None:
         """Brings the elements of a list into form, in place."""
         for index, value in enumerate(values):
-            if self._object and type(value) is dict:
-                self._object(value)
-            elif convert := self._conversion(type(value)):
+            if convert := self._conversion(type(value)):
                 values[index] = convert(value)
 
     def _conversion(self, kind: type) -> Convert | None:
         if kind is type(None):
             return None
-        if self._object:
-            return self._object
+        if self._objects:
+            return self._objects.shape
         if self._is_timestamp:
             return lambda value: _date_time(value, self._path)
         if kind in AS_IT_IS.get(self._kind, ()):

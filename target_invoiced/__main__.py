@@ -6,16 +6,25 @@ import sys
 
 from invoiced_api import VERSION
 
+DESCRIPTION = "Reads Singer messages from stdin and writes them to an Invoiced account."
+
 
 def arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="target-invoiced",
-        description="Reads Singer messages from stdin and writes them to an Invoiced account.",
+        description=DESCRIPTION,
     )
     parser.add_argument("-c", "--config", metavar="FILE", help="settings, as a JSON object")
     parser.add_argument("--input", metavar="FILE", help="read messages from here, not from stdin")
     parser.add_argument(
         "--check", action="store_true", help="try the credentials and tell what they may read"
+    )
+    parser.add_argument(
+        "--about",
+        nargs="?",
+        const="json",
+        choices=("json", "markdown"),
+        help="print settings, capabilities and resources",
     )
     parser.add_argument("--version", action="version", version=f"target-invoiced {VERSION}")
     return parser.parse_args(argv)

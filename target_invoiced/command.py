@@ -7,15 +7,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from invoiced_api.about import about
 from invoiced_api.access import check_access
 from invoiced_api.client import Client
 from invoiced_api.console import Signals, Stdout, exit_code, log_to_stderr, read_config
 from invoiced_api.failures import BadInput
+from invoiced_api.resources import ENDPOINTS
 from invoiced_api.settings import warn_of_unknown
+from target_invoiced.__main__ import DESCRIPTION
 from target_invoiced.load import Load
 from target_invoiced.messages import messages
 from target_invoiced.rejects import Rejects
 from target_invoiced.settings import TARGET_SETTINGS, target_settings
+
+CAPABILITIES = ("schema validation", "updates", "deletes")
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -28,6 +33,12 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     signals = Signals()
     signals.install()
     stdout = Stdout(signals)
+    if options.about:
+        shown = about(
+            "target-invoiced", DESCRIPTION, TARGET_SETTINGS, CAPABILITIES, ENDPOINTS, options.about
+        )
+        stdout.write(f"{shown}\n".encode())
+        return 0
     config = read_config(options.config)
     settings = target_settings(config, environ)
     log_to_stderr(environ, settings.connection.secrets)
