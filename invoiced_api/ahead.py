@@ -12,7 +12,7 @@ from threading import Thread
 
 from invoiced_api.client import Answer, Client
 from invoiced_api.failures import NotFound, TryAgain
-from invoiced_api.reading import Ask, page_of
+from invoiced_api.pages import Ask, page_of
 from invoiced_api.streams import Block, Part, Reading
 
 LOGGER = logging.getLogger(__name__)

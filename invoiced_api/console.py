@@ -1,5 +1,6 @@
 """What both commands share of being a command: files, logging, signals, exit codes."""
 
+import argparse
 import logging
 import os
 import signal
@@ -12,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from invoiced_api import VERSION
 from invoiced_api.failures import BadInput, InvoicedError
 from invoiced_api.redact import Redaction, hide_card_numbers
 
@@ -87,6 +89,24 @@ class OneLine(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's own name
         return " ".join(super().formatMessage(record).splitlines())
+
+
+def parser(name: str, description: str) -> argparse.ArgumentParser:
+    """The arguments that both commands have."""
+    arguments = argparse.ArgumentParser(prog=name, description=description)
+    arguments.add_argument("-c", "--config", metavar="FILE", help="settings, as a JSON object")
+    arguments.add_argument(
+        "--check", action="store_true", help="try the credentials and tell what they may read"
+    )
+    arguments.add_argument(
+        "--about",
+        nargs="?",
+        const="json",
+        choices=("json", "markdown"),
+        help="print settings, capabilities and resources",
+    )
+    arguments.add_argument("--version", action="version", version=f"{name} {VERSION}")
+    return arguments
 
 
 def log_to_stderr(environ: Mapping[str, str], secrets: Iterable[str | None]) -> None:

@@ -16,135 +16,32 @@ and over which connection.
 """
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 from types import MappingProxyType
 from typing import Any
 
-import orjson
+from invoiced_api.pages import (
+    BY_CHANGE,
+    BY_ID,
+    LATEST_FIRST,
+    Ask,
+    Listing,
+    Page,
+    Params,
+    Row,
+    changed_since,
+    updated_at,
+)
 
-from invoiced_api.client import Answer, Call
-from invoiced_api.failures import RunBlocked, TryAgain
-from invoiced_api.resources import Resource
-
-Row = dict[str, Any]
-Params = Mapping[str, str | int]
 Emit = Callable[[list[Row]], None]
-
-updated_at = itemgetter("updated_at")
-
-BY_CHANGE = "updated_at asc"
-LATEST_FIRST = "updated_at desc"
-BY_ID = "id asc"
 
 # How often to look whether the server sorts, while the first row keeps changing.
 PROBES = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
-    """One list query of an account. `page_size` is 1 to 100 rows.
-
-    `stamp` is the attribute that tells when a row came to be as it is, in UNIX seconds. A list may
-    be `optional`: then 404 says that it is empty.
-    """
-
-    path: str
-    params: Mapping[str, str] = field(default_factory=dict)
-    page_size: int
-    stamp: str = "updated_at"
-    optional: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """One page of a list. `params` are those of the list and of the way it is read."""
-
-    listing: Listing
-    number: int = 1
-    per_page: int
-    params: Params = field(default_factory=dict)
-
-    def call(self) -> Call:
-        paging = {"per_page": self.per_page, "page": self.number}
-        params = {**self.params, **self.listing.params, **paging}
-        return Call(method="GET", path=self.listing.path, params=params)
-
-
-def changed_since(second: int, sort: str) -> dict[str, str | int]:
-    """Parameters that ask for the rows with `updated_at >= second` (UNIX seconds)."""
-    # Invoiced compares strictly, hence the minus one. Some accounts send `updated_at` only when
-    # asked for it.
-    return {"sort": sort, "updated_after": second - 1, "include": "updated_at"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """What one answer showed. `clock` is the server's, in UNIX seconds.
-
-    `is_last` tells that nothing follows. A full page never is, whatever the server counts.
-    """
-
-    rows: list[Row]
-    total: int | None
-    clock: int
-    is_last: bool
-
-    @property
-    def ascending(self) -> bool:
-        moments = list(map(updated_at, self.rows))
-        return moments == sorted(moments)
-
-
 Steps = Generator[Ask, Page, None]
-
-
-def listings(resource: Resource, page_size: int, parent: Any = None) -> list[Listing]:
-    """The lists that together hold every object of a resource (that stands below a parent's id)."""
-    path = resource.path
-    if resource.parent:
-        path = path.format(**{resource.parent.attribute: parent})
-    return [
-        Listing(
-            path=path,
-            params=params,
-            page_size=page_size,
-            stamp=resource.replication_key,
-            optional=resource.parent is not None,
-        )
-        for params in resource.lists
-    ]
-
-
-def page_of(ask: Ask, answer: Answer) -> Page:
-    """Raises TryAgain if the answer is not JSON, RunBlocked if it is no list of objects."""
-    try:
-        body = orjson.loads(answer.body) if isinstance(answer.body, bytes) else answer.body
-    except orjson.JSONDecodeError:
-        raise TryAgain(f"GET {ask.listing.path}: the answer is not JSON") from None
-    rows = [body] if isinstance(body, dict) else body
-    stamp = ask.listing.stamp
-    needed = {"id"}
-    if "updated_after" in ask.params or stamp != "updated_at":
-        needed.add(stamp)
-    if not isinstance(rows, list) or not all(map(_has(needed), rows)):
-        raise RunBlocked(
-            f"GET {ask.listing.path}: the answer is not a list of objects with "
-            f"{' and '.join(sorted(needed))}. Check `base_url`."
-        )
-    shown = (ask.number - 1) * ask.per_page + len(rows)
-    more_counted = answer.total is not None and answer.total > shown
-    return Page(
-        rows=rows,
-        total=answer.total,
-        clock=answer.clock,
-        is_last=not rows or (len(rows) < ask.per_page and not more_counted),
-    )
-
-
-def _has(needed: set[str]) -> Callable[[Any], bool]:
-    return lambda row: type(row) is dict and needed <= row.keys()
 
 
 @dataclass(slots=True)

@@ -12,21 +12,14 @@ from functools import partial
 from itertools import islice, pairwise
 from typing import Any
 
+from invoiced_api.pages import BY_CHANGE, BY_ID, Ask, Listing, Page, Row, changed_since, listings
 from invoiced_api.reading import (
-    BY_CHANGE,
-    BY_ID,
-    Ask,
     Emit,
-    Listing,
-    Page,
-    Row,
     Steps,
     Window,
     ascending,
     by_id,
-    changed_since,
     head,
-    listings,
     merged,
     newest_first,
     recent,

@@ -4,7 +4,7 @@ import logging
 import time
 from typing import Any
 
-from invoiced_api.reading import Row
+from invoiced_api.pages import Row
 from invoiced_api.timestamps import to_rfc_3339
 from tap_invoiced.deletions import COLUMN, COLUMN_SCHEMA
 from tap_invoiced.messages import record_lines

@@ -9,7 +9,7 @@ from invoiced_api.ahead import ReadAhead
 from invoiced_api.client import Client
 from invoiced_api.console import Stopped
 from invoiced_api.failures import Forbidden, InvoicedError
-from invoiced_api.reading import Row, listings
+from invoiced_api.pages import Row, listings
 from invoiced_api.resources import Way
 from invoiced_api.streams import Reading, RecountReading, reading_of
 from tap_invoiced.bookmarks import State, bookmark, finished, under_way, with_bookmark
