@@ -210,14 +210,16 @@ def demo(loader: Path) -> None:
             run(COMMANDS / "target-invoiced", "--config", config, stdin=edits_file)
         SCREEN.print(
             "   20 customers get new payment terms, 3 customers and an invoice are new, a line of\n"
-            "   a draft invoice is corrected, an issued invoice is voided, a draft is deleted"
+            "   a draft invoice is corrected, an issued invoice is voided, a draft is deleted",
+            soft_wrap=True,
         )
         step("4. tap-invoiced --state: only what changed arrives")
         changed = read_changes(config)
         show_changes(changed)
         check(edited, changed)
     SCREEN.print(
-        f"\n[bold green]Exactly the edits arrived.[/bold green] The files are in {OUT}/.\n"
+        f"\n[bold green]Exactly the edits arrived.[/bold green] The files are in {OUT}/: a .jsonl\n"
+        "per stream, the catalog, the state, what was edited, what changed, and the logs.\n"
         "For a real account: put its API key into a copy of sample_config.json and run\n"
         f"   {COMMANDS}/tap-invoiced --config config.json --check"
     )

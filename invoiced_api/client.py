@@ -126,7 +126,13 @@ class Client:
                 self.retries += 1
 
         max_s = self._connection.max_retry_seconds
-        answer = retrying(attempt, max_s=max_s, on_retry=count_retry)
+        try:
+            answer = retrying(attempt, max_s=max_s, on_retry=count_retry)
+        except TryAgain as failure:
+            raise TryAgain(
+                f"{failure}; {self._connection.base_url} kept failing for {max_s:g} s. Check the "
+                "network and `base_url`, or try again later."
+            ) from None
         return replace(answer, retries=retries) if retries else answer
 
     def _send_once(self, call: Call) -> Answer:

@@ -128,7 +128,9 @@ def read_json(path: str | Path, what: str) -> Any:
     try:
         content = Path(path).read_bytes()
     except OSError as error:
-        raise BadInput(f"{what} {path} cannot be read: {error.strerror}.") from None
+        raise BadInput(
+            f"{what} {path} cannot be read: {error.strerror}. Check its path and permissions."
+        ) from None
     if not content.strip():
         raise BadInput(f"{what} {path} is empty. Write JSON into it, or leave it out.")
     try:

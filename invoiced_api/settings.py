@@ -1,5 +1,6 @@
 """Settings as the user writes them, parsed once into values that can be trusted."""
 
+import difflib
 import logging
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -55,7 +56,9 @@ def read_settings(
 def warn_of_unknown(table: Iterable[Setting], config: Mapping[str, Any]) -> None:
     known = {setting.name for setting in table}
     for name in sorted(config.keys() - known):
-        LOGGER.warning("setting `%s` is unknown: not used", name)
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f". Did you mean `{near[0]}`?" if near else ""
+        LOGGER.warning("setting `%s` is unknown: not used%s", name, hint)
 
 
 def _parsed(setting: Setting, written: Any, source: str) -> Any:

@@ -52,6 +52,7 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     warn_of_unknown(setting_table(), config)
     with Client(settings.connection) as client:
         if options.check:
+            stdout.write(f"{settings.connection.base_url}\n".encode())
             for line in check_access(client):
                 stdout.write(f"{line}\n".encode())
             return 0

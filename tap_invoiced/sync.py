@@ -12,6 +12,7 @@ from invoiced_api.failures import Forbidden, InvoicedError
 from invoiced_api.pages import Row, listings
 from invoiced_api.resources import Way
 from invoiced_api.streams import Reading, RecountReading, reading_of
+from invoiced_api.timestamps import to_rfc_3339
 from tap_invoiced.bookmarks import State, bookmark, finished, under_way, with_bookmark
 from tap_invoiced.deletions import EVENTS, Deletions
 from tap_invoiced.messages import Messages
@@ -109,6 +110,7 @@ class Sync:
         began, records = self.clock(), 0
         self.state = under_way(self.state, task.name)
         self.progress.begin(task.name)
+        LOGGER.info("%s: reading what was updated since %s", task.name, to_rfc_3339(task.since))
         for block in ahead.blocks(task.reading):
             if not records:
                 self._schema(task)

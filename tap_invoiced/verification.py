@@ -46,7 +46,7 @@ class Tally:
         for currency, *amounts in self._money.values():
             for name, amount in zip(self.resource.money, amounts, strict=True):
                 if amount is not None:
-                    key = f"{currency} {name}"
+                    key = f"{currency} {name}" if currency else name
                     sums[key] = sums.get(key, Decimal()) + Decimal(str(amount))
         return dict(sorted(sums.items()))
 

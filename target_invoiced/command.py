@@ -1,6 +1,7 @@
 """What `target-invoiced` does with its arguments."""
 
 import argparse
+import logging
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from target_invoiced.load import Load
 from target_invoiced.messages import messages
 from target_invoiced.rejects import Rejects
 from target_invoiced.settings import TARGET_SETTINGS, target_settings
+
+LOGGER = logging.getLogger(__name__)
 
 CAPABILITIES = ("schema validation", "updates", "deletes")
 
@@ -45,6 +48,7 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     warn_of_unknown(TARGET_SETTINGS, config)
     with Client(settings.connection) as client:
         if options.check:
+            stdout.write(f"{settings.connection.base_url}\n".encode())
             for line in check_access(client):
                 stdout.write(f"{line}\n".encode())
             return 0
@@ -52,11 +56,16 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         load = Load(client, settings, signals, stdout.write, rejects)
         try:
             with _input(options.input) as lines:
+                if rejects:
+                    rejects.refuse_as_input(lines)
                 load.run(messages(lines))
         finally:
             if rejects:
                 rejects.close()
             load.report.show()
+        if load.report.rejected:
+            where = f"see {settings.rejects}" if settings.rejects else "see above"
+            LOGGER.warning("%d records were rejected: %s", load.report.rejected, where)
     return 0
 
 

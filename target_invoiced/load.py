@@ -133,5 +133,6 @@ class Load:
         if limit is not None and self.report.rejected > limit:
             raise TooManyRejects(
                 f"stopped at {where}: {rejected.reason} - more rejects than `max_rejects` allows "
-                f"({limit}). Mend the record and go on from the last state."
+                f"({limit}). Mend the record and go on behind the last state; what was created "
+                "since is created again unless it is left out."
             )

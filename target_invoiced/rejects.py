@@ -3,7 +3,7 @@
 import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -25,6 +25,14 @@ class Rejects:
             ) from None
         self._allow_card_like = allow_card_like
         self._streams: dict[str, Schema] = {}
+
+    def refuse_as_input(self, lines: BinaryIO) -> None:
+        """Raises BadInput if the input is this very file, which would grow while it is read."""
+        if os.path.sameopenfile(lines.fileno(), self._file.fileno()):
+            raise BadInput(
+                "input is the file that the setting `rejects` names, and would be read while it "
+                "grows. Move it to another name first, and read it from there."
+            )
 
     def close(self) -> None:
         self._file.close()

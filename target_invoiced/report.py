@@ -22,6 +22,8 @@ class Report:
         self.rejected += column(outcome) == "rejected"
 
     def show(self) -> None:
+        if not self._streams:
+            return
         columns = (*COLUMNS, "retries")
         show_table(
             ("stream", *columns, "seconds"),

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+import orjson
+
 from invoiced_api import settings
 from invoiced_api.connection import CONNECTION_SETTINGS, Connection, connection_from
 from invoiced_api.failures import BadInput
@@ -50,8 +52,12 @@ class TargetSettings:
 
 
 def names(value: Any) -> frozenset[str]:
+    """A list of names; in a string, as the environment holds it, as JSON or divided by commas."""
     if isinstance(value, str):
-        value = [name.strip() for name in value.split(",")]
+        try:
+            value = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            value = [name.strip() for name in value.split(",")]
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise ValueError("a list of names")
     return frozenset(value)

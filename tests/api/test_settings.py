@@ -246,10 +246,12 @@ def test_a_user_agent_that_no_header_can_hold_is_a_wrong_value():
 
 
 def test_an_unknown_setting_is_a_warning_without_its_value(caplog):
-    warn_of_unknown(CONNECTION_SETTINGS, {"api_key": KEY, "apikey": "hush"})
-    (record,) = caplog.records
-    assert record.levelname == "WARNING"
-    assert record.getMessage() == "setting `apikey` is unknown: not used"
+    warn_of_unknown(CONNECTION_SETTINGS, {"api_key": KEY, "sanbox": "hush", "zzz": 1})
+    assert [record.getMessage() for record in caplog.records] == [
+        "setting `sanbox` is unknown: not used. Did you mean `sandbox`?",
+        "setting `zzz` is unknown: not used",
+    ]
+    assert {record.levelname for record in caplog.records} == {"WARNING"}
 
 
 def test_secrets_are_not_in_a_connections_repr():

@@ -491,3 +491,26 @@ def test_check_says_what_the_key_may_read(run_target, account, server):
     lines = run.stdout.decode().splitlines()
     assert "customers: readable" in lines
     assert [line for line in lines if line.startswith("estimates: not readable")]
+
+
+def test_the_rejects_file_is_refused_as_input_of_a_run_that_adds_to_it(
+    run_target, account, server, singer, tmp_path
+):
+    """It would be read while it grows, and never end."""
+    file = tmp_path / "rejects.singer"
+    bad = singer.stream("customers", {"name": 5})
+    run_target(server, bad, rejects=str(file), max_rejects=-1)
+    before = file.read_bytes()
+    run = run_target(server, b"", "--input", str(file), rejects=str(file), max_rejects=-1)
+    assert run.exit_code == 1
+    assert "Move it to another name first" in run.complaint
+    assert file.read_bytes() == before
+
+
+def test_endured_rejects_are_told_at_the_end(run_target, account, server, singer, tmp_path):
+    file = tmp_path / "rejects.singer"
+    run = run_target(
+        server, singer.stream("customers", {"notes": "x"}), rejects=str(file), max_rejects=-1
+    )
+    assert run.exit_code == 0
+    assert f"WARNING 1 records were rejected: see {file}" in run.stderr
