@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from threading import Thread
 
 from invoiced_api.client import Answer, Client
-from invoiced_api.failures import NotFound, TryAgain
+from invoiced_api.failures import InvoicedError, NotFound, TryAgain
 from invoiced_api.pages import Ask, page_of
 from invoiced_api.streams import Block, Part, Reading
 
@@ -101,7 +101,13 @@ class ReadAhead:
 
     def _make_one(self) -> bool:
         """Makes one block, for the first stream that has rows for one."""
-        return any(reading.make_one() for reading in self._readings)
+        for reading in self._readings:
+            try:
+                if not reading.failure and reading.make_one():
+                    return True
+            except InvoicedError as failure:
+                reading.failure = failure
+        return False
 
     def _collect(self, *, wait: bool) -> None:
         """Takes the answers that have come, and asks on; waits for one if none has and `wait`."""
@@ -124,6 +130,9 @@ class ReadAhead:
             page = page_of(request.ask, answer)
         except TryAgain as garbled:
             self._ask_again(request, garbled)
+            return
+        except InvoicedError as failure:
+            reading.failure = reading.failure or failure
             return
         reading.take(request.part, page)
 

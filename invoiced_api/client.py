@@ -1,6 +1,5 @@
 """The one way to Invoiced: `Client.send`."""
 
-import logging
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -15,14 +14,12 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
 from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from invoiced_api.connection import Connection
 from invoiced_api.failures import InvoicedError, RecordRejected, TryAgain, failure_for
 from invoiced_api.gate import Gate
 from invoiced_api.retry import retrying
-
-LOGGER = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 10.0
 
@@ -129,11 +126,23 @@ class Client:
         try:
             answer = retrying(attempt, max_s=max_s, on_retry=count_retry)
         except TryAgain as failure:
+            said = str(failure).rstrip(".")
             raise TryAgain(
-                f"{failure}; {self._connection.base_url} kept failing for {max_s:g} s. Check the "
+                f"{said}; {self._connection.base_url} kept failing for {max_s:g} s. Check the "
                 "network and `base_url`, or try again later."
             ) from None
         return replace(answer, retries=retries) if retries else answer
+
+    def _no_answer(self, call: Call, error: HTTPError) -> TryAgain:
+        """A write that timed out may still be under way, and no key protects from its twin.
+
+        So it is left as much time again before it is repeated.
+        """
+        slow = call.writing and isinstance(error, ReadTimeoutError)
+        return TryAgain(
+            f"{call}: no answer ({type(error).__name__})",
+            retry_after_s=self._connection.request_timeout if slow else None,
+        )
 
     def _send_once(self, call: Call) -> Answer:
         headers = dict(self._headers)
@@ -157,7 +166,7 @@ class Client:
                     redirect=False,
                 )
             except HTTPError as error:
-                raise TryAgain(f"{call}: no answer ({type(error).__name__})") from None
+                raise self._no_answer(call, error) from None
             if response.status == 429:
                 self._gate.too_many(token)
             else:
@@ -245,7 +254,7 @@ def _failure(call: Call, response: BaseHTTPResponse) -> InvoicedError:
         return TryAgain(
             message,
             retry_after_s=retry_after_s(response.headers.get("Retry-After"), time.time),
-            answered=status == 500 and bool(said),
+            answered=status == 500 and said.get("type") == "api_error",
         )
     if issubclass(kind, RecordRejected):
         return kind(message, status=status, param=param)

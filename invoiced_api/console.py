@@ -36,22 +36,34 @@ class Stopped(BaseException):
 
 
 class Signals:
-    """Turns the first SIGTERM or SIGINT into `Stopped`; later ones change nothing."""
+    """Turns the first SIGTERM or SIGINT into `Stopped`; later ones change nothing.
 
-    def __init__(self) -> None:
+    What holds it back is interrupted after `patience_s`, if that is given.
+    """
+
+    def __init__(self, patience_s: float | None = None) -> None:
+        self._patience_s = patience_s
         self._held = False
         self._received: int | None = None
 
     def install(self) -> None:
         signal.signal(signal.SIGTERM, self._receive)
         signal.signal(signal.SIGINT, self._receive)
+        if self._patience_s:
+            signal.signal(signal.SIGALRM, self._lose_patience)
 
     def _receive(self, signum: int, frame: FrameType | None) -> None:
         if self._received is not None:
             return
         self._received = signum
+        if self._patience_s:
+            signal.setitimer(signal.ITIMER_REAL, self._patience_s)
         if not self._held:
             raise Stopped(signum)
+
+    def _lose_patience(self, signum: int, frame: FrameType | None) -> None:
+        if self._received is not None:
+            raise Stopped(self._received)
 
     @contextmanager
     def held(self) -> Iterator[None]:

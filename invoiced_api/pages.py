@@ -55,7 +55,7 @@ def changed_since(second: int, sort: str) -> dict[str, str | int]:
     """Parameters that ask for the rows with `updated_at >= second` (UNIX seconds)."""
     # Invoiced compares strictly, hence the minus one. Some accounts send `updated_at` only when
     # asked for it.
-    return {"sort": sort, "updated_after": second - 1, "include": "updated_at"}
+    return {"sort": sort, "updated_after": max(second - 1, 0), "include": "updated_at"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,15 +99,15 @@ def page_of(ask: Ask, answer: Answer) -> Page:
         body = orjson.loads(answer.body) if isinstance(answer.body, bytes) else answer.body
     except orjson.JSONDecodeError:
         raise TryAgain(f"GET {ask.listing.path}: the answer is not JSON") from None
-    rows = [body] if isinstance(body, dict) else body
+    single = isinstance(body, dict)
+    rows = [body] if single else body
     stamp = ask.listing.stamp
-    needed = {"id"}
-    if "updated_after" in ask.params or stamp != "updated_at":
-        needed.add(stamp)
-    if not isinstance(rows, list) or not all(map(_has(needed), rows)):
+    dated = stamp if "updated_after" in ask.params or stamp != "updated_at" else None
+    if not isinstance(rows, list) or not all(map(_fits(dated), rows)):
+        needed = f"`id` and `{dated}`" if dated else "`id`"
         raise RunBlocked(
-            f"GET {ask.listing.path}: the answer is not a list of objects with "
-            f"{' and '.join(sorted(needed))}. Check `base_url`."
+            f"GET {ask.listing.path}: the answer is not a list of objects with {needed}. "
+            "Check `base_url`."
         )
     shown = (ask.number - 1) * ask.per_page + len(rows)
     more_counted = answer.total is not None and answer.total > shown
@@ -115,9 +115,11 @@ def page_of(ask: Ask, answer: Answer) -> Page:
         rows=rows,
         total=answer.total,
         clock=answer.clock,
-        is_last=not rows or (len(rows) < ask.per_page and not more_counted),
+        is_last=single or not rows or (len(rows) < ask.per_page and not more_counted),
     )
 
 
-def _has(needed: set[str]) -> Callable[[Any], bool]:
-    return lambda row: type(row) is dict and needed <= row.keys()
+def _fits(stamp: str | None) -> Callable[[Any], bool]:
+    if stamp is None:
+        return lambda row: type(row) is dict and "id" in row
+    return lambda row: type(row) is dict and "id" in row and type(row.get(stamp)) is int

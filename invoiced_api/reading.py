@@ -39,6 +39,8 @@ Emit = Callable[[list[Row]], None]
 
 # How often to look whether the server sorts, while the first row keeps changing.
 PROBES = 5
+# How often to turn all pages of a list that never comes to rest.
+MOST_PASSES = 20
 
 
 Steps = Generator[Ask, Page, None]
@@ -162,7 +164,7 @@ def _crowded_second(listing: Listing, second: int, seen: set[Any], emit: Emit) -
         if not fresh:
             return
         seen.update(new)
-        emit(fresh)
+        _emit_chunks(fresh, listing.page_size, emit)
 
 
 def by_id(
@@ -172,22 +174,24 @@ def by_id(
 
     Pages in id order, forward and backward in turn: a deletion shifts rows to the left, an old
     object that enters by a change shifts them to the right, and each direction is safe from one of
-    the two. Ends after a pass that brings nothing new of the time before it began; a single page
-    was seen whole at one moment. Rows that do not tell when they were updated always belong to it.
+    the two. Ends when two passes in a row saw the same rows, but for those that changed since they
+    began; a single page was seen whole at one moment. Rows that do not tell when they were updated
+    always belong to it.
     """
     known: dict[Any, Row] = {}
-    while True:
-        forward = _Pass(known)
-        counts = []
-        for listing in lists:
-            counts.append((yield from _turn_forward(listing, params, forward)))
-        if counts == [1] or (known and not forward.found_more):
+    before_last: set[Any] | None = None
+    for number in range(MOST_PASSES):
+        taking = _Pass(known)
+        if number % 2 == 0:
+            counts = []
+            for listing in lists:
+                counts.append((yield from _turn_forward(listing, params, taking)))
+        else:
+            for listing, count in zip(lists, counts, strict=True):
+                yield from _turn_backward(listing, params, count, taking)
+        if counts == [1] or taking.quiet == before_last:
             break
-        backward = _Pass(known)
-        for listing, count in zip(lists, counts, strict=True):
-            yield from _turn_backward(listing, params, count, backward)
-        if not backward.found_more:
-            break
+        before_last = taking.quiet
     rows = [row for row in known.values() if _within(row, window)]
     _emit_chunks(sorted(rows, key=_update), lists[0].page_size, emit)
 
@@ -211,12 +215,15 @@ def _emit_chunks(rows: list[Row], size: int, emit: Emit) -> None:
 
 
 class _Pass:
-    """Once through all pages. Adds to `known` the newest version of each row."""
+    """Once through all pages. Adds to `known` the newest version of each row.
+
+    `quiet` are the ids of the rows that were seen and had not changed since the pass began.
+    """
 
     def __init__(self, known: dict[Any, Row]) -> None:
         self._known = known
         self._began: int | None = None
-        self.found_more = False
+        self.quiet: set[Any] = set()
 
     def take(self, page: Page) -> None:
         if self._began is None:
@@ -225,7 +232,8 @@ class _Pass:
             older = self._known.get(row["id"])
             if older is None or _update(older) <= _update(row):
                 self._known[row["id"]] = row
-            self.found_more |= older is None and _update(row) < self._began
+            if _update(row) < self._began:
+                self.quiet.add(row["id"])
 
 
 def _turn_forward(listing: Listing, params: Params, taking: _Pass) -> Generator[Ask, Page, int]:

@@ -5,6 +5,7 @@ emitted, and `deleted_events`, the ids of the events from then on that have been
 An event never changes, so with both a deletion comes once, however late it was committed.
 """
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,8 @@ from invoiced_api.timestamps import to_rfc_3339
 from tap_invoiced.bookmarks import State, bookmark, with_bookmark
 from tap_invoiced.selection import Stream
 
+LOGGER = logging.getLogger(__name__)
+
 EVENTS = BY_NAME["events"]
 COLUMN = "_sdc_deleted_at"
 COLUMN_SCHEMA = {"type": ["null", "string"], "format": "date-time"}
@@ -22,11 +25,15 @@ COLUMN_SCHEMA = {"type": ["null", "string"], "format": "date-time"}
 
 @dataclass(slots=True)
 class Deletions:
-    """The deletions of some streams. `collect` is given events, `of` gives a stream's objects."""
+    """The deletions of some streams. `collect` is given events, `of` gives a stream's objects.
+
+    `until` is the second before which no deletion is to come any more.
+    """
 
     streams: Iterable[Stream]
     state: State
     start_date: int
+    until: int = 0
     _events: dict[str, list[Row]] = field(default_factory=dict)
 
     @property
@@ -51,10 +58,20 @@ class Deletions:
             for event in self._of(stream.resource)
             if event["timestamp"] >= since and str(event["id"]) not in emitted
         ]
-        return [as_it_was(event) for event in fresh]
+        rows = [as_it_was(event) for event in fresh]
+        whole = [row for row in rows if all(row.get(key) for key in stream.resource.key)]
+        if len(whole) < len(rows):
+            LOGGER.warning(
+                "%s: %d deletions are not told, since their events do not name the %s",
+                stream.name,
+                len(rows) - len(whole),
+                " or ".join(stream.resource.key),
+            )
+        return whole
 
-    def with_bookmark(self, state: State, stream: Stream, second: int) -> State:
-        """The state in which every deletion before `second`, and all that came later, is out."""
+    def with_bookmark(self, state: State, stream: Stream) -> State:
+        """The state in which every deletion before `until`, and all that came later, is out."""
+        second = self.until
         later = [e["id"] for e in self._of(stream.resource) if e["timestamp"] >= second]
         state = with_bookmark(state, stream.name, "deleted_at", second)
         mark = state["bookmarks"][stream.name]

@@ -42,9 +42,10 @@ class Messages:
         self.flush()
 
     def flush(self) -> None:
-        block, self._lines, self._size = b"".join(self._lines), [], 0
-        if block:
-            self._write(block)
+        """Writes what has gathered. Told to stop meanwhile, it may write some lines again."""
+        if self._lines:
+            self._write(b"".join(self._lines))
+            self._lines, self._size = [], 0
 
     def _add(self, message: Mapping[str, Any]) -> None:
         self.block(orjson.dumps(message, option=orjson.OPT_APPEND_NEWLINE))

@@ -61,6 +61,7 @@ class Sync:
     reports: list[StreamReport] = field(default_factory=list)
     _state_written_at: float = 0.0
     _records_since_state: int = 0
+    _with_schema: set[str] = field(default_factory=set)
 
     def run(self, streams: Sequence[Stream]) -> bool:
         """Reads the streams one after the other, fetching ahead; True if each could be read whole.
@@ -69,13 +70,14 @@ class Sync:
         """
         tasks = [self._task(stream) for stream in streams]
         connections = self.settings.connection.max_connections
-        complete = True
         try:
             with ReadAhead(self.client, connections, [task.reading for task in tasks]) as ahead:
-                deletions, deletions_until = self._deletions(streams, ahead)
+                deletions = self._deletions(streams, ahead)
+                complete = deletions is not None or not self.settings.capture_deletes
                 for task in tasks:
                     complete &= self._readable(task, ahead)
-                    self._emit_deletions(task, deletions, deletions_until)
+                    if deletions and task.name in self._with_schema:
+                        self._emit_deletions(task, deletions)
                     self._write_state()
         except (InvoicedError, Stopped):
             self._write_state()
@@ -129,6 +131,7 @@ class Sync:
         metrics(report)
 
     def _schema(self, task: Task) -> None:
+        self._with_schema.add(task.name)
         key = list(task.stream.resource.key)
         self.messages.schema(task.name, task.records.schema, key, task.replication_key)
 
@@ -149,28 +152,32 @@ class Sync:
         self._records_since_state = 0
         self._state_written_at = self.clock()
 
-    def _deletions(self, streams: Sequence[Stream], ahead: ReadAhead) -> tuple[Deletions, int]:
-        """What was deleted by now, and the second before which nothing more is to come."""
+    def _deletions(self, streams: Sequence[Stream], ahead: ReadAhead) -> Deletions | None:
+        """What was deleted by now; None if it is not asked for, or the key may not read events."""
+        if not self.settings.capture_deletes:
+            return None
         deletable = [stream for stream in streams if stream.resource.deleted_by]
         deletions = Deletions(deletable, self.state, self.settings.start_date)
-        if not self.settings.capture_deletes or not deletable:
-            return deletions, 0
         reading = reading_of(EVENTS, self.settings.page_size, deletions.since, deletions.collect)
         ahead.add(reading)
-        for _ in ahead.blocks(reading):
-            pass
-        return deletions, self._horizon(reading)
+        try:
+            for _ in ahead.blocks(reading):
+                pass
+        except Forbidden as refusal:
+            LOGGER.error("deletions cannot be read: %s", refusal)
+            return None
+        deletions.until = self._horizon(reading)
+        return deletions
 
-    def _emit_deletions(self, task: Task, deletions: Deletions, until: int) -> None:
+    def _emit_deletions(self, task: Task, deletions: Deletions) -> None:
         """After the stream's records, so that no older version of a deleted object follows it."""
-        emitted = bookmark(self.state, task.name, task.replication_key) is not None
-        if not until or not emitted or not task.stream.resource.deleted_by:
+        if not task.stream.resource.deleted_by:
             return
         rows = deletions.of(task.stream)
         if rows:
             self.messages.block(task.records.lines(rows))
             LOGGER.info("%s: %d deleted", task.name, len(rows))
-        self.state = deletions.with_bookmark(self.state, task.stream, until)
+        self.state = deletions.with_bookmark(self.state, task.stream)
 
     def _verified(self, task: Task, ahead: ReadAhead) -> bool:
         """Whether the server counts no more objects than were read."""
@@ -184,7 +191,7 @@ class Sync:
             return b""
 
         lists = listings(task.stream.resource, self.settings.page_size)
-        counting = RecountReading(lists, task.since, task.reading.clock, collect)
+        counting = RecountReading(lists, task.since, self._horizon(task.reading), collect)
         ahead.add(counting)
         for _ in ahead.blocks(counting):
             pass

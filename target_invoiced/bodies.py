@@ -130,12 +130,15 @@ def refuse_card_numbers(body: Any, allowed: Collection[str]) -> None:
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         for key, inner in value.items():
+            yield key, key
             yield from _leaves(inner, key)
     elif isinstance(value, list):
         for inner in value:
             yield from _leaves(inner, name)
     elif isinstance(value, NaturalKey):
         yield name, value.value
+    elif isinstance(value, float) and value.is_integer():
+        yield name, int(value)
     elif isinstance(value, (str, int)) and not isinstance(value, bool):
         yield name, value
 
@@ -143,15 +146,19 @@ def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 def without_card_numbers(value: Any, allowed: Collection[str], name: str = "") -> Any:
     """The value with each full card number in it replaced, so that it may be kept in a file."""
     if isinstance(value, dict):
-        return {key: without_card_numbers(inner, allowed, key) for key, inner in value.items()}
+        return {
+            hide_card_numbers(key): without_card_numbers(inner, allowed, key)
+            for key, inner in value.items()
+        }
     if isinstance(value, list):
         return [without_card_numbers(inner, allowed, name) for inner in value]
     if name in allowed:
         return value
     if isinstance(value, str):
         return hide_card_numbers(value)
-    if isinstance(value, int) and has_card_number(str(value)):
-        return hide_card_numbers(str(value))
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    if whole and has_card_number(str(int(value))):
+        return hide_card_numbers(str(int(value)))
     return value
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 import invoiced_schemas
+from invoiced_api.redact import has_card_number
 from invoiced_api.resources import Removal, Resource
 from target_invoiced.bodies import Unwritable, body_of, refuse_card_numbers, unknown_attributes
 from target_invoiced.settings import Operation, StreamSettings
@@ -90,6 +91,8 @@ def _object_path(resource: Resource, record: Mapping[str, Any]) -> str:
     written = record.get("id")
     if isinstance(written, bool) or not isinstance(written, (int, str)) or written == "":
         raise Unwritable("`id` is missing: which object is meant?")
+    if has_card_number(str(written)):
+        raise Unwritable("`id` looks like a full card number")
     if not str(written).isdecimal():
         raise Unwritable("`id` is not a whole number, as Invoiced's ids are")
     return f"{resource.path}/{quote(str(written), safe='')}"

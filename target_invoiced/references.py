@@ -8,11 +8,15 @@ from target_invoiced.bodies import NaturalKey, Unwritable
 
 
 class References:
-    """Looks natural keys up in the account; what was found once is remembered for the run."""
+    """Looks natural keys up in the account; what was found is remembered until it may change."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._found: dict[NaturalKey, Any] = {}
+
+    def forget(self, resource: str) -> None:
+        """To be called when a resource was written to: natural keys may be others' now."""
+        self._found = {key: found for key, found in self._found.items() if key.resource != resource}
 
     def resolved(self, body: Any) -> Any:
         """The body with ids in place of natural keys. Raises Unwritable unless one matches each."""

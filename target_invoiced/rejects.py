@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from invoiced_api.failures import BadInput
+from invoiced_api.redact import hide_card_numbers
 from target_invoiced.bodies import without_card_numbers
 from target_invoiced.messages import Record, Schema
 from target_invoiced.outcomes import Rejected
@@ -49,7 +50,7 @@ class Rejects:
                     "key_properties": schema.key_properties,
                 }
             )
-        reason = {"line": record.line, "reason": rejected.reason}
+        reason = {"line": record.line, "reason": hide_card_numbers(rejected.reason)}
         if rejected.status is not None:
             reason |= {"status": rejected.status, "param": rejected.param}
         self._write(

@@ -38,6 +38,8 @@ class Writer:
             return Rejected(str(problem))
         except RecordRejected as refusal:
             return Rejected(str(refusal), refusal.status, refusal.param)
+        finally:
+            self._references.forget(settings.resource.name)
 
     def _create(self, path: str, body: dict[str, Any]) -> Outcome:
         body = self._references.resolved(body)
@@ -74,7 +76,12 @@ class Writer:
                 return Done.VOIDED
             if removal is Removal.CANCEL and status in ENDED:
                 return Done.UNCHANGED
-        self._client.send(Call(method="DELETE", path=path))
+        try:
+            self._client.send(Call(method="DELETE", path=path))
+        except RecordRejected:
+            # A cancellation whose answer was lost is refused when it is asked for again.
+            if removal is not Removal.CANCEL or self._get(path).get("status") not in ENDED:
+                raise
         return Done.DELETED
 
     def _get(self, path: str) -> dict[str, Any]:

@@ -5,8 +5,10 @@ import time
 from email.utils import formatdate
 
 import pytest
+from werkzeug import Response
 
-from invoiced_api.client import Call, retry_after_s
+from invoiced_api.client import Call, Client, retry_after_s
+from invoiced_api.connection import Connection
 from invoiced_api.failures import (
     Forbidden,
     NotFound,
@@ -266,3 +268,50 @@ def test_no_more_requests_are_in_flight_than_the_gate_lets_through(client_of, ac
         for thread in threads:
             thread.join()
         assert (server.stats.requests, server.stats.max_in_flight) == (12, 3)
+
+
+def test_a_failure_that_a_gateway_words_in_json_is_no_answer_of_invoiced(httpserver):
+    """Only Invoiced remembers its failures under the key; after silence the key stays the same."""
+    keys = []
+
+    def fail_once(request):
+        keys.append(request.headers["Idempotency-Key"])
+        if len(keys) == 1:
+            return Response('{"message": "Internal Server Error"}', 500)
+        return Response('{"id": 1}', 201)
+
+    httpserver.expect_request("/customers").respond_with_handler(fail_once)
+    url = httpserver.url_for("").rstrip("/")
+    with Client(connection_to(url)) as client:
+        client.send(CREATE)
+    assert len(keys) == 2 and keys[0] == keys[1]
+
+
+def test_a_post_that_timed_out_is_left_as_much_time_again(httpserver):
+    """It may still be under way, and no key protects it from its twin."""
+    arrived = []
+    done = threading.Event()
+
+    def answer_late(request):
+        arrived.append(time.monotonic())
+        if len(arrived) == 1:
+            done.wait(5)
+        return Response('{"id": 1}', 201)
+
+    httpserver.expect_request("/customers").respond_with_handler(answer_late)
+    with Client(connection_to(httpserver.url_for("").rstrip("/"), request_timeout=0.4)) as client:
+        client.send(CREATE)
+    done.set()
+    assert arrived[1] - arrived[0] >= 0.75
+
+
+def connection_to(url, **changes):
+    fields = {
+        "api_key": "some-key",
+        "base_url": url,
+        "request_timeout": 5,
+        "max_connections": 4,
+        "max_retry_seconds": 20,
+        "user_agent": "tests",
+    }
+    return Connection(**(fields | changes))

@@ -5,6 +5,7 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+import requests
 
 from invoiced_api.resources import BY_NAME, RESOURCES, Way
 from invoiced_emulator import Account, Server
@@ -40,7 +41,7 @@ def strict(schema: dict[str, Any]) -> dict[str, Any]:
     return closed
 
 
-@pytest.mark.parametrize("page_size", [3, 100])
+@pytest.mark.parametrize("page_size", [1, 3, 100])
 def test_every_object_of_every_resource_is_emitted_and_validates_strictly(
     page_size: int, business: Account, run_all: Callable[..., Any]
 ) -> None:
@@ -66,11 +67,24 @@ def test_archived_ones_are_among_them(business: Account, run_all: Callable[..., 
     assert "old-plan" in run_all().ids("plans")
 
 
-def test_children_name_their_parent(business: Account, run_all: Callable[..., Any]) -> None:
+def below(server: Server, customer: int, name: str) -> Any:
+    """The children of one customer, asked for on their own."""
+    path = "line_items" if name == "pending_line_items" else name
+    url = f"{server.url}/customers/{customer}/{path}"
+    return requests.get(url, auth=("emulator-key", ""), timeout=10).json()
+
+
+def test_children_name_their_parent(
+    business: Account, business_server: Server, run_all: Callable[..., Any]
+) -> None:
     run = run_all()
     customers = set(run.ids("customers"))
     for name in ("contacts", "payment_sources", "pending_line_items"):
-        assert {row["customer"] for row in run.records(name)} <= customers
+        found = {(row["customer"], row["id"]) for row in run.records(name)}
+        assert found == {
+            (owner, row["id"]) for owner in customers for row in below(business_server, owner, name)
+        }
+        assert found
     plans = {row["invoice"]: row["id"] for row in run.records("payment_plans")}
     assert plans == {
         row["id"]: row["payment_plan"] for row in run.records("invoices") if row["payment_plan"]
@@ -120,3 +134,14 @@ def test_events_come_oldest_first_and_a_window_at_a_time(
     assert stamps == sorted(stamps)
     types = [row["type"] for row in run.records("events")]
     assert types.count("customer.deleted") == 1_500
+
+
+def test_a_bad_value_of_a_later_stream_does_not_keep_earlier_ones_back(
+    business: Account, business_server: Server, run_tap: Callable[..., Any]
+) -> None:
+    business.edit("transactions", business.objects("transactions")[0]["id"], amount={"usd": 5})
+    run = run_tap(business_server)
+    assert run.exit_code == 1
+    assert "field `amount` holds dict" in run.complaint
+    assert len(run.ids("invoices")) == len(business.objects("invoices"))
+    assert "credit_notes" in run.state["bookmarks"]

@@ -101,3 +101,28 @@ def test_the_column_is_in_the_schema_only_when_asked_for(
 
     assert "_sdc_deleted_at" in columns(reads())
     assert "_sdc_deleted_at" not in columns(run_tap(server))
+
+
+def test_deletions_that_do_not_name_their_parent_are_told_of_and_left_out(
+    account: Account, clock: Any, reads: Callable[..., Any]
+) -> None:
+    """Half a key is none: no target could find the row."""
+    customer = account.add("customers", name="Acme")["id"]
+    contact = account.add("contacts", name="Nancy", _customer=customer)["id"]
+    first = reads()
+    clock.seconds += 5
+    account.remove("contacts", contact)
+    second = reads(first.state)
+    assert second.records("contacts") == []
+    assert "contacts: 1 deletions are not told" in second.stderr
+
+
+def test_events_that_may_not_be_read_fail_the_run_and_nothing_else(
+    account: Account, server: Server, run_tap: Callable[..., Any]
+) -> None:
+    account.add("customers", name="Acme")
+    account.forbidden.add("events")
+    run = run_tap(server, capture_deletes=True)
+    assert run.exit_code == 1
+    assert "ERROR deletions cannot be read" in run.stderr
+    assert run.ids("customers")

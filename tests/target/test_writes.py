@@ -514,3 +514,55 @@ def test_endured_rejects_are_told_at_the_end(run_target, account, server, singer
     )
     assert run.exit_code == 0
     assert f"WARNING 1 records were rejected: see {file}" in run.stderr
+
+
+def test_a_natural_key_that_passes_to_another_customer_is_looked_up_again(
+    run_target, account, server, singer
+):
+    """Found once for an invoice, then the number is given to a new customer, in one run."""
+    old = account.add("customers", name="Old", number="C-1")["id"]
+    invoice = {"customer": {"number": "C-1"}, "items": [{"name": "x", "unit_cost": 1}]}
+    messages = [
+        *singer.stream("customers", {"id": old, "notes": "x"}),
+        *singer.stream("invoices", invoice),
+        *singer.stream("customers", {"id": old, "number": "C-9"}, {"name": "New", "number": "C-1"}),
+        *singer.stream("invoices", invoice),
+    ]
+    assert run_target(server, messages).exit_code == 0
+    new = next(row["id"] for row in account.objects("customers") if row["name"] == "New")
+    assert [row["customer"] for row in account.objects("invoices")] == [old, new]
+
+
+@pytest.mark.parametrize("kind", ["drop_after", "half_body"])
+def test_a_cancellation_whose_answer_was_lost_is_done(run_target, account, singer, kind):
+    customer = account.add("customers", name="Acme")["id"]
+    key = account.add("subscriptions", customer=customer)["id"]
+    faults = Faults([{"kind": kind, "methods": ["DELETE"], "times": 1}])
+    deletion = {"id": key, "_sdc_deleted_at": "2026-03-01T00:00:00Z"}
+    with Server(account, faults=faults) as server:
+        run = run_target(server, singer.stream("subscriptions", deletion))
+    assert run.exit_code == 0, run.stderr
+    assert account.get("subscriptions", key)["status"] == "canceled"
+
+
+@pytest.mark.parametrize(
+    "hide",
+    [
+        pytest.param(lambda card: {"id": int(card)}, id="as-the-id"),
+        pytest.param(lambda card: {"metadata": {card: "x"}}, id="as-a-metadata-key"),
+        pytest.param(lambda card: {"credit_limit": float(card)}, id="as-a-float"),
+    ],
+)
+def test_card_numbers_are_refused_wherever_they_stand(
+    run_target, account, server, singer, tmp_path, hide
+):
+    digits = "4" + "24" * 7
+    doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[::-2])
+    card = digits + str(-(doubled + sum(map(int, digits[-2::-2]))) % 10)
+    file = tmp_path / "rejects.singer"
+    record = {"name": "A", **hide(card)}
+    run = run_target(server, singer.stream("customers", record), rejects=str(file), max_rejects=-1)
+    assert counts(run, "customers") == {"rejected": 1}
+    assert account.objects("customers") == []
+    assert card not in file.read_text() + run.stderr
+    assert not any(card in path for _, path, _ in server.requests)
