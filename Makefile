@@ -10,7 +10,7 @@ demo: $(VENV)/.installed $(LOADER)/.installed
 	$(VENV)/bin/python examples/demo.py --loader $(LOADER)/bin/target-jsonl
 
 test: check
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest --numprocesses 2
 
 check: $(VENV)/.test-installed
 	$(VENV)/bin/ruff check .

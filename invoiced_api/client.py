@@ -17,7 +17,7 @@ from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from invoiced_api.connection import Connection
-from invoiced_api.failures import InvoicedError, RecordRejected, TryAgain, failure_for
+from invoiced_api.failures import InvoicedError, RecordRejected, RunBlocked, TryAgain, failure_for
 from invoiced_api.gate import Gate
 from invoiced_api.retry import retrying
 
@@ -84,6 +84,7 @@ class Client:
         self._pool, self._headers = _pool(connection)
         self._root = urlsplit(connection.base_url).path
         self._timeout = Timeout(connect=CONNECT_TIMEOUT_S, read=connection.request_timeout)
+        self._closed = False
         self._counting = Lock()
         self.requests_sent = 0
         self.retries = 0
@@ -92,6 +93,7 @@ class Client:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._closed = True
         self._pool.close()
 
     def send(self, call: Call) -> Answer:
@@ -133,11 +135,14 @@ class Client:
             ) from None
         return replace(answer, retries=retries) if retries else answer
 
-    def _no_answer(self, call: Call, error: HTTPError) -> TryAgain:
-        """A write that timed out may still be under way, and no key protects from its twin.
+    def _no_answer(self, call: Call, error: HTTPError) -> InvoicedError:
+        """What silence means: ask again, unless the client was closed meanwhile.
 
-        So it is left as much time again before it is repeated.
+        A write that timed out may still be under way, and no key protects from its twin: so it is
+        left as much time again before it is repeated.
         """
+        if self._closed:
+            return RunBlocked(f"{call}: not waited for any more")
         slow = call.writing and isinstance(error, ReadTimeoutError)
         return TryAgain(
             f"{call}: no answer ({type(error).__name__})",

@@ -39,8 +39,9 @@ Emit = Callable[[list[Row]], None]
 
 # How often to look whether the server sorts, while the first row keeps changing.
 PROBES = 5
-# How often to turn all pages of a list that never comes to rest.
-MOST_PASSES = 20
+# How often to turn all pages of a list that never comes to rest: to be hidden, a row would have to
+# be shifted over the edge of a page in each pass.
+MOST_PASSES = 6
 
 
 Steps = Generator[Ask, Page, None]
@@ -175,8 +176,8 @@ def by_id(
     Pages in id order, forward and backward in turn: a deletion shifts rows to the left, an old
     object that enters by a change shifts them to the right, and each direction is safe from one of
     the two. Ends when two passes in a row saw the same rows, but for those that changed since they
-    began; a single page was seen whole at one moment. Rows that do not tell when they were updated
-    always belong to it.
+    began, or after MOST_PASSES; a single page was seen whole at one moment. Rows that do not tell
+    when they were updated always belong to the window.
     """
     known: dict[Any, Row] = {}
     before_last: set[Any] | None = None
