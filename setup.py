@@ -37,6 +37,7 @@ setup(
         "requests==2.34.2",
         "rich==15.0.0",
         "singer-python==6.8.0",
+        "sqlalchemy==2.0.58",
         "urllib3==2.8.0",
         # the emulator
         "httptools==0.9.0",
@@ -46,11 +47,14 @@ setup(
         "uvloop==0.23.0; sys_platform != 'win32'",
     ],
     extras_require={
+        # for a ledger that several machines share
+        "postgresql": ["psycopg[binary]==3.3.9"],
         "test": [
             "build==1.6.1",
             "hypothesis==6.168.5",
             "jsonschema-rs==0.60.3",
             "mypy==2.4.1",
+            "psycopg[binary]==3.3.9",
             "pytest==9.2.0",
             "pytest-httpserver==1.2.0",
             "pytest-timeout==2.4.0",

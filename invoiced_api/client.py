@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from threading import Lock
@@ -28,15 +28,18 @@ CONNECT_TIMEOUT_S = 10.0
 class Call:
     """One request, before it is sent. `body` is what becomes the JSON body.
 
-    `idempotency_key` is 6 to 64 characters; a POST without one gets a fresh one. The answer to a
-    `raw` call is left unparsed: its body is bytes.
+    `idempotency_key` is 6 to 64 characters; a POST without one gets a fresh one. Before a call
+    that has one goes out under another, `renewed` is told of that. The answer to a `raw` call is
+    left unparsed: its body is bytes.
     """
 
     method: str
     path: str
     params: Mapping[str, str | int] = field(default_factory=dict)
-    body: Mapping[str, Any] | None = None
+    body: Mapping[str, Any] | Sequence[Any] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
     idempotency_key: str | None = None
+    renewed: Callable[[str], None] | None = None
     raw: bool = False
 
     @property
@@ -58,6 +61,7 @@ class Answer:
 
     headers: Mapping[str, str]
     body: Any
+    status: int = 200
     retries: int = 0
 
     @property
@@ -116,6 +120,8 @@ class Client:
                 # failure is remembered under its key, and would be answered again.
                 if failure.answered and call.idempotency_key:
                     call = _with_new_key(call)
+                    if call.renewed and call.idempotency_key:
+                        call.renewed(call.idempotency_key)
                 raise
 
         def count_retry() -> None:
@@ -135,6 +141,10 @@ class Client:
             ) from None
         return replace(answer, retries=retries) if retries else answer
 
+    def url_of(self, call: Call) -> str:
+        """Where the call goes."""
+        return f"{self._connection.base_url}{call.target}"
+
     def _no_answer(self, call: Call, error: HTTPError) -> InvoicedError:
         """What silence means: ask again, unless the client was closed meanwhile.
 
@@ -150,7 +160,7 @@ class Client:
         )
 
     def _send_once(self, call: Call) -> Answer:
-        headers = dict(self._headers)
+        headers = {**call.headers, **self._headers}
         if call.idempotency_key:
             headers["Idempotency-Key"] = call.idempotency_key
         body = None
@@ -179,7 +189,7 @@ class Client:
         if not 200 <= response.status < 300:
             raise _failure(call, response)
         body = response.data if call.raw else _json(call, response)
-        return Answer(headers=response.headers, body=body)
+        return Answer(headers=response.headers, body=body, status=response.status)
 
 
 def _pool(connection: Connection) -> tuple[HTTPConnectionPool, dict[str, str]]:
@@ -209,10 +219,10 @@ def _with_new_key(call: Call) -> Call:
     return replace(call, idempotency_key=uuid.uuid4().hex)
 
 
-def _auth(connection: Connection) -> AuthBase:
+def _auth(connection: Connection) -> AuthBase | None:
     if connection.access_token:
         return _Bearer(connection.access_token)
-    return HTTPBasicAuth(connection.api_key or "", "")
+    return HTTPBasicAuth(connection.api_key, "") if connection.api_key else None
 
 
 class _Bearer(AuthBase):

@@ -12,7 +12,17 @@ class Removal(Enum):
 
     DELETE = "deleted for good"
     VOID_ONCE_ISSUED = "a draft is deleted, an issued document is voided"
+    VOID = "deleting it voids it; the object stays"
     CANCEL = "deleting it cancels it; the object stays"
+
+
+class SideEffect(Enum):
+    """What a write may do to a customer or a card, beyond the books."""
+
+    EMAILS = "emails"
+    CHARGES = "charges"
+    PAYMENT_SOURCES = "payment_sources"
+    AUTOPAY = "autopay"
 
 
 class Way(Enum):
@@ -38,11 +48,23 @@ class Parent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writes:
-    """What the calls accept that create and update an object, and how it leaves the books."""
+    """What the calls accept that create and update an object, and how it leaves the books.
+
+    `update` and `removal` are None where there is no such call. `path` is where objects are
+    created, if that is not their list; `each` is one object, below `path` unless given. Both name
+    in braces the attributes that fill them. A `sole` object is the only one of its parent: it is
+    set (PUT) at `path`, which is also where it is deleted. Of the attributes in `either` a create
+    takes one, the first that a record has. `side_effect` is what every create has.
+    """
 
     create: Body
-    update: Body
-    removal: Removal = Removal.DELETE
+    update: Body | None = None
+    removal: Removal | None = Removal.DELETE
+    path: str | None = None
+    each: str | None = None
+    sole: bool = False
+    either: tuple[str, ...] = ()
+    side_effect: SideEffect | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +94,11 @@ class Resource:
     def key(self) -> tuple[str, ...]:
         """The attributes that tell its objects apart."""
         return (self.parent.attribute, "id") if self.parent else ("id",)
+
+    @property
+    def singular(self) -> str:
+        """What an attribute that refers to one of its objects is called."""
+        return self.name.removesuffix("s")
 
 
 SHIPPING = One(
@@ -133,6 +160,35 @@ TRANSACTION = body(
     "method status gateway gateway_id currency amount notes metadata", timestamps="date"
 )
 OF_CUSTOMER = body(customer=Ref("customers"))
+APPLICATION = body(
+    "amount type document_type",
+    invoice=Ref("invoices"),
+    estimate=Ref("estimates"),
+    credit_note=Ref("credit_notes"),
+)
+PAYMENT: Body = {
+    **OF_CUSTOMER,
+    **body("method currency amount reference ach_sender_id source notes", timestamps="date"),
+    "applied_to": Each(APPLICATION),
+}
+CHARGE: Body = {
+    **OF_CUSTOMER,
+    **body(
+        "method currency amount invoiced_token gateway_token payment_source_type "
+        "payment_source_id vault_method make_default receipt_email"
+    ),
+    "applied_to": Each(APPLICATION),
+}
+ADJUSTMENT: Body = {**OF_CUSTOMER, **body("currency amount notes", timestamps="date")}
+CONTACT = body(
+    "name title email phone primary sms_enabled department address1 address2 city state "
+    "postal_code country"
+)
+PENDING_LINE = body(
+    "type name description quantity unit_cost discountable taxable metadata",
+)
+TASK = body("name action user_id", timestamps="due_date")
+NAMED = body("name metadata")
 
 # The plain list leaves out what is archived.
 WITH_ARCHIVED: tuple[Mapping[str, str], ...] = ({}, {"archived": "1"})
@@ -140,10 +196,59 @@ OF_A_CUSTOMER = Parent(resource="customers", attribute="customer")
 
 # Parents first: an object refers to objects of the rows above its own.
 RESOURCES = (
-    Resource(name="items", path="/items", way=Way.WHOLE, lists=WITH_ARCHIVED),
-    Resource(name="plans", path="/plans", way=Way.WHOLE, lists=WITH_ARCHIVED),
-    Resource(name="coupons", path="/coupons", way=Way.WHOLE, lists=WITH_ARCHIVED),
-    Resource(name="tax_rates", path="/tax_rates", way=Way.WHOLE, lists=WITH_ARCHIVED),
+    Resource(
+        name="items",
+        path="/items",
+        way=Way.WHOLE,
+        lists=WITH_ARCHIVED,
+        natural_key="id",
+        writes=Writes(
+            create=body(
+                "id name currency unit_cost description type taxable avalara_tax_code "
+                "avalara_location_code gl_account discountable metadata"
+            ),
+            update=body("name description type metadata"),
+        ),
+    ),
+    Resource(
+        name="plans",
+        path="/plans",
+        way=Way.WHOLE,
+        lists=WITH_ARCHIVED,
+        natural_key="id",
+        writes=Writes(
+            create=body(
+                "id name currency amount pricing_mode quantity_type interval interval_count tiers "
+                "metadata",
+                catalog_item=Ref("items"),
+            ),
+            update=NAMED,
+        ),
+    ),
+    Resource(
+        name="coupons",
+        path="/coupons",
+        way=Way.WHOLE,
+        lists=WITH_ARCHIVED,
+        natural_key="id",
+        writes=Writes(
+            create=body(
+                "id name currency value is_percent exclusive max_redemptions metadata",
+                timestamps="expiration_date",
+            ),
+            update=NAMED,
+        ),
+    ),
+    Resource(
+        name="tax_rates",
+        path="/tax_rates",
+        way=Way.WHOLE,
+        lists=WITH_ARCHIVED,
+        natural_key="id",
+        writes=Writes(
+            create=body("id name currency value inclusive is_percent metadata"), update=NAMED
+        ),
+    ),
     Resource(
         name="customers",
         path="/customers",
@@ -237,23 +342,57 @@ RESOURCES = (
         money=("amount", "balance"),
         lists=({"include": "applied_to"},),
         deleted_by=("payment.deleted",),
+        writes=Writes(create=PAYMENT, update=PAYMENT, removal=Removal.VOID),
     ),
     Resource(
         name="credit_balance_adjustments",
         path="/credit_balance_adjustments",
         way=Way.WHOLE,
         lists=({"include": "updated_at"},),
+        writes=Writes(create=ADJUSTMENT, update=ADJUSTMENT),
     ),
-    Resource(name="charges", path="/charges", way=Way.WHOLE),
-    Resource(name="refunds", path="/refunds", way=Way.WHOLE),
-    Resource(name="tasks", path="/tasks", way=Way.WHOLE, deleted_by=("task.deleted",)),
-    Resource(name="notes", path="/notes", way=Way.WHOLE, deleted_by=("note.deleted",)),
+    Resource(
+        name="charges",
+        path="/charges",
+        way=Way.WHOLE,
+        writes=Writes(create=CHARGE, removal=None, side_effect=SideEffect.CHARGES),
+    ),
+    Resource(
+        name="refunds",
+        path="/refunds",
+        way=Way.WHOLE,
+        writes=Writes(
+            create=body("amount"),
+            removal=None,
+            path="/charges/{charge}/refunds",
+            side_effect=SideEffect.CHARGES,
+        ),
+    ),
+    Resource(
+        name="tasks",
+        path="/tasks",
+        way=Way.WHOLE,
+        deleted_by=("task.deleted",),
+        writes=Writes(create={**TASK, **body(customer_id=Ref("customers"))}, update=TASK),
+    ),
+    Resource(
+        name="notes",
+        path="/notes",
+        way=Way.WHOLE,
+        deleted_by=("note.deleted",),
+        writes=Writes(
+            create=body("notes", customer_id=Ref("customers"), invoice_id=Ref("invoices")),
+            update=body("notes"),
+            either=("invoice_id", "customer_id"),
+        ),
+    ),
     Resource(
         name="contacts",
         path="/customers/{customer}/contacts",
         way=Way.PER_PARENT,
         parent=OF_A_CUSTOMER,
         deleted_by=("contact.deleted",),
+        writes=Writes(create=CONTACT, update=CONTACT),
     ),
     Resource(
         name="payment_sources",
@@ -261,6 +400,11 @@ RESOURCES = (
         way=Way.PER_PARENT,
         parent=OF_A_CUSTOMER,
         deleted_by=("payment_source.deleted",),
+        writes=Writes(
+            create=body("method make_default invoiced_token gateway_token"),
+            each="/customers/{customer}/{object}s/{id}",
+            side_effect=SideEffect.PAYMENT_SOURCES,
+        ),
     ),
     Resource(
         name="pending_line_items",
@@ -268,6 +412,10 @@ RESOURCES = (
         way=Way.PER_PARENT,
         parent=OF_A_CUSTOMER,
         deleted_by=("line_item.deleted",),
+        writes=Writes(
+            create={**PENDING_LINE, **body(catalog_item=Ref("items")), **parts(NEW)},
+            update={**PENDING_LINE, **parts(KNOWN)},
+        ),
     ),
     Resource(
         name="payment_plans",
@@ -275,10 +423,12 @@ RESOURCES = (
         way=Way.PER_PARENT,
         parent=Parent(resource="invoices", attribute="invoice", having="payment_plan"),
         deleted_by=("payment_plan.deleted",),
+        writes=Writes(create=body(installments=Each(body("amount", timestamps="date"))), sole=True),
     ),
     Resource(name="events", path="/events", way=Way.BACKWARD, replication_key="timestamp"),
 )
 BY_NAME: Mapping[str, Resource] = {resource.name: resource for resource in RESOURCES}
+BY_SINGULAR: Mapping[str, Resource] = {resource.singular: resource for resource in RESOURCES}
 # What can be written to.
 ENDPOINTS: Mapping[str, Writes] = {
     resource.name: resource.writes for resource in RESOURCES if resource.writes

@@ -60,6 +60,12 @@ def retrying(
     return repeated(next_attempt)()
 
 
+def wait_until(moment: float, clock: Callable[[], float] = time.monotonic) -> None:
+    """Return when the clock (seconds) shows the moment, at once if it has passed."""
+    while (left := moment - clock()) > 0:
+        time.sleep(left)
+
+
 def waits(
     uniform: Callable[[float, float], float] = random.uniform,
 ) -> Generator[float, TryAgain, None]:

@@ -11,6 +11,13 @@ DESCRIPTION = "Reads Singer messages from stdin and writes them to an Invoiced a
 def main() -> int:
     arguments = parser("target-invoiced", DESCRIPTION)
     arguments.add_argument("--input", metavar="FILE", help="read messages from here, not stdin")
+    trial = arguments.add_mutually_exclusive_group()
+    trial.add_argument(
+        "--dry-run", action="store_true", help="show the calls that would be sent, and send none"
+    )
+    trial.add_argument(
+        "--test", action="store_true", help="send one record of each stream, show it, and stop"
+    )
     options = arguments.parse_args()
     from target_invoiced.command import run  # slow to import, and --help is to be quick
 

@@ -1,51 +1,45 @@
 """Record -> body of a write: what the endpoint accepts, in the form it accepts."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from invoiced_api.bodies import Body, Each, Kind, One, Plain, Ref
 from invoiced_api.redact import HIDDEN, has_card_number, hide_card_numbers
 from invoiced_api.resources import BY_NAME
 from invoiced_api.timestamps import to_seconds
+from target_invoiced.failures import Unwritable
+from target_invoiced.identity import ExternalKey, NaturalKey, Reference, key_text
+from target_invoiced.settings import Ids
 
 MOST_METADATA_KEYS = 10
 LONGEST_METADATA_KEY = 40
 LONGEST_METADATA_VALUE = 255
 
 
-class Unwritable(Exception):
-    """The record cannot become a body; the message says why, without a value."""
-
-
-@dataclass(frozen=True, slots=True)
-class NaturalKey:
-    """Stands in a body where the id of the one object goes whose `attribute` has this value."""
-
-    resource: str
-    attribute: str
-    value: str
-
-
-def body_of(record: Mapping[str, Any], accepted: Body, *, keep_nulls: bool) -> dict[str, Any]:
+def body_of(
+    record: Mapping[str, Any], accepted: Body, *, ids: Ids, keep_nulls: bool
+) -> dict[str, Any]:
     """The accepted attributes of the record. A null clears an attribute, which only an update can.
 
-    May hold NaturalKey where an id goes. Raises Unwritable.
+    May hold references where ids go. Raises Unwritable.
     """
-    return _object(record, accepted, keep_nulls, "")
+    return _object(record, accepted, ids, keep_nulls, "")
 
 
 def _object(
-    record: Mapping[str, Any], accepted: Body, keep_nulls: bool, path: str
+    record: Mapping[str, Any], accepted: Body, ids: Ids, keep_nulls: bool, path: str
 ) -> dict[str, Any]:
     return {
-        name: _value(record[name], kind, keep_nulls, f"{path}{name}")
+        name: _value(record[name], kind, ids, keep_nulls, f"{path}{name}")
         for name, kind in accepted.items()
-        if name in record and (keep_nulls or record[name] is not None)
+        if name in record
+        and (keep_nulls or record[name] is not None)
+        # The id of a part is only known to the account that it came from.
+        and not (path and name == "id" and ids is Ids.EXTERNAL)
     }
 
 
-def _value(value: Any, kind: Kind, keep_nulls: bool, path: str) -> Any:
+def _value(value: Any, kind: Kind, ids: Ids, keep_nulls: bool, path: str) -> Any:
     if value is None:
         return None
     match kind:
@@ -56,15 +50,15 @@ def _value(value: Any, kind: Kind, keep_nulls: bool, path: str) -> Any:
         case Plain.TIMESTAMP:
             return _seconds(value, path)
         case Ref(resource):
-            return _reference(value, resource, path)
+            return reference(value, resource, ids, path)
         case One(inner):
             if not isinstance(value, dict):
                 raise Unwritable(f"`{path}` is not an object")
-            return _object(value, inner, keep_nulls, f"{path}.")
+            return _object(value, inner, ids, keep_nulls, f"{path}.")
         case Each(inner):
             if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
                 raise Unwritable(f"`{path}` is not a list of objects")
-            return [_object(one, inner, keep_nulls, f"{path}[].") for one in value]
+            return [_object(one, inner, ids, keep_nulls, f"{path}[].") for one in value]
 
 
 def _seconds(value: Any, path: str) -> int | str:
@@ -81,17 +75,53 @@ def _seconds(value: Any, path: str) -> int | str:
     return int(value)
 
 
-def _reference(value: Any, resource: str, path: str) -> Any:
-    """An id as it is, the id of a whole object, or the natural key to look up."""
-    if not isinstance(value, dict):
+def reference(value: Any, resource: str, ids: Ids, path: str) -> Any:
+    """What a record holds in the place of an id: the id itself, or what will be looked up for it.
+
+    An object may stand there whole, or show only its natural key. Raises Unwritable.
+    """
+    if isinstance(value, dict):
+        if value.get("id") is None:
+            return _natural(value, resource, path)
+        value = value["id"]
+    if ids is Ids.INVOICED or value == "":
         return value
-    if value.get("id") is not None:
-        return value["id"]
-    row = BY_NAME.get(resource)
-    attribute = row.natural_key if row else None
+    try:
+        key = key_text(value)
+    except Unwritable:
+        raise Unwritable(f"`{path}` is neither a number nor a string") from None
+    return None if key is None else ExternalKey(resource, key)
+
+
+def _natural(value: Mapping[str, Any], resource: str, path: str) -> NaturalKey:
+    attribute = BY_NAME[resource].natural_key
     if attribute and isinstance(value.get(attribute), str) and value[attribute]:
         return NaturalKey(resource, attribute, value[attribute])
     raise Unwritable(f"`{path}` refers to no object: it holds neither `id` nor a natural key")
+
+
+def references(template: Any) -> Iterator[Reference]:
+    """The references in a body or path, each as often as it stands there."""
+    if isinstance(template, dict):
+        for value in template.values():
+            yield from references(value)
+    elif isinstance(template, (list, tuple)):
+        for value in template:
+            yield from references(value)
+    elif isinstance(template, (ExternalKey, NaturalKey)):
+        yield template
+
+
+def filled(template: Any, ids: Mapping[Reference, Any]) -> Any:
+    """The body or path with ids in place of its references, as far as those are in `ids`."""
+    if isinstance(template, dict):
+        return {name: filled(value, ids) for name, value in template.items()}
+    if isinstance(template, list):
+        return [filled(value, ids) for value in template]
+    if isinstance(template, tuple):
+        return tuple(filled(value, ids) for value in template)
+    is_reference = isinstance(template, (ExternalKey, NaturalKey))
+    return ids.get(template, template) if is_reference else template
 
 
 def _check_metadata(metadata: Any, path: str) -> None:
@@ -135,7 +165,7 @@ def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     elif isinstance(value, list):
         for inner in value:
             yield from _leaves(inner, name)
-    elif isinstance(value, NaturalKey):
+    elif isinstance(value, (NaturalKey, ExternalKey)):
         yield name, value.value
     elif isinstance(value, float) and value.is_integer():
         yield name, int(value)
@@ -143,7 +173,7 @@ def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def without_card_numbers(value: Any, allowed: Collection[str], name: str = "") -> Any:
+def without_card_numbers(value: Any, allowed: Collection[str] = (), name: str = "") -> Any:
     """The value with each full card number in it replaced, so that it may be kept in a file."""
     if isinstance(value, dict):
         return {

@@ -3,25 +3,38 @@
 import argparse
 import logging
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+import orjson
+from sqlalchemy import make_url
+
 from invoiced_api.about import about
 from invoiced_api.access import check_access
-from invoiced_api.client import Client
+from invoiced_api.client import Call, Client
 from invoiced_api.console import Signals, Stdout, exit_code, log_to_stderr, read_config
 from invoiced_api.failures import BadInput
 from invoiced_api.resources import ENDPOINTS
 from invoiced_api.settings import warn_of_unknown
 from target_invoiced.__main__ import DESCRIPTION
+from target_invoiced.answers import AnswerFile, Answers, Webhook
+from target_invoiced.books import Books
+from target_invoiced.courier import Courier, Rehearsal, Shown
+from target_invoiced.inbox import Inbox
+from target_invoiced.ledger import Ledger
 from target_invoiced.load import Load
-from target_invoiced.messages import messages
 from target_invoiced.rejects import Rejects
-from target_invoiced.settings import TARGET_SETTINGS, target_settings
+from target_invoiced.report import Report
+from target_invoiced.settings import TARGET_SETTINGS, TargetSettings, target_settings
 
 LOGGER = logging.getLogger(__name__)
+
+# How long the webhook may keep failing before an answer goes to the file.
+MOST_FOR_WEBHOOK_S = 30.0
 
 CAPABILITIES = ("schema validation", "updates", "deletes")
 
@@ -44,7 +57,7 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         return 0
     config = read_config(options.config)
     settings = target_settings(config, environ)
-    log_to_stderr(environ, settings.connection.secrets)
+    log_to_stderr(environ, secrets(settings))
     warn_of_unknown(TARGET_SETTINGS, config)
     with Client(settings.connection) as client:
         if options.check:
@@ -52,21 +65,94 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
             for line in check_access(client):
                 stdout.write(f"{line}\n".encode())
             return 0
-        rejects = Rejects(settings.rejects, settings.allow_card_like) if settings.rejects else None
-        load = Load(client, settings, signals, stdout.write, rejects)
-        try:
-            with _input(options.input) as lines:
-                if rejects:
-                    rejects.refuse_as_input(lines)
-                load.run(messages(lines))
-        finally:
-            if rejects:
-                rejects.close()
-            load.report.show()
-        if load.report.rejected:
-            where = f"see {settings.rejects}" if settings.rejects else "see above"
-            LOGGER.warning("%d records were rejected: %s", load.report.rejected, where)
+        with ExitStack() as room:
+            load = _load(room, client, settings, stdout.write, options)
+            lines = room.enter_context(_input(options.input))
+            if load.rejects:
+                load.rejects.refuse_as_input(lines)
+            load.inbox.listen_for_signals()
+            load.run(lines.fileno())
+            _closing_words(load)
     return 0
+
+
+def secrets(settings: TargetSettings) -> tuple[str | None, ...]:
+    """What must not be shown: credentials, and those within URLs."""
+    ledger = make_url(settings.ledger).password if settings.ledger else None
+    return (*settings.connection.secrets, ledger, settings.response_webhook)
+
+
+def _load(
+    room: ExitStack,
+    client: Client,
+    settings: TargetSettings,
+    write: Callable[[bytes], None],
+    options: argparse.Namespace,
+) -> Load:
+    """Everything a run needs; what is opened for it is closed with the room."""
+    account = settings.connection.base_url
+    ledger = Ledger(settings.ledger, account, rehearsal=options.dry_run)
+    room.callback(ledger.close)
+    rejects = Rejects(settings.rejects, settings.allow_card_like) if settings.rejects else None
+    if rejects:
+        room.callback(rejects.close)
+    courier = Courier(client)
+    if options.dry_run:
+        courier = Rehearsal(client, write)
+    elif options.test:
+        courier = Shown(client, write)
+    load = Load(
+        courier=courier,
+        ledger=ledger,
+        settings=settings,
+        inbox=Inbox(),
+        tell=None if options.dry_run or options.test else write,
+        rejects=rejects,
+        answers=_answers(settings, ledger, room) if settings.responses else None,
+        sample=options.test,
+    )
+    room.callback(_tell, load.report, settings.report)
+    return load
+
+
+def _answers(
+    settings: TargetSettings, ledger: Ledger, room: ExitStack
+) -> Callable[[Books], Answers]:
+    file = AnswerFile(settings.responses or "")
+    webhook = None
+    if settings.response_webhook:
+        hook = replace(
+            settings.connection,
+            api_key=None,
+            access_token=None,
+            base_url=settings.response_webhook,
+            max_connections=1,
+            max_retry_seconds=min(settings.connection.max_retry_seconds, MOST_FOR_WEBHOOK_S),
+        )
+        client = room.enter_context(Client(hook))
+        webhook = Webhook(ledger, file, partial(_post, client))
+    return lambda books: Answers(file, books, webhook)
+
+
+def _post(client: Client, answer: bytes) -> None:
+    client.send(Call(method="POST", path="", body=orjson.loads(answer), raw=True))
+
+
+def _tell(report: Report, path: str | None) -> None:
+    report.show()
+    if path:
+        report.write(path)
+
+
+def _closing_words(load: Load) -> None:
+    if load.replayed:
+        LOGGER.info(
+            "%d records without a key were recognised: an earlier run sent them", load.replayed
+        )
+    if load.report.rejected:
+        rejects = load.settings.rejects
+        where = f"see {rejects}" if rejects else "see above"
+        LOGGER.warning("%d records were rejected: %s", load.report.rejected, where)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Lines of stdin -> Singer messages. What a line holds is never repeated in an error."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +22,12 @@ class Schema:
 
 @dataclass(frozen=True, slots=True)
 class Record:
+    """`version` is that of the table it belongs to, where the tap counts versions."""
+
     line: int
     stream: str
     record: dict[str, Any]
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,29 +38,41 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class ActivateVersion:
+    """All records of this version have come: what it did not bring is no more."""
+
     line: int
     stream: str
+    version: int
 
 
 Message = Schema | Record | State | ActivateVersion
 
 
-def messages(lines: Iterable[bytes]) -> Iterator[Message]:
-    """The messages of the lines, in order. Blank lines and unknown types are passed over.
+class Reader:
+    """Makes messages of lines, and counts those from 1."""
 
-    Raises BadInput, which names the line by its number from 1.
-    """
-    unknown_types: set[str] = set()
-    for number, line in enumerate(lines, start=1):
+    def __init__(self) -> None:
+        self._number = 0
+        self._unknown_types: set[str] = set()
+
+    def message(self, line: bytes) -> Message | None:
+        """The line's message; None for a blank line and for a type that is not known.
+
+        Raises BadInput, which names the line by its number.
+        """
+        self._number += 1
         if not line.strip():
-            continue
-        content = _object(line, number)
+            return None
+        content = _object(line, self._number)
         kind = str(content["type"]).upper()
         if kind in READERS:
-            yield READERS[kind](_Fields(content, kind, number), number)
-        elif kind not in unknown_types:
-            unknown_types.add(kind)
-            LOGGER.warning("line %d: messages of type %s are not known: skipped", number, kind)
+            return READERS[kind](_Fields(content, kind, self._number), self._number)
+        if kind not in self._unknown_types:
+            self._unknown_types.add(kind)
+            LOGGER.warning(
+                "line %d: messages of type %s are not known: skipped", self._number, kind
+            )
+        return None
 
 
 def _object(line: bytes, number: int) -> dict[str, Any]:
@@ -108,6 +123,14 @@ class _Fields:
             raise _bad(self._number, f'is a {self._kind} whose "{name}" is not a list of names')
         return value
 
+    def whole(self, name: str, default: int | None) -> int | None:
+        value = self._content.get(name)
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise _bad(self._number, f'is a {self._kind} whose "{name}" is not a whole number')
+        return value
+
     def any(self, name: str) -> Any:
         if name not in self._content:
             raise _bad(self._number, f'is a {self._kind} without "{name}"')
@@ -118,7 +141,11 @@ READERS: dict[str, Callable[[_Fields, int], Message]] = {
     "SCHEMA": lambda fields, line: Schema(
         line, fields.text("stream"), fields.object("schema"), fields.names("key_properties")
     ),
-    "RECORD": lambda fields, line: Record(line, fields.text("stream"), fields.object("record")),
+    "RECORD": lambda fields, line: Record(
+        line, fields.text("stream"), fields.object("record"), fields.whole("version", None)
+    ),
     "STATE": lambda fields, line: State(line, fields.any("value")),
-    "ACTIVATE_VERSION": lambda fields, line: ActivateVersion(line, fields.text("stream")),
+    "ACTIVATE_VERSION": lambda fields, line: ActivateVersion(
+        line, fields.text("stream"), fields.whole("version", 0) or 0
+    ),
 }

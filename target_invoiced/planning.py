@@ -1,98 +1,343 @@
-"""Record -> the call it stands for. Pure: no clock, no network."""
+"""Record -> the write it stands for. Pure: no clock, no network."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
 import invoiced_schemas
+from invoiced_api.bodies import Body
 from invoiced_api.redact import has_card_number
-from invoiced_api.resources import Removal, Resource
-from target_invoiced.bodies import Unwritable, body_of, refuse_card_numbers, unknown_attributes
-from target_invoiced.settings import Operation, StreamSettings
+from invoiced_api.resources import BY_SINGULAR, Removal, SideEffect
+from target_invoiced.bodies import (
+    body_of,
+    reference,
+    references,
+    refuse_card_numbers,
+    unknown_attributes,
+)
+from target_invoiced.failures import Unwritable
+from target_invoiced.identity import ExternalKey, NaturalKey, ObjectId, Reference, Token
+from target_invoiced.outcomes import Kind
+from target_invoiced.settings import Ids, Operation, ToCall, ToEndpoint
+
+# The pieces of a path: text, and ids or references to be filled in.
+Path = tuple[Any, ...]
+
+# A subscription in one of these has nothing left to cancel, and would bill if it were created.
+ENDED = ("canceled", "finished")
+
+# The last words of calls that reach a customer or a card.
+REACHING: Mapping[str, SideEffect] = {
+    "emails": SideEffect.EMAILS,
+    "text_messages": SideEffect.EMAILS,
+    "letters": SideEffect.EMAILS,
+    "pay": SideEffect.CHARGES,
+    "charges": SideEffect.CHARGES,
+    "refunds": SideEffect.CHARGES,
+    "payment_sources": SideEffect.PAYMENT_SOURCES,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Create:
+    """`natural` is the caller's own reference, by which the object may be there already.
+
+    `then` is what takes it out of the books again: it was, where it comes from. A sole object is
+    set, by PUT.
+    """
+
+    path: Path
     body: dict[str, Any]
+    natural: NaturalKey | None = None
+    then: Removal | None = None
+    sole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """`maybe_void`: the record shows a void document, which cannot be edited."""
+    """`maybe_void`: the record shows a void document, which cannot be edited.
 
-    path: str
+    `autopay`: it must be on already, since turning it on is not allowed.
+    """
+
+    path: Path
     body: dict[str, Any]
-    maybe_void: bool
+    maybe_void: bool = False
+    autopay: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    path: str
+    path: Path
+    removal: Removal
 
 
 @dataclass(frozen=True, slots=True)
-class Skip:
-    """The stream's settings do not allow the operation that the record stands for."""
+class Send:
+    """A call of the user's own. Of a batch, the bodies of all its records go out as one list."""
 
-    operation: Operation
+    method: str
+    path: Path
+    body: dict[str, Any]
+    headers: Mapping[str, str]
+    batched: bool
 
 
-Intent = Create | Update | Remove | Skip
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """No request is needed, or none is allowed."""
+
+    kind: Kind
+
+
+Intent = Create | Update | Remove | Send | Nothing
+
+
+def path_and_body(intent: Intent) -> tuple[Path, Any]:
+    """Where an intent goes, and with what; no body for one that needs none."""
+    match intent:
+        case Create(path, body) | Update(path, body) | Send(_, path, body):
+            return path, body
+        case Remove(path):
+            return path, None
+        case Nothing():
+            return (), None
+
+
+def references_of(intent: Intent) -> Iterator[Reference]:
+    """What has to be known before the intent can be sent."""
+    yield from references(path_and_body(intent))
 
 
 @dataclass(slots=True)
-class Planner:
-    """Plans the records of one stream."""
+class EndpointPlanner:
+    """Plans the records of one stream that goes to an endpoint."""
 
-    settings: StreamSettings
+    settings: ToEndpoint
     allow_card_like: frozenset[str]
+    allowed: frozenset[SideEffect]
+    own: frozenset[str] = frozenset()
     _known: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        columns = invoiced_schemas.load(self.settings.resource.name)["properties"]
+        resource, writes = self.settings.resource, self.settings.writes
+        columns = invoiced_schemas.load(resource.name)["properties"]
+        placed = _placeholders(self._create_path + self._each_path)
+        aliases = [name.removesuffix("_id") for name in writes.create if name.endswith("_id")]
+        known = {*columns, *writes.create, *(writes.update or {}), *placed, *aliases, *self.own}
+        self._known = frozenset(known)
+
+    @property
+    def _create_path(self) -> str:
+        return self.settings.writes.path or self.settings.resource.path
+
+    @property
+    def _each_path(self) -> str:
         writes = self.settings.writes
-        self._known = frozenset({*columns, *writes.create, *writes.update})
+        return writes.each or self._create_path + ("" if writes.sole else "/{id}")
 
     def unknown_attributes(self, record: Mapping[str, Any]) -> list[str]:
         """Attributes that Invoiced does not have and that are not left out on purpose."""
-        return unknown_attributes(record, self._known | self.settings.exclude)
+        return unknown_attributes(record, self._known)
 
-    def intent(self, record: Mapping[str, Any]) -> Intent:
-        """What the record asks for. Raises Unwritable."""
-        operation = _operation(record)
+    def intent(self, record: Mapping[str, Any], known: int | str | None) -> Intent:
+        """What the record asks for, less what is excluded. Raises Unwritable.
+
+        `known` is the id of the object that the ledger has for its key, None for none.
+        """
+        operation = self._operation(record, known)
         if operation not in self.settings.operations:
-            return Skip(operation)
-        resource, writes = self.settings.resource, self.settings.writes
-        wanted = {key: value for key, value in record.items() if key not in self.settings.exclude}
+            return Nothing(Kind.SKIPPED)
+        record = self._named(record)
         match operation:
             case Operation.DELETE:
-                return Remove(_object_path(resource, record))
+                return self._remove(record, known)
             case Operation.UPDATE:
-                body = body_of(wanted, writes.update, keep_nulls=True)
-                refuse_card_numbers(body, self.allow_card_like)
-                voidable = writes.removal is Removal.VOID_ONCE_ISSUED
-                maybe_void = voidable and record.get("status") == "voided"
-                return Update(_object_path(resource, record), body, maybe_void)
+                return self._update(record, known)
             case Operation.CREATE:
-                body = body_of(wanted, writes.create, keep_nulls=False)
-                refuse_card_numbers(body, self.allow_card_like)
-                return Create(body)
+                return self._create(record)
+
+    def _operation(self, record: Mapping[str, Any], known: int | str | None) -> Operation:
+        if record.get("_sdc_deleted_at"):
+            return Operation.DELETE
+        if self.settings.ids is Ids.INVOICED and not self.settings.writes.sole:
+            return Operation.CREATE if record.get("id") in (None, "") else Operation.UPDATE
+        return Operation.CREATE if known is None else Operation.UPDATE
+
+    def _named(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """The record with its attributes named as the write names them."""
+        named, writes = dict(record), self.settings.writes
+        for name in writes.create:
+            alias = name.removesuffix("_id")
+            if alias != name and named.get(name) is None and named.get(alias) is not None:
+                named[name] = named[alias]
+        told = [name for name in writes.either if named.get(name) is not None]
+        return {name: value for name, value in named.items() if name not in told[1:]}
+
+    def _create(self, record: dict[str, Any]) -> Intent:
+        resource, writes, external = self.settings.resource, self.settings.writes, self._external
+        then = self._ended(record) if external else None
+        if then is Removal.CANCEL:
+            return Nothing(Kind.SKIPPED)
+        accepted = writes.create
+        body = self._body(record, accepted, keep_nulls=False)
+        if writes.side_effect:
+            self._refuse_unless_allowed(writes.side_effect, f"a write to {resource.name}")
+        if body.get("autopay"):
+            self._refuse_unless_allowed(SideEffect.AUTOPAY, "turning `autopay` on")
+        return Create(
+            path=self._path(self._create_path, record, None),
+            body=body,
+            natural=self.natural_key(record) if external else None,
+            then=then,
+            sole=writes.sole,
+        )
+
+    def _update(self, record: dict[str, Any], known: int | str | None) -> Intent:
+        writes = self.settings.writes
+        ended = self._ended(record)
+        if self._external and ended:
+            if record.get("status") == "finished":
+                return Nothing(Kind.SKIPPED)  # it ends here by itself
+            return self._remove(record, known)
+        path = self._path(self._each_path, record, known)
+        if writes.sole:
+            body = self._body(record, writes.create, keep_nulls=False)
+            return Create(path=path, body=body, sole=True)
+        if writes.update is None:
+            raise Unwritable(f"Invoiced has no call that updates {self.settings.resource.name}")
+        body = self._body(record, writes.update, keep_nulls=True)
+        autopay = bool(body.get("autopay")) and SideEffect.AUTOPAY not in self.allowed
+        return Update(path, body, maybe_void=ended is not None, autopay=autopay)
+
+    def _remove(self, record: dict[str, Any], known: int | str | None) -> Intent:
+        if self._external and known is None:
+            return Nothing(Kind.UNCHANGED)  # it never came, or is gone already
+        removal = self.settings.writes.removal
+        if removal is None:
+            raise Unwritable(f"Invoiced has no call that deletes {self.settings.resource.name}")
+        return Remove(self._path(self._each_path, record, known), removal)
+
+    @property
+    def _external(self) -> bool:
+        return self.settings.ids is Ids.EXTERNAL
+
+    def _ended(self, record: Mapping[str, Any]) -> Removal | None:
+        """How the object left the books where the record comes from; None if it did not."""
+        removal, status = self.settings.writes.removal, record.get("status")
+        match removal:
+            case Removal.VOID_ONCE_ISSUED if status == "voided":
+                return removal
+            case Removal.VOID if record.get("voided") is True:
+                return removal
+            case Removal.CANCEL if status in ENDED and self._external:
+                return removal
+        return None
+
+    def _body(self, record: Mapping[str, Any], accepted: Body, keep_nulls: bool) -> dict[str, Any]:
+        placed = _placeholders(self._create_path)
+        accepted = {name: kind for name, kind in accepted.items() if name not in placed}
+        body = body_of(record, accepted, ids=self.settings.ids, keep_nulls=keep_nulls)
+        refuse_card_numbers(body, self.allow_card_like)
+        return body
+
+    def _path(self, template: str, record: Mapping[str, Any], known: int | str | None) -> Path:
+        own = known if self._external else record.get("id")
+        if "{id}" in template and not self._external:
+            own = _own_id(record, text=self.settings.resource.natural_key == "id")
+        return path_of(template, {**record, "id": own}, self.settings.ids, own_id=True)
+
+    def natural_key(self, record: Mapping[str, Any]) -> NaturalKey | None:
+        """The caller's own reference that the record shows, if it does."""
+        resource = self.settings.resource
+        value = record.get(resource.natural_key) if resource.natural_key else None
+        if not isinstance(value, str) or not value or not resource.natural_key:
+            return None
+        return NaturalKey(resource.name, resource.natural_key, value)
+
+    def objects(self, record: Mapping[str, Any], key: ExternalKey | None) -> set[Token]:
+        """What names the object that the record stands for: writes to it are kept in order."""
+        found: set[Token] = set()
+        if key:
+            found.add(key)
+        elif not self._external and isinstance(record.get("id"), (int, str)):
+            found.add(ObjectId(self.settings.resource.name, record["id"]))
+        natural = self.natural_key(record)
+        return found | {natural} if natural else found
+
+    def _refuse_unless_allowed(self, effect: SideEffect, what: str) -> None:
+        refuse_unless_allowed(effect, what, self.allowed)
 
 
-def _operation(record: Mapping[str, Any]) -> Operation:
-    if record.get("_sdc_deleted_at"):
-        return Operation.DELETE
-    return Operation.CREATE if record.get("id") in (None, "") else Operation.UPDATE
+@dataclass(slots=True)
+class CallPlanner:
+    """Plans the records of one stream that goes to a call of the user's own."""
+
+    settings: ToCall
+    allow_card_like: frozenset[str]
+    allowed: frozenset[SideEffect]
+
+    def intent(self, record: Mapping[str, Any]) -> Intent:
+        """Raises Unwritable."""
+        last = self.settings.path.rpartition("/")[2]
+        if last in REACHING:
+            refuse_unless_allowed(REACHING[last], f"a call to {last}", self.allowed)
+        placed = _placeholders(self.settings.path)
+        body = {name: value for name, value in record.items() if name not in placed}
+        refuse_card_numbers(body, self.allow_card_like)
+        return Send(
+            method=self.settings.method,
+            path=path_of(self.settings.path, record, self.settings.ids, own_id=False),
+            body=body,
+            headers=self.settings.headers,
+            batched=self.settings.batch_size > 1,
+        )
 
 
-def _object_path(resource: Resource, record: Mapping[str, Any]) -> str:
+def refuse_unless_allowed(effect: SideEffect, what: str, allowed: frozenset[SideEffect]) -> None:
+    """Raises Unwritable, which names the setting."""
+    if effect not in allowed:
+        raise Unwritable(
+            f"{what} reaches a customer or a card: it is only sent if the setting "
+            f'`allow_side_effects` holds "{effect.value}"'
+        )
+
+
+def _placeholders(template: str) -> list[str]:
+    return re.findall(r"\{(\w+)\}", template)
+
+
+def path_of(template: str, record: Mapping[str, Any], ids: Ids, *, own_id: bool) -> Path:
+    """The template with what the record holds in place of names in braces. Raises Unwritable.
+
+    A name that refers to a resource becomes a reference. `own_id`: `id` is Invoiced's own.
+    """
+    pieces: list[Any] = []
+    for number, piece in enumerate(re.split(r"\{(\w+)\}", template)):
+        if number % 2 == 0:
+            pieces.append(piece)
+            continue
+        value = record.get(piece)
+        if value is None or value == "":
+            raise Unwritable(f"`{piece}` is missing, which the path of the call needs")
+        if piece in BY_SINGULAR:
+            value = reference(value, BY_SINGULAR[piece].name, ids, piece)
+        elif isinstance(value, bool) or not isinstance(value, (int, str)):
+            raise Unwritable(f"`{piece}` is neither a number nor a string")
+        if has_card_number(str(value)):
+            raise Unwritable(f"`{piece}` looks like a full card number")
+        pieces.append(value)
+    return tuple(pieces)
+
+
+def _own_id(record: Mapping[str, Any], *, text: bool) -> int | str:
     """Raises Unwritable if the record's id cannot be one of Invoiced's."""
     written = record.get("id")
     if isinstance(written, bool) or not isinstance(written, (int, str)) or written == "":
         raise Unwritable("`id` is missing: which object is meant?")
     if has_card_number(str(written)):
         raise Unwritable("`id` looks like a full card number")
-    if not str(written).isdecimal():
+    if not text and not str(written).isdecimal():
         raise Unwritable("`id` is not a whole number, as Invoiced's ids are")
-    return f"{resource.path}/{quote(str(written), safe='')}"
+    return written

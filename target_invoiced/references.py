@@ -1,43 +1,73 @@
 """Finds the objects that records refer to by natural key."""
 
+from collections import OrderedDict
+from threading import Lock
 from typing import Any
+from urllib.parse import quote
 
-from invoiced_api.client import Call, Client
+from invoiced_api.client import Call
+from invoiced_api.failures import NotFound
 from invoiced_api.resources import BY_NAME
-from target_invoiced.bodies import NaturalKey, Unwritable
+from target_invoiced.courier import Courier
+from target_invoiced.failures import Unwritable
+from target_invoiced.identity import NaturalKey
+
+MOST_REMEMBERED = 10_000
 
 
 class References:
-    """Looks natural keys up in the account; what was found is remembered until it may change."""
+    """Looks natural keys up in the account; what was found is remembered until it may change.
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._found: dict[NaturalKey, Any] = {}
+    May be used by several threads at once, which share what was found.
+    """
 
-    def forget(self, resource: str) -> None:
-        """To be called when a resource was written to: natural keys may be others' now."""
-        self._found = {key: found for key, found in self._found.items() if key.resource != resource}
+    def __init__(self, courier: Courier) -> None:
+        self._courier = courier
+        self._found: OrderedDict[NaturalKey, Any] = OrderedDict()
+        self._looking: dict[NaturalKey, Lock] = {}
+        self._lock = Lock()
 
-    def resolved(self, body: Any) -> Any:
-        """The body with ids in place of natural keys. Raises Unwritable unless one matches each."""
-        if isinstance(body, dict):
-            return {name: self.resolved(value) for name, value in body.items()}
-        if isinstance(body, list):
-            return [self.resolved(value) for value in body]
-        if isinstance(body, NaturalKey):
-            if body not in self._found:
-                self._found[body] = self._look_up(body)
-            return self._found[body]
-        return body
+    def forget(self, resource: str, id: int | str | None, natural: NaturalKey | None) -> None:
+        """To be called when an object was written to: its natural key may be another now."""
+        with self._lock:
+            for key in [key for key, found in self._found.items() if key.resource == resource]:
+                if key == natural or self._found[key] == id:
+                    del self._found[key]
+
+    def find(self, key: NaturalKey) -> int | str | None:
+        """The id of the one object with this natural key, None if there is none.
+
+        Raises Unwritable if there is more than one, since one of them would only be a guess.
+        """
+        with self._lock:
+            if key in self._found:
+                self._found.move_to_end(key)
+                return self._found[key]  # type: ignore[no-any-return]  # an id, as Invoiced sent it
+            looking = self._looking.setdefault(key, Lock())
+        with looking:
+            with self._lock:
+                if key in self._found:
+                    return self._found[key]  # type: ignore[no-any-return]  # the same
+            found: int | str | None = self._look_up(key)
+            with self._lock:
+                self._looking.pop(key, None)
+                if found is not None:
+                    self._found[key] = found
+                    if len(self._found) > MOST_REMEMBERED:
+                        self._found.popitem(last=False)
+        return found
 
     def _look_up(self, key: NaturalKey) -> Any:
-        query: dict[str, str | int] = {f"filter[{key.attribute}]": key.value, "per_page": 2}
         path = BY_NAME[key.resource].path
-        rows = self._client.send(Call(method="GET", path=path, params=query)).body
+        if key.attribute == "id":
+            try:
+                self._courier.send(Call(method="GET", path=f"{path}/{quote(key.value, safe='')}"))
+            except NotFound:
+                return None
+            return key.value
+        query: dict[str, str | int] = {f"filter[{key.attribute}]": key.value, "per_page": 2}
+        rows = self._courier.send(Call(method="GET", path=path, params=query)).body
         matches = [row for row in rows if row.get(key.attribute) == key.value]
-        if len(matches) != 1:
-            count = "no" if not matches else "more than one"
-            raise Unwritable(
-                f"{count} object of {key.resource} has the {key.attribute} {key.value}"
-            )
-        return matches[0]["id"]
+        if len(matches) > 1:
+            raise Unwritable(f"more than one of {key}: which is meant cannot be told")
+        return matches[0]["id"] if matches else None

@@ -1,17 +1,21 @@
 """The target's settings, parsed once."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 import orjson
 
 from invoiced_api import settings
-from invoiced_api.connection import CONNECTION_SETTINGS, Connection, connection_from
+from invoiced_api.connection import CONNECTION_SETTINGS, Connection, connection_from, url
 from invoiced_api.failures import BadInput
-from invoiced_api.resources import BY_NAME, ENDPOINTS, Resource, Writes
+from invoiced_api.resources import BY_NAME, ENDPOINTS, Resource, SideEffect, Writes
 from invoiced_api.settings import Setting, read_settings
+
+MOST_IN_A_BATCH = 100
+NO_LEDGER = "none"
 
 
 class Operation(Enum):
@@ -20,13 +24,22 @@ class Operation(Enum):
     DELETE = "delete"
 
 
+class Ids(Enum):
+    """Whose ids the records of a stream hold: this account's, or another system's keys."""
+
+    INVOICED = "invoiced"
+    EXTERNAL = "external"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StreamSettings:
+class ToEndpoint:
     """Where a stream's records go, and what of them."""
 
     resource: Resource
+    ids: Ids = Ids.INVOICED
     exclude: frozenset[str] = frozenset()
     operations: frozenset[Operation] = frozenset(Operation)
+    mirror: bool = False
 
     @property
     def writes(self) -> Writes:
@@ -34,21 +47,42 @@ class StreamSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToCall:
+    """A call of the user's own, sent for each record, or for up to `batch_size` of them."""
+
+    method: str
+    path: str
+    ids: Ids = Ids.INVOICED
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    exclude: frozenset[str] = frozenset()
+    batch_size: int = 1
+
+
+StreamSettings = ToEndpoint | ToCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TargetSettings:
-    """`max_rejects` is None when there is no limit."""
+    """`max_rejects` is None when there is no limit, `ledger` when there is none."""
 
     connection: Connection
     streams: Mapping[str, StreamSettings]
+    ids: Ids
     skip_unknown_streams: bool
+    ledger: str | None = field(repr=False)
     rejects: str | None
     max_rejects: int | None
+    responses: str | None
+    response_webhook: str | None = field(repr=False)
+    report: str | None
     allow_card_like: frozenset[str]
+    allow_side_effects: frozenset[SideEffect]
 
     def stream(self, name: str) -> StreamSettings | None:
         """What a stream is mapped to, else the endpoint of its name, if there is one."""
         if name in self.streams:
             return self.streams[name]
-        return StreamSettings(resource=BY_NAME[name]) if name in ENDPOINTS else None
+        return ToEndpoint(resource=BY_NAME[name], ids=self.ids) if name in ENDPOINTS else None
 
 
 def names(value: Any) -> frozenset[str]:
@@ -63,6 +97,24 @@ def names(value: Any) -> frozenset[str]:
     return frozenset(value)
 
 
+def side_effects(value: Any) -> frozenset[SideEffect]:
+    try:
+        return frozenset(SideEffect(name) for name in names(value))
+    except ValueError:
+        known = ", ".join(effect.value for effect in SideEffect)
+        raise ValueError(f"a list of some of {known}") from None
+
+
+def database(value: Any) -> str | None:
+    """A database URL; None for "none"."""
+    written = settings.text(value)
+    if written == NO_LEDGER:
+        return None
+    if not re.match(r"(sqlite|postgresql)(\+\w+)?://", written):
+        raise ValueError(f'a URL such as sqlite:///ledger.db or postgresql://…, or "{NO_LEDGER}"')
+    return written
+
+
 TARGET_SETTINGS = (
     *CONNECTION_SETTINGS,
     Setting(
@@ -72,6 +124,23 @@ TARGET_SETTINGS = (
         default={},
         help="where streams go that are not named like an endpoint, and what is left out: see "
         "Streams and endpoints",
+    ),
+    Setting(
+        name="ids",
+        kind='"invoiced" or "external"',
+        parse=settings.one_of(tuple(ids.value for ids in Ids)),
+        default=Ids.INVOICED.value,
+        help="what a record's id is: this account's own, or a key of another system, which the "
+        "ledger keeps with the id that Invoiced gave it",
+    ),
+    Setting(
+        name="ledger",
+        kind="URL of a database",
+        parse=database,
+        default="sqlite:///invoiced-ledger.db",
+        secret=True,
+        help="where keys, and writes that are under way, are remembered from run to run: SQLite, "
+        'PostgreSQL, or "none"',
     ),
     Setting(
         name="unknown_streams",
@@ -95,11 +164,39 @@ TARGET_SETTINGS = (
         help="how many refused records the run may go on after; -1 for no limit",
     ),
     Setting(
+        name="responses",
+        kind="file",
+        parse=settings.text,
+        help="file to which Invoiced's answers are added, as Singer messages",
+    ),
+    Setting(
+        name="response_webhook",
+        kind="URL",
+        parse=url,
+        secret=True,
+        help="address that is sent each answer as JSON, at least once; `responses` then keeps "
+        "those that it did not take",
+    ),
+    Setting(
+        name="report",
+        kind="file",
+        parse=settings.text,
+        help="file for what became of the records, as JSON",
+    ),
+    Setting(
         name="allow_card_like",
         kind="list of names",
         parse=names,
         default=frozenset(),
         help="attributes whose values may look like card numbers without being refused",
+    ),
+    Setting(
+        name="allow_side_effects",
+        kind="list of names",
+        parse=side_effects,
+        default=frozenset(),
+        help="what may reach a customer or a card: "
+        + ", ".join(f"`{effect.value}`" for effect in SideEffect),
     ),
 )
 
@@ -107,39 +204,116 @@ TARGET_SETTINGS = (
 def target_settings(config: Mapping[str, Any], environ: Mapping[str, str]) -> TargetSettings:
     """Raises BadInput."""
     values = read_settings(TARGET_SETTINGS, config, "TARGET_INVOICED", environ)
+    ids = Ids(values["ids"])
+    streams = {name: _stream(name, given, ids) for name, given in values["streams"].items()}
+    external = ids is Ids.EXTERNAL or any(one.ids is Ids.EXTERNAL for one in streams.values())
+    if external and values["ledger"] is None:
+        raise BadInput(
+            "setting `ledger` is none, but keys of other systems (`ids`: external) have to be "
+            "remembered. Give the URL of a database, or leave the setting out."
+        )
+    if values["response_webhook"] and not values["responses"]:
+        raise BadInput(
+            "setting `response_webhook` needs `responses`: the file for answers that the webhook "
+            "does not take."
+        )
     return TargetSettings(
         connection=connection_from(values),
-        streams={name: _stream(name, given) for name, given in values["streams"].items()},
+        streams=streams,
+        ids=ids,
         skip_unknown_streams=values["unknown_streams"] == "skip",
+        ledger=values["ledger"],
         rejects=values["rejects"],
         max_rejects=None if values["max_rejects"] == -1 else values["max_rejects"],
+        responses=values["responses"],
+        response_webhook=values["response_webhook"],
+        report=values["report"],
         allow_card_like=values["allow_card_like"],
+        allow_side_effects=values["allow_side_effects"],
     )
 
 
-def _stream(name: str, given: Any) -> StreamSettings:
+class _Wrong(ValueError):
+    """One entry of `streams` cannot be used; the message completes "`name` …"."""
+
+
+def _stream(name: str, given: Any, ids: Ids) -> StreamSettings:
     """One entry of `streams`, checked key by key."""
+    try:
+        if not isinstance(given, dict):
+            raise _Wrong('must be an object such as {"endpoint": "customers"}')
+        if "method" in given or "path" in given:
+            return _call(given, ids)
+        return _endpoint(name, given, ids)
+    except _Wrong as wrong:
+        raise BadInput(
+            f"setting `streams`: `{name}` {wrong}. Correct it and start again."
+        ) from None
 
-    def wrong(what: str) -> BadInput:
-        return BadInput(f"setting `streams`: `{name}` {what}. Correct it and start again.")
 
-    if not isinstance(given, dict):
-        raise wrong('must be an object such as {"endpoint": "customers"}')
-    for key in given.keys() - {"endpoint", "ids", "exclude", "operations"}:
-        raise wrong(f"has an unknown key `{key}`; known are endpoint, ids, exclude, operations")
+def _endpoint(name: str, given: dict[str, Any], default: Ids) -> ToEndpoint:
+    _only(given, "endpoint", "ids", "exclude", "operations", "mirror")
     endpoint = given.get("endpoint", name)
     if not isinstance(endpoint, str) or endpoint not in ENDPOINTS:
-        raise wrong(f"needs an `endpoint`, one of {', '.join(ENDPOINTS)}")
-    if given.get("ids", "invoiced") != "invoiced":
-        raise wrong('can only have "invoiced" as `ids`: the `id` of its records is Invoiced\'s own')
+        raise _Wrong(
+            f"needs an `endpoint`, one of {', '.join(ENDPOINTS)}, or a `method` and `path`"
+        )
+    ids, mirror = _ids(given, default), given.get("mirror", False)
+    if not isinstance(mirror, bool):
+        raise _Wrong("needs true or false as `mirror`")
+    if mirror and ids is not Ids.EXTERNAL:
+        raise _Wrong('can only be a `mirror` with "external" as `ids`')
     try:
         operations = names(given.get("operations", [one.value for one in Operation]))
-        return StreamSettings(
+        return ToEndpoint(
             resource=BY_NAME[endpoint],
+            ids=ids,
             exclude=names(given.get("exclude", [])),
             operations=frozenset(Operation(one) for one in operations),
+            mirror=mirror,
         )
     except ValueError:
-        raise wrong(
+        raise _Wrong(
             "needs lists of names: `exclude` of attributes, `operations` of create, update, delete"
         ) from None
+
+
+def _call(given: dict[str, Any], default: Ids) -> ToCall:
+    _only(given, "method", "path", "headers", "ids", "exclude", "batch_size")
+    methods = ("POST", "PATCH", "PUT", "DELETE")
+    method, path = str(given.get("method", "")).upper(), given.get("path")
+    if method not in methods:
+        raise _Wrong(f"needs a `method`, one of {', '.join(methods)}")
+    if not isinstance(path, str) or not re.fullmatch(r"/([\w./-]|\{\w+\})+", path):
+        raise _Wrong("needs a `path` such as /invoices/{invoice}/emails")
+    headers = given.get("headers", {})
+    if not isinstance(headers, dict) or not all(
+        isinstance(value, str) and f"{name}{value}".isprintable() and f"{name}{value}".isascii()
+        for name, value in headers.items()
+    ):
+        raise _Wrong("needs `headers` as an object of strings")
+    try:
+        return ToCall(
+            method=method,
+            path=path,
+            ids=_ids(given, default),
+            headers=headers,
+            exclude=names(given.get("exclude", [])),
+            batch_size=settings.integer(1, MOST_IN_A_BATCH)(given.get("batch_size", 1)),
+        )
+    except ValueError:
+        raise _Wrong(
+            f"needs `exclude` as a list of names and `batch_size` of 1 to {MOST_IN_A_BATCH}"
+        ) from None
+
+
+def _only(given: dict[str, Any], *known: str) -> None:
+    for key in given.keys() - set(known):
+        raise _Wrong(f"has an unknown key `{key}`; known are {', '.join(known)}")
+
+
+def _ids(given: dict[str, Any], default: Ids) -> Ids:
+    try:
+        return Ids(given.get("ids", default.value))
+    except ValueError:
+        raise _Wrong('needs "invoiced" or "external" as `ids`') from None

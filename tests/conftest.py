@@ -167,7 +167,9 @@ def catalog_of(whole_catalog: dict[str, Any]) -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture
-def run_target(config: Callable[..., Path], environment: dict[str, str]) -> Callable[..., Run]:
+def run_target(
+    config: Callable[..., Path], environment: dict[str, str], tmp_path: Path
+) -> Callable[..., Run]:
     """Runs `target-invoiced` over messages (or raw bytes). Keyword arguments are settings."""
 
     def run(
@@ -177,6 +179,7 @@ def run_target(config: Callable[..., Path], environment: dict[str, str]) -> Call
         env: dict[str, str] | None = None,
         **settings: Any,
     ) -> Run:
+        settings = {"ledger": f"sqlite:///{tmp_path}/ledger.db", **settings}
         command = ["--config", str(config(server, **settings)), *arguments]
         lines = messages if isinstance(messages, bytes) else as_lines(messages)
         return run_command("target_invoiced", command, environment | (env or {}), lines)

@@ -6,10 +6,19 @@ import re
 import pytest
 
 from invoiced_api.failures import BadInput
-from target_invoiced.messages import ActivateVersion, Record, Schema, State, messages
+from target_invoiced.messages import ActivateVersion, Reader, Record, Schema, State
 
 STATE = b'{"type": "STATE", "value": {"n": 1}}\n'
 HUSH = "hush-hush"
+
+
+def messages(lines):
+    """The messages of lines that come one after the other."""
+    reader = Reader()
+    for line in lines:
+        message = reader.message(line)
+        if message is not None:
+            yield message
 
 
 def read(*lines):

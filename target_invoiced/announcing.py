@@ -1,0 +1,162 @@
+"""Task -> order: under which idempotency key, after which wait, announced in the ledger before."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from invoiced_api.resources import BY_NAME
+from target_invoiced.bodies import filled
+from target_invoiced.books import Books
+from target_invoiced.failures import Unwritable
+from target_invoiced.identity import ExternalKey, NaturalKey, Reference
+from target_invoiced.journal import Stage
+from target_invoiced.ledger import Parked
+from target_invoiced.planning import Create, Send, path_and_body
+from target_invoiced.tasks import Task
+from target_invoiced.writer import Order
+
+# Invoiced remembers an idempotency key for 24 hours; an hour is left for clocks that differ.
+KEY_LIVES_S = 23 * 3600
+# A request of a run that died may still be under way, and no key protects it from its twin.
+STILL_UNDER_WAY_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Announcer:
+    """Makes orders of tasks. `now` is in UNIX seconds, `clock` the monotonic one, in seconds."""
+
+    books: Books
+    now: Callable[[], float]
+    clock: Callable[[], float]
+
+    def order(self, task: Task, ids: dict[Reference, Any]) -> Order:
+        """The order of a task, with ids in place of the references that are known.
+
+        What is about to be sent is put down, to be flushed before it is. Raises Unwritable.
+        """
+        path, body = path_and_body(task.intent)
+        intent = replace(task.intent, path=filled(path, ids), **_body(filled(body, ids)))
+        stream = task.stream
+        objects = stream.objects(task.record, None)
+        natural = next((one for one in objects if isinstance(one, NaturalKey)), None)
+        order = Order(intent=intent, resource=stream.resource, natural=natural)
+        if isinstance(intent, Send) and intent.batched:
+            bodies = [filled(path_and_body(one.intent)[1], ids) for one in task.batch]
+            order = replace(order, bodies=bodies)
+        if task.key is None and task.parked is not None and isinstance(intent, (Create, Send)):
+            return self._waited(task, task.parked, order)
+        if task.ordinal is not None:
+            return self._keyless(task, order)
+        if task.key is None:
+            return order  # to do it twice is to do it once
+        if isinstance(intent, Create) and not intent.sole:
+            return self._keyed(task, order, path, body)
+        known = self.books.of(task)
+        if known.digest is not None:
+            self.books.put(replace(known, digest=None))
+        return order
+
+    def _keyed(self, task: Task, order: Order, path: Any, body: Any) -> Order:
+        known = self.books.of(task)
+        again = known.idempotency_key is not None
+        if again and known.announced_at is not None and self._expired(known.announced_at):
+            raise Unwritable(_DOUBT)
+        key = known.idempotency_key or stable_key(task.key, path, body, known.generation)
+        not_before = self._not_before(known.announced_at if again else None)
+        self.books.put(
+            replace(known, digest=None, idempotency_key=key, announced_at=int(self.now()))
+        )
+        renewed = self.books.renewal(task)
+        return replace(
+            order,
+            idempotency_key=key,
+            not_before=not_before,
+            again=again,
+            keyed=True,
+            renewed=renewed,
+        )
+
+    def _keyless(self, task: Task, order: Order) -> Order:
+        entry = task.entry
+        again = entry is not None and entry.stage is Stage.ANNOUNCED
+        if entry and again and self._expired(entry.announced_at):
+            self.books.enter(task, Stage.REJECTED, entry.idempotency_key, entry.announced_at)
+            raise Unwritable(_DOUBT)
+        key = entry.idempotency_key if entry and again else uuid.uuid4().hex
+        not_before = self._not_before(entry.announced_at if entry and again else None)
+        for one in task.batch:
+            self.books.enter(one, Stage.ANNOUNCED, key, int(self.now()))
+        renewed = self.books.renewal(task)
+        return replace(
+            order, idempotency_key=key, not_before=not_before, again=bool(again), renewed=renewed
+        )
+
+    @staticmethod
+    def by_own_id(reference: ExternalKey) -> NaturalKey | None:
+        """What an account calls an object whose id is the caller's own: the key itself."""
+        own = BY_NAME[reference.resource].natural_key == "id"
+        return NaturalKey(reference.resource, "id", reference.value) if own else None
+
+    def withdraw(self, task: Task, order: Order) -> None:
+        """The order was not sent, so that the next run need not find out what came of it."""
+        if order.again:
+            return
+        if task.key and task.held and order.keyed:
+            known = self.books.of(task)
+            self.books.put(replace(known, idempotency_key=None, announced_at=None))
+        elif task.ordinal is not None:
+            for one in task.batch:
+                self.books.strike(one)
+
+    def _waited(self, task: Task, parked: Parked, order: Order) -> Order:
+        """A record without a key that was parked has its idempotency key from then."""
+        if parked.announced_at is not None and self._expired(parked.announced_at):
+            raise Unwritable(_DOUBT)
+        if parked.number is not None:
+            self.books.ledger.amend(parked.number, announced_at=int(self.now()))
+        return replace(
+            order,
+            idempotency_key=parked.idempotency_key,
+            again=True,
+            not_before=self._not_before(parked.announced_at),
+            renewed=self.books.renewal(task),
+        )
+
+    def _expired(self, announced_at: int) -> bool:
+        return self.now() - announced_at > KEY_LIVES_S
+
+    def _not_before(self, announced_at: int | None) -> float:
+        if announced_at is None:
+            return 0.0
+        return self.clock() + max(0.0, announced_at + STILL_UNDER_WAY_S - self.now())
+
+
+_DOUBT = (
+    "it was sent before, by a run that died a day or more ago, and whether Invoiced created it "
+    "then cannot be found out any more. Look for it there; if it is missing, send the record again"
+)
+
+
+def stable_key(key: ExternalKey | None, path: Any, body: Any, generation: int) -> str:
+    """The idempotency key of the create of a keyed record: the same whenever it is sent again."""
+    content = orjson.dumps(
+        [key and [key.resource, key.value], _plain(path), _plain(body), generation],
+        option=orjson.OPT_SORT_KEYS,
+    )
+    return blake2b(content, digest_size=24).hexdigest()
+
+
+def _plain(template: Any) -> Any:
+    if isinstance(template, dict):
+        return {name: _plain(value) for name, value in template.items()}
+    if isinstance(template, (list, tuple)):
+        return [_plain(value) for value in template]
+    return str(template) if isinstance(template, (ExternalKey, NaturalKey)) else template
+
+
+def _body(body: Any) -> dict[str, Any]:
+    return {} if body is None else {"body": body}

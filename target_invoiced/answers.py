@@ -1,0 +1,153 @@
+"""What Invoiced answered, kept in a file or told to a webhook, so that others can go on from it."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import orjson
+
+from invoiced_api.failures import BadInput, InvoicedError
+from target_invoiced.bodies import without_card_numbers
+from target_invoiced.books import Books
+from target_invoiced.ledger import Ledger
+from target_invoiced.outcomes import Done, Outcome
+from target_invoiced.tasks import Task
+
+LOGGER = logging.getLogger(__name__)
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "key": {"type": ["object", "null"]},
+        "operation": {"type": "string"},
+        "id": {"type": ["integer", "string", "null"]},
+        "status": {"type": ["integer", "null"]},
+        "object": {"type": ["object", "null"]},
+        "undelivered": {"type": ["string", "null"]},
+    },
+}
+# How many answers are taken from the ledger at once.
+PER_DELIVERY = 100
+
+
+def answer_of(task: Task, outcome: Done) -> dict[str, Any]:
+    """The record's key, what was done, Invoiced's id, the status and the object returned."""
+    names = task.stream.schema.key_properties
+    returned = outcome.answer if isinstance(outcome.answer, (dict, list)) else None
+    return {
+        "stream": f"{task.stream.name}_responses",
+        "record": {
+            "key": {name: task.message.record.get(name) for name in names} or None,
+            "operation": outcome.kind.value,
+            "id": outcome.id,
+            "status": outcome.status,
+            "object": without_card_numbers(returned),
+        },
+    }
+
+
+class AnswerFile:
+    """Singer messages, added to a file. Raises BadInput if it cannot be written."""
+
+    def __init__(self, path: str) -> None:
+        try:
+            self._file = Path(path).open("ab")  # noqa: SIM115  # until close()
+        except OSError as error:
+            raise BadInput(
+                f"setting `responses`: {path} cannot be written: {error.strerror}."
+            ) from None
+        self._streams: set[str] = set()
+
+    def add(self, answer: dict[str, Any]) -> None:
+        stream = answer["stream"]
+        if stream not in self._streams:
+            self._streams.add(stream)
+            head = {"type": "SCHEMA", "stream": stream, "schema": SCHEMA, "key_properties": []}
+            self._file.write(orjson.dumps(head, option=orjson.OPT_APPEND_NEWLINE))
+        message = {"type": "RECORD", **answer}
+        self._file.write(orjson.dumps(message, option=orjson.OPT_APPEND_NEWLINE))
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+@dataclass(slots=True)
+class Answers:
+    """Answers go to the file, or, if there is a webhook, by way of the ledger to that."""
+
+    file: AnswerFile
+    books: Books
+    webhook: "Webhook | None"
+
+    def add(self, task: Task, outcome: Outcome) -> None:
+        if not isinstance(outcome, Done) or outcome.status is None:
+            return
+        answer = answer_of(task, outcome)
+        if self.webhook:
+            self.books.owe(orjson.dumps(answer))
+        else:
+            self.file.add(answer)
+
+    def durable(self) -> None:
+        """The ledger has what it was given."""
+        if self.webhook:
+            self.webhook.wake()
+        else:
+            self.file.flush()
+
+    def close(self, *, wait: bool) -> None:
+        """Give the webhook its chance with everything; else the next run does."""
+        if self.webhook and wait:
+            self.webhook.finish()
+        elif not self.webhook:
+            self.file.close()
+
+
+class Webhook:
+    """Sends answers in their order, one after the other, in a thread of its own.
+
+    `post` raises InvoicedError if the webhook did not take an answer; that goes to the file.
+    """
+
+    def __init__(self, ledger: Ledger, file: AnswerFile, post: Callable[[bytes], Any]) -> None:
+        self._ledger, self._file, self._post = ledger, file, post
+        self._news, self._over = Event(), False
+        self._news.set()  # what an earlier run still owes
+        self._thread = Thread(target=self._run, daemon=True, name="webhook")
+        self._thread.start()
+
+    def wake(self) -> None:
+        self._news.set()
+
+    def finish(self) -> None:
+        self._over = True
+        self._news.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            self._news.wait()
+            self._news.clear()
+            over = self._over
+            while owed := self._ledger.owed(PER_DELIVERY):
+                for number, answer in owed:
+                    self._deliver(answer)
+                    self._ledger.paid(number)
+            if over:
+                return
+
+    def _deliver(self, answer: bytes) -> None:
+        try:
+            self._post(answer)
+        except InvoicedError as failure:
+            LOGGER.warning("response_webhook did not take an answer, which is kept: %s", failure)
+            content = orjson.loads(answer)
+            content["record"]["undelivered"] = str(failure)
+            self._file.add(content)
+            self._file.flush()

@@ -1,0 +1,230 @@
+"""What a run knows of the ledger, and what it is about to put down there: all in one `flush`."""
+
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+
+from invoiced_api.failures import BadInput
+from target_invoiced.identity import ExternalKey, NaturalKey, Reference
+from target_invoiced.journal import Entry, Stage
+from target_invoiced.ledger import Journaled, Known, Ledger, Parked
+from target_invoiced.tasks import Task
+
+MOST_IDS_REMEMBERED = 10_000
+# How many records wait in memory where there is no ledger to keep them.
+MOST_IN_MEMORY = 10_000
+PARKED_PER_PAGE = 200
+
+
+def told(reference: Reference) -> str:
+    """A reference as the ledger keeps it, to be read by `heard`."""
+    if isinstance(reference, ExternalKey):
+        return orjson.dumps([reference.resource, reference.value]).decode()
+    return orjson.dumps([reference.resource, reference.attribute, reference.value]).decode()
+
+
+def heard(missing: str) -> Reference:
+    words = orjson.loads(missing)
+    return ExternalKey(*words) if len(words) == 2 else NaturalKey(*words)
+
+
+@dataclass(slots=True)
+class Books:
+    """The ledger as of now: what is in it, and what will be with the next `flush`."""
+
+    ledger: Ledger
+    now: Callable[[], float]
+    parked: int = 0
+    _current: dict[ExternalKey, Known] = field(default_factory=dict)
+    _users: dict[ExternalKey, int] = field(default_factory=dict)
+    _ids: "OrderedDict[ExternalKey, Any]" = field(default_factory=OrderedDict)
+    _rows: dict[ExternalKey, Known] = field(default_factory=dict)
+    _entries: dict[int, Journaled] = field(default_factory=dict)
+    _replaced: list[int] = field(default_factory=list)
+    _seen: dict[int, list[ExternalKey]] = field(default_factory=dict)
+    _parking: list[Parked] = field(default_factory=list)
+    _unparking: list[int] = field(default_factory=list)
+    _owed: list[bytes] = field(default_factory=list)
+    _in_memory: dict[str, list[Task]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.parked = self.ledger.parked_count()
+
+    def flush(self) -> None:
+        """Everything put down since the last time is durable when this returns."""
+        with self.ledger.transaction():
+            self.ledger.keep(self._rows.values())
+            if self._entries or self._replaced:
+                self.ledger.journal(self._entries.values(), self._replaced)
+            for version, keys in self._seen.items():
+                self.ledger.see(keys, version)
+            if self._unparking:
+                self.ledger.unpark(self._unparking)
+            if self._parking:
+                self.ledger.park(self._parking)
+            self.ledger.owe(self._owed)
+        self._rows, self._entries, self._replaced, self._seen = {}, {}, [], {}
+        self._parking, self._unparking, self._owed = [], [], []
+
+    # Keys
+
+    def look_up(self, keys: Collection[ExternalKey]) -> dict[ExternalKey, Known]:
+        """What is known of the keys by now; those never heard of are left out."""
+        here = {key: self._current[key] for key in keys if key in self._current}
+        return self.ledger.known([key for key in keys if key not in here]) | here
+
+    def hold(self, task: Task, known: Known) -> None:
+        """Keep at hand what is known of the task's key, until it is released."""
+        task.held = True
+        self._current.setdefault(known.key, known)
+        self._users[known.key] = self._users.get(known.key, 0) + 1
+
+    def release(self, task: Task) -> None:
+        if task.held and task.key:
+            task.held = False
+            self._users[task.key] -= 1
+            if not self._users[task.key]:
+                del self._users[task.key], self._current[task.key]
+
+    def of(self, task: Task) -> Known:
+        """What is known of the key of a task that holds it."""
+        assert task.key
+        return self._current[task.key]
+
+    def put(self, known: Known) -> None:
+        """What is known of a key is this from now on."""
+        if known.key in self._current:
+            self._current[known.key] = known
+        self._rows[known.key] = known
+        self._ids.pop(known.key, None)
+
+    def ids(self, keys: Collection[ExternalKey]) -> dict[ExternalKey, Any]:
+        """Invoiced's ids of the objects that these keys stand for, where there are such."""
+        found = {key: self._ids[key] for key in keys if key in self._ids}
+        unknown = [key for key in keys if key not in found]
+        fresh = {
+            key: known.alive
+            for key, known in (self.look_up(unknown) if unknown else {}).items()
+            if known.alive is not None
+        }
+        self._ids.update(fresh)
+        while len(self._ids) > MOST_IDS_REMEMBERED:
+            self._ids.popitem(last=False)
+        return found | fresh
+
+    def see(self, version: int, key: ExternalKey) -> None:
+        """The key is part of this version of its table."""
+        self._seen.setdefault(version, []).append(key)
+
+    # The journal
+
+    def enter(self, task: Task, stage: Stage, idempotency_key: str, announced_at: int) -> None:
+        """Put down how far a record without a key has come."""
+        assert task.ordinal is not None
+        entry = Entry(
+            ordinal=task.ordinal,
+            digest=task.digest,
+            stage=stage,
+            idempotency_key=idempotency_key,
+            announced_at=announced_at,
+        )
+        if task.entry and task.entry.ordinal != task.ordinal:
+            self._replaced.append(task.entry.ordinal)
+        task.entry = entry
+        self._entries[entry.ordinal] = Journaled(entry, task.segment)
+
+    def strike(self, task: Task) -> None:
+        """The announced record was not sent after all."""
+        assert task.ordinal is not None
+        self._entries.pop(task.ordinal, None)
+        self._replaced.append(task.ordinal)
+
+    # Records that wait
+
+    def park(self, task: Task, missing: Reference) -> None:
+        """Keep the record until what it refers to has come. Raises BadInput if memory is full."""
+        self.unpark(task)
+        self.parked += 1
+        if not self.ledger.durable:
+            if self.parked > MOST_IN_MEMORY:
+                raise BadInput(
+                    f"more than {MOST_IN_MEMORY} records wait for objects that they refer to. Give "
+                    "a `ledger` to keep them in, or send the objects first."
+                )
+            self._in_memory.setdefault(told(missing), []).append(task)
+            return
+        schema = task.stream.schema
+        self._parking.append(
+            Parked(
+                key=task.key,
+                resource=task.stream.resource or "",
+                missing=told(missing),
+                idempotency_key=uuid.uuid4().hex,
+                line=task.message.line,
+                stream=task.stream.name,
+                record=orjson.dumps(task.record),
+                schema=orjson.dumps([schema.schema, schema.key_properties]),
+            )
+        )
+
+    def unpark(self, task: Task) -> None:
+        """The record waits no more."""
+        if task.parked is not None and task.parked.number is not None:
+            self._unparking.append(task.parked.number)
+            self.parked -= 1
+            task.parked = None
+
+    def waiting_for(self, references: Iterable[Reference]) -> list[Parked | Task]:
+        """Records that were parked until one of these came. To be asked after a `flush`."""
+        if not self.parked:
+            return []
+        missing = [told(one) for one in references]
+        here = [task for one in missing for task in self._in_memory.pop(one, ())]
+        self.parked -= len(here)
+        return [*here, *self.ledger.parked_for(missing)]
+
+    def all_waiting(self) -> Iterator[Parked | Task]:
+        """Every record that waits still. To be asked after a `flush`."""
+        here, self._in_memory = self._in_memory, {}
+        for tasks in here.values():
+            self.parked -= len(tasks)
+            yield from tasks
+        last = 0
+        while rows := self.ledger.parked_after(last, PARKED_PER_PAGE):
+            last = rows[-1].number or 0
+            yield from rows
+
+    def waiting_under(self, keys: Collection[ExternalKey]) -> dict[ExternalKey, Parked]:
+        """Parked records of these keys. To be asked after a `flush`."""
+        return self.ledger.parked_under(keys) if self.parked and keys else {}
+
+    def owe(self, answer: bytes) -> None:
+        """The webhook is to have this answer."""
+        self._owed.append(answer)
+
+    def renewal(self, task: Task) -> Callable[[str], None]:
+        """Tells the ledger at once, from any thread, that a create goes out under another key."""
+        known, ledger, now = (
+            self._current.get(task.key) if task.key else None,
+            self.ledger,
+            self.now,
+        )
+
+        def renew(idempotency_key: str) -> None:
+            if known is not None:
+                ledger.renew(known, idempotency_key, int(now()))
+            elif task.parked is not None and task.parked.number is not None:
+                ledger.amend(
+                    task.parked.number, idempotency_key=idempotency_key, announced_at=int(now())
+                )
+            elif task.entry is not None:
+                entry = replace(
+                    task.entry, idempotency_key=idempotency_key, announced_at=int(now())
+                )
+                ledger.journal([Journaled(entry, task.segment)])
+
+        return renew

@@ -1,0 +1,5 @@
+"""Why a record is not written, before Invoiced is asked."""
+
+
+class Unwritable(Exception):
+    """The record cannot become a write; the message says why, without a value."""

@@ -1,0 +1,85 @@
+"""Which object a record stands for, and which others it refers to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from target_invoiced.failures import Unwritable
+
+DIGEST_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectId:
+    """An object of this account, by the id that Invoiced gave it."""
+
+    resource: str
+    value: int | str
+
+    def __str__(self) -> str:
+        return f"{self.resource} {self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class NaturalKey:
+    """The one object whose `attribute`, the caller's own reference, has this value."""
+
+    resource: str
+    attribute: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.resource} with the {self.attribute} {self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalKey:
+    """What another system calls an object; the ledger knows which one that is."""
+
+    resource: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.resource} with the key {self.value}"
+
+
+Reference = ExternalKey | NaturalKey
+Token = ObjectId | ExternalKey | NaturalKey
+
+
+def key_text(value: Any) -> str | None:
+    """One key as the ledger keeps it: 15444 and "15444" are the same. None if it is empty."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise Unwritable("its key is neither a number nor a string")
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def external_key(
+    resource: str, record: Mapping[str, Any], key_properties: Sequence[str]
+) -> ExternalKey | None:
+    """What the other system calls the record; None if it has no key. Raises Unwritable.
+
+    Of a key of several properties one that names only the parent is enough to be absent.
+    """
+    parts = [key_text(_plain(record.get(name))) for name in key_properties]
+    if not parts or None in parts:
+        return None
+    if len(parts) == 1:
+        return ExternalKey(resource, str(parts[0]))
+    return ExternalKey(resource, orjson.dumps(parts).decode())
+
+
+def _plain(value: Any) -> Any:
+    """The id of an object that stands where its id could."""
+    return value.get("id") if isinstance(value, dict) else value
+
+
+def digest(record: Any, *more: str) -> bytes:
+    """Two records with the same content have the same one, whatever the order of attributes."""
+    text = orjson.dumps([more, record], option=orjson.OPT_SORT_KEYS)
+    return blake2b(text, digest_size=DIGEST_BYTES).digest()

@@ -1,0 +1,148 @@
+"""What the conductor waits for: lines of input, results of writes, signals. One queue for all."""
+
+import os
+import signal
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Semaphore, Thread
+from types import FrameType
+from typing import Any
+
+# How much is read at once, and how many such parts lie ready.
+CHUNK_BYTES = 1 << 16
+CHUNKS_AHEAD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Whole lines, but for the last one of the input, which may lack its end."""
+
+    lines: list[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The input has ended; `error` if it could not be read any further."""
+
+    error: OSError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Somebody asks the run to end."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What `work` came to; `value` is what it returned, or the exception it raised."""
+
+    item: Any
+    value: Any
+    retries: int = 0
+
+
+Event = Lines | End | Signal | Result
+
+
+class Inbox:
+    """Events in the order of their arrival. Reads no further ahead than it is asked to."""
+
+    def __init__(self) -> None:
+        self._events: SimpleQueue[Event] = SimpleQueue()
+        self._room = Semaphore(CHUNKS_AHEAD)
+
+    def listen_for_signals(self) -> None:
+        """SIGTERM and SIGINT become events, however often they come and wherever they fall."""
+
+        def receive(number: int, frame: FrameType | None) -> None:
+            self._events.put(Signal(number))
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, receive)
+
+    def read(self, file_number: int) -> None:
+        """Begin to read lines. Call `more` for each `Lines` that was dealt with."""
+        Thread(target=self._read, args=(file_number,), daemon=True, name="input").start()
+
+    def more(self) -> None:
+        self._room.release()
+
+    def put(self, event: Event) -> None:
+        self._events.put(event)
+
+    def take(self, timeout_s: float | None) -> list[Event]:
+        """All that has come; waits for at least one, at most so long."""
+        try:
+            events = [self._events.get(timeout=timeout_s)]
+        except Empty:
+            return []
+        while True:
+            try:
+                events.append(self._events.get_nowait())
+            except Empty:
+                return events
+
+    def _read(self, file_number: int) -> None:
+        rest: list[bytes] = []
+        try:
+            while True:
+                self._room.acquire()
+                chunk = os.read(file_number, CHUNK_BYTES)
+                if not chunk:
+                    break
+                *lines, last = chunk.split(b"\n")
+                if not lines:
+                    rest.append(last)
+                    self._room.release()
+                    continue
+                lines[0] = b"".join([*rest, lines[0]])
+                rest = [last] if last else []
+                self._events.put(Lines([line + b"\n" for line in lines]))
+        except OSError as error:
+            self._events.put(End(error))
+            return
+        if rest:
+            self._events.put(Lines([b"".join(rest)]))
+        self._events.put(End())
+
+
+class Crew:
+    """Threads that work on what they are given; what comes of it arrives in the inbox.
+
+    They are daemons: the journal knows what a run that ends without them leaves behind.
+    """
+
+    def __init__(
+        self, size: int, inbox: Inbox, work: Callable[[Any], Any], retries: Callable[[], int]
+    ) -> None:
+        self._jobs: SimpleQueue[tuple[Any, Any]] = SimpleQueue()
+        self._inbox = inbox
+        self._work, self._retries = work, retries
+        for number in range(size):
+            Thread(target=self._run, daemon=True, name=f"writer-{number}").start()
+
+    def give(self, jobs: Iterable[tuple[Any, Any]]) -> None:
+        """Pairs of an item, which comes back with the result, and what is to be done for it."""
+        for job in jobs:
+            self._jobs.put(job)
+
+    def dismiss(self) -> list[tuple[Any, Any]]:
+        """Takes back the jobs that nobody has begun."""
+        left = []
+        while True:
+            try:
+                left.append(self._jobs.get_nowait())
+            except Empty:
+                return left
+
+    def _run(self) -> None:
+        while True:
+            item, job = self._jobs.get()
+            try:
+                value = self._work(job)
+            except Exception as error:  # noqa: BLE001  # the conductor raises it
+                value = error
+            self._inbox.put(Result(item, value, self._retries()))

@@ -1,0 +1,125 @@
+"""Which records of a replayed input were sent before, where no key tells. Pure.
+
+Two records without a key may be equal and both be meant: two payments of the same amount. So what
+was sent is kept as a sequence, and when input comes again it is laid beside that.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+class Stage(Enum):
+    """How far a record had come when it was last heard of."""
+
+    ANNOUNCED = "announced"
+    SETTLED = "settled"
+    PARKED = "parked"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One record without a key, in its order of arrival.
+
+    `digest` is of its content, `idempotency_key` the one it is sent under, `announced_at` when
+    that was made known, in UNIX seconds.
+    """
+
+    ordinal: int
+    digest: bytes
+    stage: Stage
+    idempotency_key: str
+    announced_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What earlier runs left: two STATEs, what came between them, and what came after.
+
+    The next input begins behind one of the two, since the second may have been echoed without
+    being stored. States are told apart by digests, None before the first.
+    """
+
+    began_at: bytes | None = None
+    covered: Sequence[Entry] = ()
+    covered_by: bytes | None = None
+    uncovered: Sequence[Entry] = ()
+
+
+class Alignment(Generic[Item]):
+    """Lays the records of an input beside the past: which of them were there already?
+
+    It has to be found out where the input begins. While what comes is what came between the two
+    STATEs, in the same order, it is held back: the second STATE in its place tells that the input
+    begins at the first one, anything else that it begins at the second. Records that are in
+    neither part, such as those that were never sent, decide nothing.
+    """
+
+    def __init__(self, past: Past) -> None:
+        self._past = past
+        self._met = {entry.digest for entry in (*past.covered, *past.uncovered)}
+        self._held: list[tuple[Item, bytes]] = []
+        self._rest: defaultdict[bytes, deque[Entry]] | None = None
+        if not past.covered:
+            self._follow(past.uncovered)
+
+    @property
+    def undecided(self) -> bool:
+        return self._rest is None
+
+    def record(self, item: Item, digest: bytes) -> list[tuple[Item, Entry | None]]:
+        """The items that are decided by now, each with its entry if it was there before."""
+        if self._rest is not None:
+            return [(item, self._taken(digest))]
+        if digest not in self._met:
+            return [(item, None)]
+        position = len(self._held)
+        covered = self._past.covered
+        if position < len(covered) and covered[position].digest == digest:
+            self._held.append((item, digest))
+            return []
+        return [*self._decide(from_the_earlier=False), (item, self._taken(digest))]
+
+    def state(self, digest: bytes) -> list[tuple[Item, Entry | None]]:
+        """The same, when a STATE comes."""
+        if self._rest is not None:
+            return []
+        return self._decide(self.is_earlier(digest) or self.is_later(digest))
+
+    def is_earlier(self, digest: bytes) -> bool:
+        """While undecided: whether a STATE is the earlier one, which the input begins with."""
+        return not self._held and digest == self._past.began_at
+
+    def is_later(self, digest: bytes) -> bool:
+        """While undecided: whether a STATE is the later one, in its place."""
+        return len(self._held) == len(self._past.covered) and digest == self._past.covered_by
+
+    def end(self) -> list[Item]:
+        """The items still held back when the input ends.
+
+        They are to be left alone: they look as if they were there before, and since no STATE
+        covers them they come again.
+        """
+        held, self._held = self._held, []
+        return [item for item, _ in held]
+
+    def _decide(self, from_the_earlier: bool) -> list[tuple[Item, Entry | None]]:
+        covered = self._past.covered if from_the_earlier else ()
+        self._follow([*covered, *self._past.uncovered])
+        held, self._held = self._held, []
+        return [(item, self._taken(digest)) for item, digest in held]
+
+    def _follow(self, entries: Sequence[Entry]) -> None:
+        """From here on each entry is met once. Writes overtake each other: order says nothing."""
+        self._rest = defaultdict(deque)
+        for entry in entries:
+            self._rest[entry.digest].append(entry)
+
+    def _taken(self, digest: bytes) -> Entry | None:
+        assert self._rest is not None
+        return self._rest[digest].popleft() if self._rest.get(digest) else None

@@ -1,0 +1,75 @@
+"""Which writes may go out now, and which have to wait for others. Pure: no clock, no network."""
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item", bound=Hashable)
+
+
+@dataclass(slots=True, eq=False)
+class _Entry(Generic[Item]):
+    item: Item
+    writes: frozenset[Hashable]
+    reads: frozenset[Hashable]
+    waits_for: int = 0
+    holds_up: list["_Entry[Item]"] = field(default_factory=list)
+
+
+class Schedule(Generic[Item]):
+    """Items in their order of arrival, each released once what it depends on has finished.
+
+    An item that writes an object waits for the earlier writes to it; one that refers to (`reads`)
+    an object waits for the writes to that; one that removes an object waits for those that refer
+    to it as well. Nothing else waits. Objects are any hashable tokens.
+    """
+
+    def __init__(self) -> None:
+        self._entries: dict[Item, _Entry[Item]] = {}
+        self._writer: dict[Hashable, _Entry[Item]] = {}
+        self._readers: dict[Hashable, set[_Entry[Item]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def writing(self, token: Hashable) -> bool:
+        """Whether a write to the object is yet to finish."""
+        return token in self._writer
+
+    def add(
+        self,
+        item: Item,
+        *,
+        writes: Iterable[Hashable] = (),
+        reads: Iterable[Hashable] = (),
+        removes: bool = False,
+    ) -> bool:
+        """Whether the item may go at once; if not, a `finish` will release it."""
+        entry = _Entry(item, frozenset(writes), frozenset(reads) - frozenset(writes))
+        tokens = entry.writes | entry.reads
+        before = {self._writer[token] for token in tokens if token in self._writer}
+        if removes:
+            before |= {reader for token in entry.writes for reader in self._readers.get(token, ())}
+        for other in before:
+            other.holds_up.append(entry)
+        entry.waits_for = len(before)
+        self._entries[item] = entry
+        self._writer.update(dict.fromkeys(entry.writes, entry))
+        for token in entry.reads:
+            self._readers.setdefault(token, set()).add(entry)
+        return not before
+
+    def finish(self, item: Item) -> list[Item]:
+        """The items that may go now that this one is done, in order of arrival."""
+        entry = self._entries.pop(item)
+        for token in entry.writes:
+            if self._writer.get(token) is entry:
+                del self._writer[token]
+        for token in entry.reads:
+            readers = self._readers[token]
+            readers.discard(entry)
+            if not readers:
+                del self._readers[token]
+        for other in entry.holds_up:
+            other.waits_for -= 1
+        return [other.item for other in entry.holds_up if not other.waits_for]

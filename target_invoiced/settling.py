@@ -1,0 +1,130 @@
+"""Outcomes -> ledger, rejects, answers, report: what is known once a record is settled."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from invoiced_api.failures import BadInput
+from target_invoiced.answers import Answers
+from target_invoiced.books import Books
+from target_invoiced.journal import Stage
+from target_invoiced.outcomes import Done, Kind, Outcome, Rejected
+from target_invoiced.planning import Create
+from target_invoiced.rejects import Rejects
+from target_invoiced.report import Report
+from target_invoiced.state import States
+from target_invoiced.tasks import Task
+
+LOGGER = logging.getLogger(__name__)
+
+
+class TooManyRejects(BadInput):
+    """More records were refused than `max_rejects` allows."""
+
+
+@dataclass(slots=True)
+class Settlement:
+    """Settles records. STATE may pass them only after `durable` was called.
+
+    `stop` ends the run, once what is under way has come back.
+    """
+
+    books: Books
+    states: States
+    report: Report
+    rejects: Rejects | None
+    answers: Answers | None
+    max_rejects: int | None
+    stop: Callable[[Exception], None]
+    clock: Callable[[], float]
+    _settled: list[int] = field(default_factory=list)
+
+    def settle(self, task: Task, outcome: Outcome) -> None:
+        """What became of a task, and of all others of its batch."""
+        for one in task.batch:
+            self._settle(one, outcome)
+
+    def parked(self, task: Task, durable: bool) -> None:
+        """A task waits for another record, and STATE for it, unless it does so in the ledger."""
+        if not durable:
+            return
+        if task.ordinal is not None:
+            self.books.enter(task, Stage.PARKED, "", 0)
+        self.books.release(task)
+        if task.position is not None:
+            self._settled.append(task.position)
+
+    def durable(self) -> None:
+        """What was put down is durable: STATE may pass it."""
+        for position in self._settled:
+            self.states.settled(position)
+        self._settled.clear()
+
+    def _settle(self, task: Task, outcome: Outcome) -> None:
+        if task.key and task.held:
+            self._put_key(task, outcome)
+        elif task.ordinal is not None and task.entry is not None:
+            self._put_entry(task, outcome)
+        self.books.unpark(task)
+        self.books.release(task)
+        self.report.add(task.stream.name, outcome, task.retries, task.began, self.clock())
+        if self.answers:
+            self.answers.add(task, outcome)
+        if isinstance(outcome, Rejected) and not self.refuse(task, outcome):
+            return
+        if task.position is not None:
+            self._settled.append(task.position)
+
+    def _put_key(self, task: Task, outcome: Outcome) -> None:
+        known = self.books.of(task)
+        ended = replace(known, idempotency_key=None, announced_at=None, stream=task.stream.name)
+        version = task.message.version if task.stream.mirrors else None
+        version = known.version if version is None else version
+        match outcome:
+            case Done(Kind.SKIPPED):
+                return
+            case Done() if task.deletes:
+                if known.id is None:
+                    return  # it never was here
+                again = known.generation if known.gone else known.generation + 1
+                after = replace(ended, gone=True, digest=task.digest, generation=again)
+            case Done(_, made):
+                id = known.alive if known.alive is not None else made
+                after = replace(ended, id=id, gone=False, digest=task.digest, version=version)
+            case Rejected(_, _, _, made):
+                creating = isinstance(task.intent, Create) and known.alive is None
+                after = replace(
+                    ended,
+                    id=known.id if made is None else made,
+                    gone=known.gone if made is None else False,
+                    generation=known.generation + creating,
+                )
+                if after == known:
+                    return
+        self.books.put(after)
+
+    def _put_entry(self, task: Task, outcome: Outcome) -> None:
+        entry = task.entry
+        if entry is None or entry.stage is not Stage.ANNOUNCED:
+            return
+        stage = Stage.REJECTED if isinstance(outcome, Rejected) else Stage.SETTLED
+        self.books.enter(task, stage, entry.idempotency_key, entry.announced_at)
+
+    def refuse(self, task: Task, rejected: Rejected) -> bool:
+        """Keep a reject; False if it is one too many, and ends the run."""
+        schema, message = task.stream.schema, task.message
+        where = f"line {message.line}, {message.stream}"
+        if self.rejects:
+            self.rejects.add(schema, message, rejected)
+        else:
+            LOGGER.error("%s: %s", where, rejected.reason)
+        if self.max_rejects is None or self.report.rejected <= self.max_rejects:
+            return True
+        self.stop(
+            TooManyRejects(
+                f"stopped at {where}: {rejected.reason} - more rejects than `max_rejects` allows "
+                f"({self.max_rejects}). Mend the record, and run again from the last state: what "
+                "was written since is not written again."
+            )
+        )
+        return False

@@ -1,0 +1,141 @@
+"""One stream of the input, and one record of it on its way."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from target_invoiced.identity import ExternalKey, Token, digest, external_key
+from target_invoiced.journal import Entry
+from target_invoiced.ledger import Parked
+from target_invoiced.messages import Record, Schema
+from target_invoiced.outcomes import Kind
+from target_invoiced.planning import (
+    CallPlanner,
+    EndpointPlanner,
+    Intent,
+    Nothing,
+    Remove,
+    references_of,
+)
+from target_invoiced.settings import Ids, TargetSettings, ToCall, ToEndpoint
+from target_invoiced.validation import Validator
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What is needed to write the records of one SCHEMA. Raises ValueError if it is not one."""
+
+    schema: Schema
+    settings: ToEndpoint | ToCall
+    validator: Validator
+    planner: EndpointPlanner | CallPlanner
+
+    @classmethod
+    def of(cls, schema: Schema, to: ToEndpoint | ToCall, settings: TargetSettings) -> "Stream":
+        cards, effects = settings.allow_card_like, settings.allow_side_effects
+        planner: EndpointPlanner | CallPlanner
+        if isinstance(to, ToEndpoint):
+            planner = EndpointPlanner(to, cards, effects, frozenset(schema.key_properties))
+        else:
+            planner = CallPlanner(to, cards, effects)
+        return cls(schema, to, Validator(schema.schema), planner)
+
+    @property
+    def name(self) -> str:
+        return self.schema.stream
+
+    @property
+    def resource(self) -> str | None:
+        return self.settings.resource.name if isinstance(self.settings, ToEndpoint) else None
+
+    @property
+    def mirrors(self) -> bool:
+        return isinstance(self.settings, ToEndpoint) and self.settings.mirror
+
+    def key(self, record: Mapping[str, Any]) -> ExternalKey | None:
+        """What another system calls the record; None if nobody does. Raises Unwritable."""
+        if self.resource is None or self.settings.ids is not Ids.EXTERNAL:
+            return None
+        return external_key(self.resource, record, self.schema.key_properties)
+
+    def keyless(self, record: Mapping[str, Any], key: ExternalKey | None) -> bool:
+        """Whether only the journal can tell that the record was sent before."""
+        if isinstance(self.settings, ToCall):
+            return True
+        if self.settings.ids is Ids.EXTERNAL:
+            return key is None
+        fresh = record.get("id") in (None, "") and not self.settings.writes.sole
+        return fresh and not record.get("_sdc_deleted_at")
+
+    def intent(self, record: Mapping[str, Any], known: int | str | None) -> Intent:
+        """Raises Unwritable."""
+        if isinstance(self.planner, CallPlanner):
+            return self.planner.intent(record)
+        return self.planner.intent(record, known)
+
+    def objects(self, record: Mapping[str, Any], key: ExternalKey | None) -> set[Token]:
+        if isinstance(self.planner, CallPlanner):
+            return set()
+        return self.planner.objects(record, key)
+
+    def unknown_attributes(self, record: Mapping[str, Any]) -> list[str]:
+        if isinstance(self.planner, CallPlanner):
+            return []
+        return self.planner.unknown_attributes(record)
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """One record, from its arrival until it is settled.
+
+    `position` is its place in the input, None for one that was parked before; `began` is when it
+    came, in seconds of the monotonic clock. `ordinal` and `segment` are its place in the journal,
+    if it has no key, `entry` what the journal has for it. `planned_for` is the id of the object
+    that `intent` is about. `then` are the other records of its batch, which share its fate.
+    """
+
+    stream: Stream
+    message: Record
+    record: dict[str, Any]
+    began: float
+    key: ExternalKey | None = None
+    position: int | None = None
+    ordinal: int | None = None
+    segment: int = 0
+    entry: Entry | None = None
+    parked: Parked | None = None
+    intent: Intent = field(default_factory=lambda: Nothing(Kind.UNCHANGED))
+    planned_for: int | str | None = None
+    then: list["Task"] = field(default_factory=list)
+    held: bool = False
+    retries: int = 0
+    _digest: bytes | None = None
+
+    @property
+    def digest(self) -> bytes:
+        """Of the record as its stream selects it."""
+        if self._digest is None:
+            self._digest = digest(self.record, *(() if self.key else (self.stream.name,)))
+        return self._digest
+
+    @property
+    def batch(self) -> Iterator["Task"]:
+        yield self
+        yield from self.then
+
+    @property
+    def deletes(self) -> bool:
+        return bool(self.record.get("_sdc_deleted_at"))
+
+    def plan(self, known: int | str | None) -> Intent:
+        """What the record asks for of the object with this id, None for none. Raises Unwritable."""
+        self.intent, self.planned_for = self.stream.intent(self.record, known), known
+        return self.intent
+
+    def depends(self) -> dict[str, Any]:
+        """What the schedule has to know."""
+        return {
+            "writes": self.stream.objects(self.record, self.key),
+            "reads": set(references_of(self.intent)),
+            "removes": isinstance(self.intent, Remove),
+        }
