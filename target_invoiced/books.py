@@ -74,7 +74,9 @@ class Books:
 
     def look_up(self, keys: Collection[ExternalKey]) -> dict[ExternalKey, Known]:
         """What is known of the keys by now; those never heard of are left out."""
-        here = {key: self._current[key] for key in keys if key in self._current}
+        # What was put down and not flushed is not in the ledger yet.
+        here = {key: self._rows[key] for key in keys if key in self._rows}
+        here |= {key: self._current[key] for key in keys if key in self._current}
         return self.ledger.known([key for key in keys if key not in here]) | here
 
     def hold(self, task: Task, known: Known) -> None:
