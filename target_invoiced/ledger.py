@@ -113,6 +113,7 @@ class Ledger:
         self._rehearsal = rehearsal
         self._connection: sa.Connection | None = None
         self._depth = 0
+        self._upserts: dict[str, sa.Insert] = {}
         try:
             self._engine = _engine(url, rehearsal)
             with self.transaction() as connection:
@@ -454,14 +455,16 @@ class Ledger:
             connection.execute(sa.delete(ANSWERS).where(ANSWERS.c.number == number))
 
     def _upsert(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        own = sqlite if self._engine.dialect.name == "sqlite" else postgresql
-        statement = own.insert(table)
-        keys = [column.name for column in table.primary_key]
-        others = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-        with self.transaction() as connection:
-            connection.execute(
-                statement.on_conflict_do_update(index_elements=keys, set_=others), list(rows)
+        if table.name not in self._upserts:
+            own = sqlite if self._engine.dialect.name == "sqlite" else postgresql
+            statement = own.insert(table)
+            keys = [column.name for column in table.primary_key]
+            others = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+            self._upserts[table.name] = statement.on_conflict_do_update(
+                index_elements=keys, set_=others
             )
+        with self.transaction() as connection:
+            connection.execute(self._upserts[table.name], list(rows))
 
 
 def _engine(url: str | None, rehearsal: bool) -> sa.Engine:
