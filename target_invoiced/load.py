@@ -204,7 +204,8 @@ class Load:
     def _echo(self) -> None:
         for mark in self._states.safe():
             if self.tell is not None:
-                self.ledger.cover(mark.segment, mark.digest)
+                if self._books.journal_in_use:
+                    self.ledger.cover(mark.segment, mark.digest)
                 self.tell(orjson.dumps(mark.value, option=orjson.OPT_APPEND_NEWLINE))
 
     def _deal_with(self, event: Event) -> None:
@@ -225,8 +226,10 @@ class Load:
 
     def _came_back(self, task: Task, value: Any) -> None:
         match value:
-            case Done() | Rejected():
+            case Done():
                 self._flow.finish(task, value)
+            case Rejected():
+                self._dispatch.refused(task, value)
             case Found(id):
                 self._dispatch.found(task, id)
             case Missing(reference):
