@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import parse_qsl
 
 import orjson
 from sqlalchemy import make_url
@@ -94,14 +95,15 @@ def _load(
     ledger = Ledger(_place_of(settings.ledger, options.dry_run), rehearsal=options.dry_run)
     room.callback(ledger.close)
     use_account(ledger, Courier(client), settings.connection)
-    rejects = Rejects(settings.rejects, settings.allow_card_like) if settings.rejects else None
-    if rejects:
-        room.callback(rejects.close)
     courier = Courier(client)
     if options.dry_run:
+        settings = replace(settings, rejects=None, responses=None, response_webhook=None)
         courier = Rehearsal(client, write)
     elif options.test:
         courier = Shown(client, write)
+    rejects = Rejects(settings.rejects, settings.allow_card_like) if settings.rejects else None
+    if rejects:
+        room.callback(rejects.close)
     load = Load(
         courier=courier,
         ledger=ledger,
@@ -130,21 +132,23 @@ def _answers(
     file = AnswerFile(settings.responses or "")
     webhook = None
     if settings.response_webhook:
+        address, _, query = settings.response_webhook.partition("?")
         hook = replace(
             settings.connection,
             api_key=None,
             access_token=None,
-            base_url=settings.response_webhook,
+            base_url=address,
             max_connections=1,
             max_retry_seconds=min(settings.connection.max_retry_seconds, MOST_FOR_WEBHOOK_S),
         )
         client = room.enter_context(Client(hook))
-        webhook = Webhook(ledger, file, partial(_post, client))
+        webhook = Webhook(ledger, file, partial(_post, client, query))
     return lambda books: Answers(file, books, webhook)
 
 
-def _post(client: Client, answer: bytes) -> None:
-    client.send(Call(method="POST", path="", body=orjson.loads(answer), raw=True))
+def _post(client: Client, query: str, answer: bytes) -> None:
+    params = dict(parse_qsl(query))
+    client.send(Call(method="POST", path="", params=params, body=orjson.loads(answer), raw=True))
 
 
 def _tell(report: Report, path: str | None) -> None:

@@ -115,6 +115,12 @@ def database(value: Any) -> str | None:
     return written
 
 
+def webhook(value: Any) -> str:
+    """An address like the API's, but for a query, which often holds its secret."""
+    address, _, query = settings.text(value).partition("?")
+    return url(address) + (f"?{query}" if query else "")
+
+
 TARGET_SETTINGS = (
     *CONNECTION_SETTINGS,
     Setting(
@@ -172,7 +178,7 @@ TARGET_SETTINGS = (
     Setting(
         name="response_webhook",
         kind="URL",
-        parse=url,
+        parse=webhook,
         secret=True,
         help="address that is sent each answer as JSON, at least once; `responses` then keeps "
         "those that it did not take",
