@@ -19,6 +19,7 @@ setup(
         "invoiced_api",
         "invoiced_emulator",
         "invoiced_schemas",
+        "singer_command",
         "tap_invoiced",
         "target_invoiced",
     ],

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from invoiced_api.console import parser
+from singer_command.arguments import parser
 
 DESCRIPTION = "Reads an Invoiced account and writes Singer messages to stdout."
 

@@ -8,12 +8,16 @@ from typing import Any
 
 from orjson import dumps
 
-from invoiced_api.about import about
 from invoiced_api.access import check_access
 from invoiced_api.client import Client
-from invoiced_api.console import Signals, Stdout, exit_code, log_to_stderr, read_config, read_json
 from invoiced_api.resources import RESOURCES
 from invoiced_api.settings import warn_of_unknown
+from singer_command.about import about
+from singer_command.endings import exit_code
+from singer_command.files import read_config, read_json
+from singer_command.logs import log_to_stderr
+from singer_command.signals import Signals
+from singer_command.stdout import Stdout
 from tap_invoiced import discovery
 from tap_invoiced.__main__ import DESCRIPTION
 from tap_invoiced.bookmarks import bookmark, checked_state

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from singer.metrics import Point, log
 
-from invoiced_api.console import show_table
+from singer_command.tables import show_table
 
 if TYPE_CHECKING:
     from rich.progress import TaskID

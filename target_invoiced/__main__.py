@@ -3,7 +3,7 @@
 import os
 import sys
 
-from invoiced_api.console import parser
+from singer_command.arguments import parser
 
 DESCRIPTION = "Reads Singer messages from stdin and writes them to an Invoiced account."
 

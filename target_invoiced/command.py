@@ -8,13 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from invoiced_api.about import about
 from invoiced_api.access import check_access
 from invoiced_api.client import Client
-from invoiced_api.console import Signals, Stdout, exit_code, log_to_stderr, read_config
 from invoiced_api.failures import BadInput
 from invoiced_api.resources import ENDPOINTS
 from invoiced_api.settings import warn_of_unknown
+from singer_command.about import about
+from singer_command.endings import exit_code
+from singer_command.files import read_config
+from singer_command.logs import log_to_stderr
+from singer_command.signals import Signals
+from singer_command.stdout import Stdout
 from target_invoiced.__main__ import DESCRIPTION
 from target_invoiced.load import Load
 from target_invoiced.messages import messages

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import orjson
 
 from invoiced_api.client import Client
-from invoiced_api.console import Signals
 from invoiced_api.failures import BadInput
 from invoiced_api.resources import ENDPOINTS
+from singer_command.signals import Signals
 from target_invoiced.bodies import Unwritable
 from target_invoiced.messages import ActivateVersion, Message, Record, Schema, State
 from target_invoiced.outcomes import Done, Outcome, Rejected

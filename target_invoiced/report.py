@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from invoiced_api.console import show_table
+from singer_command.tables import show_table
 from target_invoiced.outcomes import COLUMNS, Outcome, column
 
 
