@@ -37,6 +37,7 @@ setup(
         "orjson==3.13.0",
         "requests==2.34.2",
         "rich==15.0.0",
+        "shtab==1.13.0",
         "singer-python==6.8.0",
         "urllib3==2.8.0",
         # the emulator

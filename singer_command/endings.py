@@ -5,7 +5,7 @@ import signal
 from collections.abc import Callable
 
 from invoiced_api.failures import BadInput, InvoicedError
-from singer_command.signals import Stopped
+from singer_command.signals import Stopped, ignore_from_now_on
 from singer_command.stdout import StdoutClosed
 
 LOGGER = logging.getLogger(__name__)
@@ -14,7 +14,10 @@ LOGGER = logging.getLogger(__name__)
 def exit_code(run: Callable[[], int]) -> int:
     """What `run` returns, or the code for how it failed, after one CRITICAL line about it."""
     try:
-        return run()
+        try:
+            return run()
+        finally:
+            ignore_from_now_on()
     except (BadInput, InvoicedError) as error:
         LOGGER.critical("%s", error)
     except StdoutClosed:

@@ -1,5 +1,6 @@
 """The JSON files that a command is given."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,12 @@ def read_json(path: str | Path, what: str) -> Any:
         raise BadInput(f"{what} {path} is not JSON: {error}. Correct it and start again.") from None
 
 
-def read_config(path: str | None) -> dict[str, Any]:
-    config = read_json(path, "config") if path else {}
-    if not isinstance(config, dict):
-        raise BadInput(f"config {path} must hold one JSON object with the settings.")
+def read_config(paths: Iterable[str | Path]) -> dict[str, Any]:
+    """The settings of all the files: where several hold one, the last file's. Raises BadInput."""
+    config: dict[str, Any] = {}
+    for path in paths:
+        content = read_json(path, "config")
+        if not isinstance(content, dict):
+            raise BadInput(f"config {path} must hold one JSON object with the settings.")
+        config |= content
     return config

@@ -54,3 +54,15 @@ class Signals:
             self._held = False
         if self._received is not None:
             raise Stopped(self._received)
+
+
+def end_quietly() -> None:
+    """Until a run begins, Ctrl-C just ends the command: there is nothing to tell yet."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def ignore_from_now_on() -> None:
+    """A run that is over cannot be stopped: what it says last is not interrupted."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+        signal.signal(signum, signal.SIG_IGN)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from singer.metrics import Point, log
 
+from singer_command.logs import logs_are_json
 from singer_command.tables import show_table
 
 if TYPE_CHECKING:
@@ -100,8 +101,8 @@ class Bar:
 
 @contextmanager
 def shown_progress() -> Iterator[Progress]:
-    """A bar when stderr is a terminal, else lines."""
-    if not sys.stderr.isatty():
+    """A bar when stderr is a terminal that shows text, else lines."""
+    if not sys.stderr.isatty() or logs_are_json():
         yield Lines()
         return
     bar = Bar()

@@ -16,7 +16,7 @@ from invoiced_api.settings import warn_of_unknown
 from singer_command.about import about
 from singer_command.endings import exit_code
 from singer_command.files import read_config
-from singer_command.logs import log_to_stderr
+from singer_command.logs import chosen_format, log_to_stderr
 from singer_command.signals import Signals
 from singer_command.stdout import Stdout
 from target_invoiced.__main__ import DESCRIPTION
@@ -47,8 +47,10 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         stdout.write(f"{shown}\n".encode())
         return 0
     config = read_config(options.config)
+    log_format = chosen_format(config, "TARGET_INVOICED", environ)
+    log_to_stderr(environ, (), log_format)
     settings = target_settings(config, environ)
-    log_to_stderr(environ, settings.connection.secrets)
+    log_to_stderr(environ, settings.connection.secrets, log_format)
     warn_of_unknown(TARGET_SETTINGS, config)
     with Client(settings.connection) as client:
         if options.check:

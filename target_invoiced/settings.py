@@ -12,6 +12,7 @@ from invoiced_api.connection import CONNECTION_SETTINGS, Connection, connection_
 from invoiced_api.failures import BadInput
 from invoiced_api.resources import BY_NAME, ENDPOINTS, Resource, Writes
 from invoiced_api.settings import Setting, read_settings
+from singer_command.logs import LOG_FORMAT
 
 
 class Operation(Enum):
@@ -65,6 +66,7 @@ def names(value: Any) -> frozenset[str]:
 
 TARGET_SETTINGS = (
     *CONNECTION_SETTINGS,
+    LOG_FORMAT,
     Setting(
         name="streams",
         kind="object",

@@ -19,6 +19,9 @@ NOW = 1_772_366_400
 API_KEY = "emulator-key"
 RUN_TIMEOUT_S = 60
 
+# Variables of a developer's own that would change what the commands do.
+OTHERS_SETTINGS = ("TAP_INVOICED_", "TARGET_INVOICED_", "INVOICED_", "LOGLEVEL", "SINGER_SDK_LOG_")
+
 Message = dict[str, Any]
 
 
@@ -101,9 +104,7 @@ def business_server(business: Account) -> Iterator[Server]:
 def environment() -> dict[str, str]:
     """The environment of the commands: this one, without settings of a developer's own."""
     return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("TAP_INVOICED_", "TARGET_INVOICED_", "INVOICED_", "LOGLEVEL"))
+        name: value for name, value in os.environ.items() if not name.startswith(OTHERS_SETTINGS)
     }
 
 
