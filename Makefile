@@ -4,7 +4,7 @@ VENV := .venv
 LOADER := .venv-target-jsonl
 PEER := .venv-peer
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench definitions clean
 
 demo: $(VENV)/.installed $(LOADER)/.installed
 	$(VENV)/bin/python examples/demo.py --loader $(LOADER)/bin/target-jsonl
@@ -20,6 +20,10 @@ check: $(VENV)/.test-installed
 # About five minutes; QUICK=1 takes one, to see that it works.
 bench: $(VENV)/.installed $(PEER)/.installed
 	$(VENV)/bin/python -m benchmarks --peer $(PEER)/bin/python $(if $(QUICK),--quick)
+
+# After a setting was added: what Meltano is told of the plugins.
+definitions: $(VENV)/.installed
+	$(VENV)/bin/python docs/hub/definitions.py
 
 clean:
 	rm -rf $(VENV) $(LOADER) $(PEER) demo-output bench-output build dist *.egg-info

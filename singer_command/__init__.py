@@ -8,4 +8,5 @@ stdout      whole lines, and nothing else
 endings     exit codes, and the one line about what went wrong
 tables      numbers for people, at the end
 about       what the command can do and how it is set
+meltano     the same, as Meltano wants it
 """

@@ -28,8 +28,8 @@ def parser(name: str, description: str) -> argparse.ArgumentParser:
         "--about",
         nargs="?",
         const="json",
-        choices=("json", "markdown"),
-        help="print settings, capabilities and resources",
+        choices=("json", "markdown", "meltano"),
+        help="print settings, capabilities and resources; meltano: as a plugin's definition",
     )
     arguments.add_argument(
         "--print-completion",

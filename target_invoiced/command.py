@@ -27,7 +27,7 @@ from target_invoiced.settings import TARGET_SETTINGS, target_settings
 
 LOGGER = logging.getLogger(__name__)
 
-CAPABILITIES = ("schema validation", "updates", "deletes")
+CAPABILITIES = ("about", "deletes", "schema validation", "structured-logging", "updates")
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:

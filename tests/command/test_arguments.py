@@ -25,7 +25,7 @@ def printed_completion(command: str, shell: str) -> str:
     [
         ("tap-invoiced", ["--st"], ["--state"]),
         ("tap-invoiced", ["--cat"], ["--catalog"]),
-        ("tap-invoiced", ["--about", ""], ["json", "markdown"]),
+        ("tap-invoiced", ["--about", ""], ["json", "markdown", "meltano"]),
         ("tap-invoiced", ["--config", "my-co"], ["my-config.json"]),
         ("target-invoiced", ["--inp"], ["--input"]),
         ("target-invoiced", ["--print-completion", "z"], ["zsh"]),
