@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import venv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -201,3 +202,13 @@ def run_command(
         check=False,
     )
     return Run(exit_code=done.returncode, stdout=done.stdout, stderr=done.stderr.decode())
+
+
+@pytest.fixture(scope="session")
+def loader(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """target-jsonl from PyPI, in an environment of its own."""
+    home = tmp_path_factory.mktemp("loader")
+    venv.create(home, with_pip=True)
+    pip = [str(home / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "target-jsonl==0.1.4"], check=True, capture_output=True, timeout=100)
+    return home / "bin" / "target-jsonl"
