@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 LOADER := .venv-target-jsonl
 PEER := .venv-peer
+NOX := .venv-nox
 E2E := .venv-e2e
 E2E_TOOLS := $(patsubst tests/e2e/requirements/%.txt,$(E2E)/%/.installed,$(wildcard tests/e2e/requirements/*.txt))
 
-.PHONY: demo test check bench e2e postgresql definitions clean
+.PHONY: demo test check bench versions e2e postgresql definitions clean
 
 demo: $(VENV)/.installed $(LOADER)/.installed
 	$(VENV)/bin/python examples/demo.py --loader $(LOADER)/bin/target-jsonl
@@ -23,6 +24,10 @@ check: $(VENV)/.test-installed
 bench: $(VENV)/.installed $(PEER)/.installed
 	$(VENV)/bin/python -m benchmarks --peer $(PEER)/bin/python $(if $(QUICK),--quick)
 
+# Every test on every Python from 3.10 to 3.13 that this machine has, also those that pyenv made.
+versions: $(NOX)/.installed
+	PATH="$$PATH$$(printf ':%s' $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.1[0-3].*/bin)" $(NOX)/bin/nox $(if $(ONLY),-- $(ONLY))
+
 # The pair among those it works with: Meltano, PostgreSQL, other taps and targets (ten minutes).
 e2e: $(VENV)/.test-installed $(LOADER)/.installed $(PEER)/.installed $(E2E_TOOLS) postgresql
 	$(VENV)/bin/pytest tests/e2e --durations=5
@@ -38,7 +43,7 @@ definitions: $(VENV)/.installed
 	$(VENV)/bin/python docs/hub/definitions.py
 
 clean:
-	rm -rf $(VENV) $(LOADER) $(PEER) $(E2E) demo-output bench-output build dist *.egg-info
+	rm -rf $(VENV) $(LOADER) $(PEER) $(E2E) $(NOX) .venv-versions demo-output bench-output build dist *.egg-info
 
 $(VENV)/.installed: setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -55,6 +60,11 @@ $(VENV)/.test-installed: $(VENV)/.installed
 $(LOADER)/.installed:
 	$(PYTHON) -m venv $(LOADER)
 	$(LOADER)/bin/pip install --quiet --disable-pip-version-check target-jsonl==0.1.4
+	touch $@
+
+$(NOX)/.installed:
+	$(PYTHON) -m venv $(NOX)
+	$(NOX)/bin/pip install --quiet --disable-pip-version-check nox==2026.10.20
 	touch $@
 
 $(PEER)/.installed: benchmarks/peer-requirements.txt

@@ -1,6 +1,7 @@
 """SIGTERM and SIGINT end a run, where nothing is cut in half."""
 
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -63,6 +64,8 @@ def end_quietly() -> None:
 
 def ignore_from_now_on() -> None:
     """A run that is over cannot be stopped: what it says last is not interrupted."""
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
-        signal.signal(signum, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform != "win32":
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)

@@ -132,6 +132,15 @@ def of_session(session: int) -> Iterator[tuple[int, str]]:
             continue  # it has just ended
 
 
+def wait_for_the_end_of(session: int) -> None:
+    """Also of those that were left to themselves."""
+    deadline = time.monotonic() + 60
+    while any(of_session(session)):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
 def test_killed_at_random_points_nothing_is_lost(
     folder: Path,
@@ -157,8 +166,7 @@ def test_killed_at_random_points_nothing_is_lost(
                 except ProcessLookupError:
                     continue
         codes.add(ended(process)[0])
-        while any(of_session(process.pid)):  # those that were left to themselves
-            time.sleep(0.02)
+        wait_for_the_end_of(process.pid)
         if (folder / "state.json").exists():
             assert kept(folder)["bookmarks"]
         clock.seconds += 3_600

@@ -1,11 +1,17 @@
 """meltano.yml as it stands, against an emulator: installed, asked, selected from, run."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
+import yaml
+
 from invoiced_emulator import Account
 
+ROOT = Path(__file__).parents[2]
 STREAMS = ("customers", "subscriptions", "invoices", "estimates", "credit_notes", "transactions")
 
 
@@ -14,6 +20,34 @@ def rows_of(folder: Path) -> dict[str, list[dict[str, Any]]]:
         path.stem: [json.loads(line) for line in path.read_text().splitlines()]
         for path in folder.glob("*.jsonl")
     }
+
+
+def test_the_project_is_valid_for_meltano_s_own_schema(
+    project: Any, tools: Callable[[str, str], Path]
+) -> None:
+    environment = tools("meltano", "meltano").parents[1]
+    (path,) = environment.glob("lib/python3*/site-packages/meltano/schemas/meltano.schema.json")
+    schema = json.loads(path.read_text())
+    content = yaml.safe_load((ROOT / "meltano.yml").read_text())
+    jsonschema_rs.Draft7Validator(schema).validate(content)
+
+
+def test_the_hub_s_definitions_can_be_added_to_another_project(
+    project: Any, tmp_path: Path
+) -> None:
+    other = replace(project, home=tmp_path)
+    other("init", "other")
+    other = replace(project, home=tmp_path / "other")
+    for kind, plugin in (("extractor", "tap-invoiced"), ("loader", "target-invoiced")):
+        definition = str(ROOT / "docs" / "hub" / f"{plugin}.yml")
+        shown = other(
+            "add", "--plugin-type", kind, "--no-install", plugin, "--from-ref", definition
+        )
+        assert f"Added {kind} '{plugin}'" in shown
+    other("config", "set", "tap-invoiced", "api_key", "sk-e2e-secret")
+    shown = other("config", "list", "tap-invoiced")
+    assert "api_key" in shown
+    assert "sk-e2e-secret" not in shown, "declared as sensitive"
 
 
 def test_the_settings_arrive(meltano: Any) -> None:
