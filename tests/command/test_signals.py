@@ -90,12 +90,17 @@ def test_told_more_than_once_the_tap_ends_as_if_told_once(
 
 
 def test_told_while_it_waits_for_input_the_target_ends_at_once(
-    server: Server, config: Callable[..., Path], environment: dict[str, str]
+    server: Server, config: Callable[..., Path], environment: dict[str, str], tmp_path: Path
 ) -> None:
     read, write = os.pipe()  # stays open: there might be more to come
     command = [sys.executable, "-m", "target_invoiced", "--config", str(config(server))]
     with subprocess.Popen(
-        command, env=environment, stdin=read, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command,
+        cwd=tmp_path,
+        env=environment,
+        stdin=read,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as process:
         wait_until_it_listens(process.pid)
         time.sleep(0.5)  # it reads its config, and then its input
