@@ -14,13 +14,17 @@ from urllib.parse import parse_qsl
 import orjson
 from sqlalchemy import make_url
 
-from invoiced_api.about import about
 from invoiced_api.access import check_access
 from invoiced_api.client import Call, Client
-from invoiced_api.console import Signals, Stdout, exit_code, log_to_stderr, read_config
 from invoiced_api.failures import BadInput
 from invoiced_api.resources import ENDPOINTS
 from invoiced_api.settings import warn_of_unknown
+from singer_command.about import about
+from singer_command.endings import exit_code
+from singer_command.files import read_config
+from singer_command.logs import chosen_format, log_to_stderr
+from singer_command.signals import Signals
+from singer_command.stdout import Stdout
 from target_invoiced.__main__ import DESCRIPTION
 from target_invoiced.account import use_account
 from target_invoiced.answers import AnswerFile, Answers, Webhook
@@ -38,7 +42,7 @@ LOGGER = logging.getLogger(__name__)
 # How long the webhook may keep failing before an answer goes to the file.
 MOST_FOR_WEBHOOK_S = 30.0
 
-CAPABILITIES = ("schema validation", "updates", "deletes")
+CAPABILITIES = ("about", "deletes", "schema validation", "structured-logging", "updates")
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -58,8 +62,10 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         stdout.write(f"{shown}\n".encode())
         return 0
     config = read_config(options.config)
+    log_format = chosen_format(config, "TARGET_INVOICED", environ)
+    log_to_stderr(environ, (), log_format)
     settings = target_settings(config, environ)
-    log_to_stderr(environ, secrets(settings))
+    log_to_stderr(environ, secrets(settings), log_format)
     warn_of_unknown(TARGET_SETTINGS, config)
     with Client(settings.connection) as client:
         if options.check:

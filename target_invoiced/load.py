@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from invoiced_api.console import Stopped
 from invoiced_api.failures import BadInput, InvoicedError
+from singer_command.signals import Stopped
 from target_invoiced.announcing import Announcer
 from target_invoiced.answers import Answers
 from target_invoiced.books import Books

@@ -13,6 +13,7 @@ from invoiced_api.connection import CONNECTION_SETTINGS, Connection, connection_
 from invoiced_api.failures import BadInput
 from invoiced_api.resources import BY_NAME, ENDPOINTS, Resource, SideEffect, Writes
 from invoiced_api.settings import Setting, read_settings
+from singer_command.logs import LOG_FORMAT
 
 MOST_IN_A_BATCH = 100
 NO_LEDGER = "none"
@@ -123,6 +124,7 @@ def webhook(value: Any) -> str:
 
 TARGET_SETTINGS = (
     *CONNECTION_SETTINGS,
+    LOG_FORMAT,
     Setting(
         name="streams",
         kind="object",
