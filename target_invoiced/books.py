@@ -118,6 +118,13 @@ class Books:
             self._ids.popitem(last=False)
         return found | fresh
 
+    def owner(self, resource: str, id: int | str) -> ExternalKey | None:
+        """The key that has the object already."""
+        for known in (*self._rows.values(), *self._current.values()):
+            if known.key.resource == resource and known.alive == id:
+                return known.key
+        return self.ledger.owner(resource, id)
+
     def see(self, version: int, key: ExternalKey) -> None:
         """The key is part of this version of its table."""
         self._seen.setdefault(version, []).append(key)

@@ -1,0 +1,101 @@
+"""Ready tasks -> orders. Some need none, and some have to wait after all."""
+
+from dataclasses import dataclass, replace
+
+from target_invoiced.announcing import Announcer
+from target_invoiced.books import Books
+from target_invoiced.failures import Unwritable
+from target_invoiced.flow import Flow
+from target_invoiced.identity import ExternalKey, Reference
+from target_invoiced.ledger import Parked
+from target_invoiced.outcomes import Done, Kind, Rejected
+from target_invoiced.planning import Nothing, references_of
+from target_invoiced.tasks import Task
+from target_invoiced.waiting import Waiting
+from target_invoiced.writer import Order
+
+Job = tuple[Task, Order]
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """Decides what is sent for each task, by what is known when its turn has come."""
+
+    books: Books
+    flow: Flow
+    waiting: Waiting
+    announcer: Announcer
+
+    def jobs(self, most: int) -> list[Job]:
+        """Up to so many of the ready tasks with their orders, announced with the next flush."""
+        ready = self.flow.ready
+        tasks = [ready.popleft() for _ in range(min(most, len(ready)))]
+        keys = [task.key for task in tasks if task.key]
+        if self.books.parked and keys:
+            self.books.flush()
+        parked = self.books.waiting_under(keys)
+        tasks = [task for task in tasks if self._plan(task, parked)]
+        ids = self._ids(tasks)
+        return [(task, order) for task in tasks if (order := self._order(task, ids))]
+
+    def found(self, task: Task, id: int | str) -> None:
+        """The object is there already: bring it to what the record says."""
+        assert task.key
+        owner = self.books.owner(task.key.resource, id)
+        if owner is not None and owner != task.key:
+            said = f"it is the same object as {owner}: one of the two has to go"
+            self.flow.finish(task, Rejected(said))
+            return
+        known = self.books.of(task)
+        self.books.put(
+            replace(known, id=id, gone=False, digest=None, idempotency_key=None, announced_at=None)
+        )
+        self.flow.again(task)
+
+    def _plan(self, task: Task, parked: dict[ExternalKey, Parked]) -> bool:
+        """Whether a request is needed; if not, the task is settled."""
+        known = self.books.of(task) if task.key else None
+        if task.key in parked and task.parked is None:
+            self.waiting.merge(task, parked[task.key])
+        if known and known.digest == task.digest and task.parked is None:
+            self.flow.finish(task, Done(Kind.UNCHANGED, known.id))
+            return False
+        try:
+            intent = task.plan(known.alive if known else None)
+        except Unwritable as problem:
+            self.flow.finish(task, Rejected(str(problem)))
+            return False
+        if isinstance(intent, Nothing):
+            self.flow.finish(task, Done(intent.kind, known.id if known else None))
+            return False
+        return True
+
+    def _ids(self, tasks: list[Task]) -> dict[Reference, object]:
+        """Ids for what the tasks refer to, or a natural key where the id may be that itself."""
+        wanted = [
+            reference
+            for task in tasks
+            for one in task.batch
+            for reference in references_of(one.intent)
+            if isinstance(reference, ExternalKey)
+        ]
+        known = self.books.ids(set(wanted))
+        ids: dict[Reference, object] = {reference: known[reference] for reference in known}
+        for reference in wanted:
+            natural = None if reference in ids else self.announcer.by_own_id(reference)
+            if natural:
+                ids[reference] = natural
+        return ids
+
+    def _order(self, task: Task, ids: dict[Reference, object]) -> Order | None:
+        """None for a task that has to wait, or cannot be sent."""
+        for one in task.batch:
+            for reference in references_of(one.intent):
+                if isinstance(reference, ExternalKey) and reference not in ids:
+                    self.waiting.wait(task, reference)
+                    return None
+        try:
+            return self.announcer.order(task, ids)
+        except Unwritable as problem:
+            self.flow.finish(task, Rejected(str(problem)))
+            return None

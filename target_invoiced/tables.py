@@ -1,0 +1,70 @@
+"""The tables of the ledger. Several accounts may share them."""
+
+import sqlalchemy as sa
+
+TABLES = sa.MetaData()
+OBJECTS = sa.Table(
+    "invoiced_objects",
+    TABLES,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("resource", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("stream", sa.Text, nullable=False),
+    sa.Column("id", sa.Text, comment="Invoiced's id, as JSON"),
+    sa.Column("gone", sa.Boolean, nullable=False, comment="deleted, voided or canceled"),
+    sa.Column("digest", sa.LargeBinary, comment="of the last record; none while one is under way"),
+    sa.Column("generation", sa.Integer, nullable=False, comment="creates that came to an end"),
+    sa.Column("idempotency_key", sa.Text, comment="of a create that is under way"),
+    sa.Column("announced_at", sa.Integer, comment="when that was announced, in UNIX seconds"),
+    sa.Column("version", sa.BigInteger, comment="of the table, as the tap counts them"),
+)
+sa.Index("invoiced_objects_by_id", OBJECTS.c.account, OBJECTS.c.resource, OBJECTS.c.id)
+JOURNAL = sa.Table(
+    "invoiced_journal",
+    TABLES,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("ordinal", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("segment", sa.BigInteger, nullable=False, comment="STATEs that came before"),
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+    sa.Column("stage", sa.Text, nullable=False),
+    sa.Column("idempotency_key", sa.Text, nullable=False),
+    sa.Column("announced_at", sa.Integer, nullable=False),
+)
+STATES = sa.Table(
+    "invoiced_states",
+    TABLES,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("segment", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+)
+PARKED = sa.Table(
+    "invoiced_parked",
+    TABLES,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("resource", sa.Text, nullable=False, comment="of the record itself"),
+    sa.Column("key", sa.Text, comment="of the record itself, if it has one"),
+    sa.Column("missing", sa.Text, nullable=False, comment="what it waits for"),
+    sa.Column("idempotency_key", sa.Text, nullable=False, comment="that it will be sent under"),
+    sa.Column("announced_at", sa.Integer, comment="when it was first sent, in UNIX seconds"),
+    sa.Column("line", sa.BigInteger, nullable=False),
+    sa.Column("stream", sa.Text, nullable=False),
+    sa.Column("record", sa.LargeBinary, nullable=False),
+    sa.Column("schema", sa.LargeBinary, nullable=False),
+    sa.Column("told", sa.Boolean, nullable=False, comment="already counted as a reject"),
+)
+sa.Index("invoiced_parked_by_missing", PARKED.c.account, PARKED.c.missing)
+sa.Index("invoiced_parked_by_key", PARKED.c.account, PARKED.c.resource, PARKED.c.key)
+SCHEMAS = sa.Table(
+    "invoiced_parked_schemas",
+    TABLES,
+    sa.Column("digest", sa.LargeBinary, primary_key=True),
+    sa.Column("schema", sa.LargeBinary, nullable=False),
+)
+ANSWERS = sa.Table(
+    "invoiced_answers",
+    TABLES,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("answer", sa.LargeBinary, nullable=False),
+)
