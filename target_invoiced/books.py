@@ -131,8 +131,15 @@ class Books:
 
     # The journal
 
-    def enter(self, task: Task, stage: Stage, idempotency_key: str, announced_at: int) -> None:
-        """Put down how far a record without a key has come."""
+    def enter(
+        self,
+        task: Task,
+        stage: Stage,
+        idempotency_key: str,
+        announced_at: int,
+        made: str | None = None,
+    ) -> None:
+        """Put down how far a record without a key has come; `made` is the path of its object."""
         assert task.ordinal is not None
         entry = Entry(
             ordinal=task.ordinal,
@@ -144,7 +151,7 @@ class Books:
         if task.entry and task.entry.ordinal != task.ordinal:
             self._replaced.append(task.entry.ordinal)
         task.entry = entry
-        self._entries[entry.ordinal] = Journaled(entry, task.segment)
+        self._entries[entry.ordinal] = Journaled(entry, task.segment, made)
 
     def strike(self, task: Task) -> None:
         """The announced record was not sent after all."""

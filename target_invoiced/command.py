@@ -21,6 +21,7 @@ from invoiced_api.failures import BadInput
 from invoiced_api.resources import ENDPOINTS
 from invoiced_api.settings import warn_of_unknown
 from target_invoiced.__main__ import DESCRIPTION
+from target_invoiced.account import use_account
 from target_invoiced.answers import AnswerFile, Answers, Webhook
 from target_invoiced.books import Books
 from target_invoiced.courier import Courier, Rehearsal, Shown
@@ -90,9 +91,9 @@ def _load(
     options: argparse.Namespace,
 ) -> Load:
     """Everything a run needs; what is opened for it is closed with the room."""
-    account = settings.connection.base_url
-    ledger = Ledger(settings.ledger, account, rehearsal=options.dry_run)
+    ledger = Ledger(_place_of(settings.ledger, options.dry_run), rehearsal=options.dry_run)
     room.callback(ledger.close)
+    use_account(ledger, Courier(client), settings.connection)
     rejects = Rejects(settings.rejects, settings.allow_card_like) if settings.rejects else None
     if rejects:
         room.callback(rejects.close)
@@ -113,6 +114,14 @@ def _load(
     )
     room.callback(_tell, load.report, settings.report)
     return load
+
+
+def _place_of(ledger: str | None, rehearsal: bool) -> str | None:
+    """The URL of the ledger; a rehearsal does not even make the file of a new one."""
+    address = make_url(ledger) if ledger else None
+    if rehearsal and address and address.get_backend_name() == "sqlite":
+        return ledger if Path(address.database or "").exists() else None
+    return ledger
 
 
 def _answers(

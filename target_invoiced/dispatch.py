@@ -60,11 +60,14 @@ class Dispatch:
         if known and known.digest == task.digest and task.parked is None:
             self.flow.finish(task, Done(Kind.UNCHANGED, known.id))
             return False
-        try:
-            intent = task.plan(known.alive if known else None)
-        except Unwritable as problem:
-            self.flow.finish(task, Rejected(str(problem)))
-            return False
+        alive = known.alive if known else None
+        if task.parked is not None or not task.planned or task.planned_for != alive:
+            try:
+                task.plan(alive)
+            except Unwritable as problem:
+                self.flow.finish(task, Rejected(str(problem)))
+                return False
+        intent = task.intent
         if isinstance(intent, Nothing):
             self.flow.finish(task, Done(intent.kind, known.id if known else None))
             return False

@@ -18,12 +18,23 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from invoiced_api.failures import BadInput
 from target_invoiced.identity import ExternalKey
 from target_invoiced.journal import Entry, Past, Stage
-from target_invoiced.tables import ANSWERS, JOURNAL, OBJECTS, PARKED, SCHEMAS, STATES, TABLES
+from target_invoiced.tables import (
+    ACCOUNTS,
+    ANSWERS,
+    JOURNAL,
+    OBJECTS,
+    PARKED,
+    SCHEMAS,
+    STATES,
+    TABLES,
+)
 
 # How many keys one query asks for; databases bound the parameters of a statement.
 KEYS_PER_QUERY = 500
-# How long another run may hold the database.
+# How long this run waits for another one to end.
 BUSY_S = 30
+# The ledger's own number among the locks of a PostgreSQL database.
+LOCK = 0x1_6E_76_6F_69_63_65_64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +83,20 @@ class Parked:
 
 @dataclass(frozen=True, slots=True)
 class Journaled:
-    """An entry of the journal and the segment it belongs to."""
+    """An entry of the journal, the segment it belongs to, the path of what it became."""
 
     entry: Entry
     segment: int
+    made: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """An account, by the ledger's own name for it, and a credential it was written to with."""
+
+    account: str
+    salt: str
+    fingerprint: str
 
 
 class Ledger:
@@ -85,24 +106,24 @@ class Ledger:
     `rehearsal` leaves the database as it was. What is `durable` outlives the run.
     """
 
-    def __init__(self, url: str | None, account: str, *, rehearsal: bool = False) -> None:
+    def __init__(self, url: str | None, *, rehearsal: bool = False) -> None:
         self.durable = url is not None
-        self._account = account
+        self._account = ""
         self._lock = RLock()
         self._rehearsal = rehearsal
         self._connection: sa.Connection | None = None
         self._depth = 0
+        self._upserts: dict[str, sa.Insert] = {}
         try:
             self._engine = _engine(url, rehearsal)
             with self.transaction() as connection:
+                _keep_others_out(connection)
                 TABLES.create_all(connection)
         except (ArgumentError, NoSuchModuleError, ImportError):
             raise BadInput(
                 "setting `ledger` is not the URL of a database that can be used here. For "
                 "PostgreSQL: pip install 'singer-invoiced[postgresql]' and postgresql+psycopg://…"
             ) from None
-        except SQLAlchemyError as error:
-            raise BadInput(f"setting `ledger`: {_reason(error)}") from None
 
     def close(self) -> None:
         with self._lock:
@@ -121,15 +142,59 @@ class Ledger:
             self._depth += 1
             try:
                 yield self._connection
-            except BaseException:
-                if self._depth == 1 and not self._rehearsal:
-                    self._connection.rollback()
-                raise
-            else:
                 if self._depth == 1 and not self._rehearsal:
                     self._connection.commit()
+            except SQLAlchemyError as error:
+                raise BadInput(f"setting `ledger`: {_reason(error)}") from None
             finally:
                 self._depth -= 1
+
+    # Accounts
+
+    def use(self, account: str) -> None:
+        """From here on, everything is about this account."""
+        self._account = account
+
+    def accounts(self, base_url: str) -> list[Credential]:
+        """The credentials with which accounts at this address were written to."""
+        query = sa.select(ACCOUNTS).where(ACCOUNTS.c.base_url == base_url)
+        with self.transaction() as connection:
+            return [
+                Credential(row.account, row.salt, row.fingerprint)
+                for row in connection.execute(query.order_by(ACCOUNTS.c.account))
+            ]
+
+    def admit(self, credential: Credential, base_url: str) -> None:
+        """The account is written to with this credential as well."""
+        row = {
+            "account": credential.account,
+            "fingerprint": credential.fingerprint,
+            "base_url": base_url,
+            "salt": credential.salt,
+        }
+        self._upsert(ACCOUNTS, [row])
+
+    def samples(self, account: str, count: int) -> list[tuple[str, str]]:
+        """Some objects of an account that has keys of other systems: resources and ids."""
+        query = (
+            sa.select(OBJECTS.c.resource, OBJECTS.c.id)
+            .where(OBJECTS.c.account == account, OBJECTS.c.id.is_not(None), ~OBJECTS.c.gone)
+            .limit(count)
+        )
+        with self.transaction() as connection:
+            rows = list(connection.execute(query))
+        return [(row.resource, str(orjson.loads(row.id))) for row in rows]
+
+    def made(self, account: str, count: int) -> list[str]:
+        """The paths of some objects that the journal of an account tells of."""
+        query = (
+            sa.select(JOURNAL.c.made)
+            .where(JOURNAL.c.account == account, JOURNAL.c.made.is_not(None))
+            .order_by(JOURNAL.c.ordinal.desc())
+            .limit(count)
+        )
+        with self.transaction() as connection:
+            return [str(row.made) for row in connection.execute(query)]
 
     # Keys
 
@@ -255,6 +320,7 @@ class Ledger:
                     "stage": row.entry.stage.value,
                     "idempotency_key": row.entry.idempotency_key,
                     "announced_at": row.entry.announced_at,
+                    "made": row.made,
                 }
                 for row in rows
             ]
@@ -389,14 +455,16 @@ class Ledger:
             connection.execute(sa.delete(ANSWERS).where(ANSWERS.c.number == number))
 
     def _upsert(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        own = sqlite if self._engine.dialect.name == "sqlite" else postgresql
-        statement = own.insert(table)
-        keys = [column.name for column in table.primary_key]
-        others = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-        with self.transaction() as connection:
-            connection.execute(
-                statement.on_conflict_do_update(index_elements=keys, set_=others), list(rows)
+        if table.name not in self._upserts:
+            own = sqlite if self._engine.dialect.name == "sqlite" else postgresql
+            statement = own.insert(table)
+            keys = [column.name for column in table.primary_key]
+            others = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+            self._upserts[table.name] = statement.on_conflict_do_update(
+                index_elements=keys, set_=others
             )
+        with self.transaction() as connection:
+            connection.execute(self._upserts[table.name], list(rows))
 
 
 def _engine(url: str | None, rehearsal: bool) -> sa.Engine:
@@ -409,11 +477,22 @@ def _engine(url: str | None, rehearsal: bool) -> sa.Engine:
 
     @sa.event.listens_for(engine, "connect")
     def set_up(connection: Any, _: Any) -> None:
+        # One run at a time: two would each find that the other's records were not sent.
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("PRAGMA journal_mode = WAL")
         # What is committed survives a power cut, not only a kill.
         connection.execute("PRAGMA synchronous = FULL")
 
     return engine
+
+
+def _keep_others_out(connection: sa.Connection) -> None:
+    """Until the connection ends, no other run uses the ledger. Waits for one that does."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        return
+    connection.exec_driver_sql(f"SET lock_timeout = '{BUSY_S}s'")
+    connection.exec_driver_sql(f"SELECT pg_advisory_lock({LOCK})")
 
 
 def _reason(error: SQLAlchemyError) -> str:

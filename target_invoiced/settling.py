@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from invoiced_api.failures import BadInput
+from target_invoiced.account import object_path
 from target_invoiced.answers import Answers
 from target_invoiced.books import Books
 from target_invoiced.journal import Stage
@@ -108,7 +109,8 @@ class Settlement:
         if entry is None or entry.stage is not Stage.ANNOUNCED:
             return
         stage = Stage.REJECTED if isinstance(outcome, Rejected) else Stage.SETTLED
-        self.books.enter(task, stage, entry.idempotency_key, entry.announced_at)
+        made = object_path(task.stream.resource, outcome.id)
+        self.books.enter(task, stage, entry.idempotency_key, entry.announced_at, made)
 
     def refuse(self, task: Task, rejected: Rejected) -> bool:
         """Keep a reject; False if it is one too many, and ends the run."""

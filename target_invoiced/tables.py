@@ -3,6 +3,14 @@
 import sqlalchemy as sa
 
 TABLES = sa.MetaData()
+ACCOUNTS = sa.Table(
+    "invoiced_accounts",
+    TABLES,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("fingerprint", sa.Text, primary_key=True, comment="of a credential, salted"),
+    sa.Column("base_url", sa.Text, nullable=False),
+    sa.Column("salt", sa.Text, nullable=False),
+)
 OBJECTS = sa.Table(
     "invoiced_objects",
     TABLES,
@@ -29,6 +37,7 @@ JOURNAL = sa.Table(
     sa.Column("stage", sa.Text, nullable=False),
     sa.Column("idempotency_key", sa.Text, nullable=False),
     sa.Column("announced_at", sa.Integer, nullable=False),
+    sa.Column("made", sa.Text, comment="the path of the object that it became"),
 )
 STATES = sa.Table(
     "invoiced_states",

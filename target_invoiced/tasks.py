@@ -105,6 +105,7 @@ class Task:
     entry: Entry | None = None
     parked: Parked | None = None
     intent: Intent = field(default_factory=lambda: Nothing(Kind.UNCHANGED))
+    planned: bool = False
     planned_for: int | str | None = None
     then: list["Task"] = field(default_factory=list)
     held: bool = False
@@ -129,7 +130,9 @@ class Task:
 
     def plan(self, known: int | str | None) -> Intent:
         """What the record asks for of the object with this id, None for none. Raises Unwritable."""
+        self.planned = False
         self.intent, self.planned_for = self.stream.intent(self.record, known), known
+        self.planned = True
         return self.intent
 
     def depends(self) -> dict[str, Any]:
