@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -62,6 +63,18 @@ class Run:
     def state(self) -> Any:
         """The value of the last STATE a tap wrote."""
         return [message["value"] for message in self.messages if message["type"] == "STATE"][-1]
+
+    def counts(self, stream: str) -> dict[str, int]:
+        """What the target's closing table says became of a stream's records, zeros left out."""
+        names, *rows = [
+            re.findall(r"[^\s│┃|]+", line)
+            for line in self.stderr.splitlines()
+            if re.match("[│┃|]", line)
+        ]
+        (row,) = [
+            dict(zip(names[1:], cells[1:], strict=True)) for cells in rows if cells[0] == stream
+        ]
+        return {name: int(n) for name, n in row.items() if name != "seconds" and int(n)}
 
     @property
     def complaint(self) -> str:
