@@ -308,9 +308,9 @@ class Load:
             if not self._last_of_part[0]:
                 self._last_of_part.popleft()
                 self.inbox.more()
-            message = self._reader.message(line)
-            if message is not None:
-                return message
+            read = self._reader.message(line)
+            if read is not None:
+                return read
         return None
 
     def _records_from(self, first: Record) -> Iterator[Record]:
