@@ -120,6 +120,7 @@ def ascending(listing: Listing, window: Window, emit: Emit) -> Steps:
             ids = {row["id"] for row in page.rows if updated_at(row) == newest}
             _emit(page.rows, window, seen, emit)
             window.since, seen = newest, ids
+        del page  # else its rows live on, and the next ones get memory that is in no cache
 
 
 def _emit(rows: list[Row], window: Window, seen: set[Any], emit: Emit) -> None:

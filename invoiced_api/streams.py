@@ -12,7 +12,19 @@ from functools import partial
 from itertools import islice, pairwise
 from typing import Any
 
-from invoiced_api.pages import BY_CHANGE, BY_ID, Ask, Listing, Page, Row, changed_since, listings
+import orjson
+
+from invoiced_api.pages import (
+    BY_CHANGE,
+    BY_ID,
+    Ask,
+    Listing,
+    Page,
+    Parse,
+    Row,
+    changed_since,
+    listings,
+)
 from invoiced_api.reading import (
     Emit,
     Steps,
@@ -352,19 +364,21 @@ class ChildReading(Reading):
         return by_id(self._below(parent), window, adopted)
 
 
-def reading_of(resource: Resource, page_size: int, since: int, make: Make) -> Reading:
+def reading_of(
+    resource: Resource, page_size: int, since: int, make: Make, parse: Parse = orjson.loads
+) -> Reading:
     """How everything of a resource that was updated since a second (UNIX) is read."""
     if resource.parent:
         of = BY_NAME[resource.parent.resource]
         return ChildReading(
             partial(reading_of, of, page_size, 0),
             resource.parent,
-            partial(listings, resource, page_size),
+            partial(listings, resource, page_size, parse=parse),
             since,
             make,
         )
     ways = {Way.BY_CHANGE: Reading, Way.WHOLE: WholeReading, Way.BACKWARD: BackwardReading}
-    return ways[resource.way](listings(resource, page_size), since, make)
+    return ways[resource.way](listings(resource, page_size, parse=parse), since, make)
 
 
 def cut(since: int, until: int, rows: int, rows_per_piece: int) -> list[int]:

@@ -1,11 +1,14 @@
 """Singer messages to stdout, in blocks of whole lines."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import orjson
 
 BLOCK_BYTES = 64 * 1024
+
+ENCODER = msgspec.json.Encoder()
 
 
 class Messages:
@@ -51,8 +54,15 @@ class Messages:
         self.block(orjson.dumps(message, option=orjson.OPT_APPEND_NEWLINE))
 
 
-def record_lines(stream: str, records: Iterable[Mapping[str, Any]], time_extracted: str) -> bytes:
-    """A RECORD message per record. Put together from parts, since only the record varies."""
+def record_lines(stream: str, records: Sequence[Any], time_extracted: str) -> bytes:
+    """A RECORD message per record, each a mapping or a msgspec.Struct.
+
+    Put together from parts, since only the record varies. A line break ends a record and stands
+    nowhere else, since JSON writes those of a text as `\\n`.
+    """
+    if not records:
+        return b""
     before = b'{"type":"RECORD","stream":%b,"record":' % orjson.dumps(stream)
     after = b',"time_extracted":%b}\n' % orjson.dumps(time_extracted)
-    return b"".join([before + orjson.dumps(record) + after for record in records])
+    lines = ENCODER.encode_lines(records)
+    return before + lines[:-1].replace(b"\n", after + before) + after

@@ -142,8 +142,7 @@ class _Column:
         self, schema: dict[str, Any], whole: dict[str, Any], path: str, unknown: set[str]
     ) -> None:
         self._path = path
-        types = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
-        self._kind = next(kind for kind in types if kind != "null")
+        self._kind = kind_of(schema)
         self._is_timestamp = schema.get("format") == "date-time"
         self._objects: _Objects | None = None
         self._shape_each: Callable[[list[Any]], None] | None = None
@@ -181,6 +180,12 @@ class _Column:
             return None
         fallback = FALLBACKS[self._kind]
         return lambda value: fallback(value, self._path)
+
+
+def kind_of(column: dict[str, Any]) -> str:
+    """The one type of a column that is not `null`."""
+    types = [column["type"]] if isinstance(column["type"], str) else column["type"]
+    return next(str(kind) for kind in types if kind != "null")
 
 
 AS_IT_IS: dict[str, tuple[type, ...]] = {
