@@ -1,6 +1,6 @@
 """Singer messages to stdout, in blocks of whole lines."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -54,15 +54,15 @@ class Messages:
         self.block(orjson.dumps(message, option=orjson.OPT_APPEND_NEWLINE))
 
 
-def record_lines(stream: str, records: Sequence[Any], time_extracted: str) -> bytes:
-    """A RECORD message per record, each a mapping or a msgspec.Struct.
+class _Record(msgspec.Struct, tag_field="type", tag="RECORD", gc=False):
+    """A RECORD message. `record` is a mapping or a Struct."""
 
-    Put together from parts, since only the record varies. A line break ends a record and stands
-    nowhere else, since JSON writes those of a text as `\\n`.
-    """
-    if not records:
-        return b""
-    before = b'{"type":"RECORD","stream":%b,"record":' % orjson.dumps(stream)
-    after = b',"time_extracted":%b}\n' % orjson.dumps(time_extracted)
-    lines = ENCODER.encode_lines(records)
-    return before + lines[:-1].replace(b"\n", after + before) + after
+    stream: str
+    record: Any
+    time_extracted: str
+
+
+def record_lines(stream: str, records: Iterable[Any], time_extracted: str) -> bytes:
+    """A RECORD message per record, each a line."""
+    messages = [_Record(stream, record, time_extracted) for record in records]
+    return ENCODER.encode_lines(messages)

@@ -14,7 +14,7 @@ import orjson
 from msgspec import UNSET, Meta, UnsetType
 
 from invoiced_api.pages import TypedRow
-from tap_invoiced.shaping import DAY_S, DAYS, TIMES, kind_of
+from tap_invoiced.shaping import HOUR_S, HOURS, SECONDS, kind_of
 
 # UNIX seconds of the years 1 to 9999, which is what a date-time can say.
 Moment = Annotated[int, Meta(ge=-62_135_596_800, le=253_402_300_799)]
@@ -119,9 +119,8 @@ class _Objects:
                 continue
             for name in timestamps:
                 moment = getattr(one, name)
-                if moment is not None and moment is not UNSET:
-                    day, second = divmod(moment, DAY_S)
-                    setattr(one, name, DAYS[day] + TIMES[second])
+                if type(moment) is int:
+                    setattr(one, name, HOURS[moment // HOUR_S] + SECONDS[moment % HOUR_S])
             for name, shape_each in parts:
                 if part := getattr(one, name):
                     shape_each(part)
