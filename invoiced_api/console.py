@@ -56,6 +56,9 @@ class Signals:
         if self._received is not None:
             return
         self._received = signum
+        for later in (signal.SIGTERM, signal.SIGINT):
+            # An interpreter that is ending takes handlers away, and one more signal would kill it.
+            signal.signal(later, signal.SIG_IGN)
         if self._patience_s:
             signal.setitimer(signal.ITIMER_REAL, self._patience_s)
         if not self._held:
