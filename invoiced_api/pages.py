@@ -134,11 +134,11 @@ def page_of(ask: Ask, answer: Answer) -> Page:
             f"GET {ask.listing.path}: the answer is not a list of objects with {needed}. "
             "Check `base_url`."
         )
-    shown = (ask.number - 1) * ask.per_page + len(rows)
-    more_counted = answer.total is not None and answer.total > shown
+    shown, total = (ask.number - 1) * ask.per_page + len(rows), answer.total
+    more_counted = total is not None and total > shown
     return Page(
         rows=rows,
-        total=answer.total,
+        total=total,
         clock=answer.clock,
         is_last=single or not rows or (len(rows) < ask.per_page and not more_counted),
     )
