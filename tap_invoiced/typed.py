@@ -64,6 +64,7 @@ class TypedPages:
 
     def drop(self, unknown: Iterable[str]) -> None:
         """Fields such as `items[].color` may come from now on: they are dropped on the way."""
+        # msgspec does not take every name; pages with an odd one go the exact way, as before.
         more = {path for path in unknown if path.rpartition(".")[2].isidentifier()} - self._unknown
         if more and len(self._unknown) + len(more) <= MOST_UNKNOWN:
             self._unknown |= more
@@ -98,14 +99,14 @@ class _Objects:
             kind = self._type_of(name, column, whole["properties"][name])
             fields.append((name, kind) if name in required else (name, *_optional(kind)))
         # msgspec could ignore these, but then also what is known to no one, which is to be told.
-        unwanted = whole["properties"].keys() - schema["properties"].keys()
-        dropped = [*unwanted, *self._own_unknown()]
-        self._dropped = {f"dropped_{number}": name for number, name in enumerate(dropped)}
+        unwanted = [name for name in whole["properties"] if name not in schema["properties"]]
+        renamed = {f"unknown_{number}": name for number, name in enumerate(self._own_unknown())}
+        self._dropped = [*unwanted, *renamed]
         self.type = msgspec.defstruct(
             "Object",
             fields + [(name, *_optional(Any)) for name in self._dropped],
             bases=() if path else (TypedRow,),
-            rename=self._dropped,
+            rename=renamed,
             forbid_unknown_fields=True,
             kw_only=True,
             gc=False,
