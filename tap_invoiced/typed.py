@@ -29,7 +29,7 @@ TYPES: dict[str, Any] = {
 
 ShapeEach = Callable[[Iterable[Any]], None]
 
-# The type of a column may need every page to go the exact way: then only null goes the quick one.
+# A list of date-times is left to the exact way: as this type only null goes the quick one.
 NOTHING_BUT_NULL: Any = None
 
 # How a decoder fails. What is not JSON at all is left to the exact way too, which says so.
