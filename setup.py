@@ -34,6 +34,7 @@ setup(
         "backoff==2.2.1",
         "ciso8601==2.4.1",
         "jsonschema==2.6.0",
+        "msgspec==0.22.0",
         "orjson==3.13.0",
         "requests==2.34.2",
         "rich==15.0.0",

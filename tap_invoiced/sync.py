@@ -93,7 +93,8 @@ class Sync:
         countable = self.settings.verify and resource.way is Way.BY_CHANGE
         tally = Tally(resource) if countable else None
         records = Records(stream, with_deletions=self.settings.capture_deletes, tally=tally)
-        reading = reading_of(resource, self.settings.page_size, since, records.lines)
+        page_size = self.settings.page_size
+        reading = reading_of(resource, page_size, since, records.lines, records.parse)
         return Task(stream, since, records, tally, reading)
 
     def _readable(self, task: Task, ahead: ReadAhead) -> bool:
