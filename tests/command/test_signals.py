@@ -62,6 +62,14 @@ def told_to_stop(
     return process.returncode, out, log.decode()
 
 
+def says_one_of(told: tuple[signal.Signals, ...], code: int, log: str) -> None:
+    """On a busy machine they may all be pending, and come in the order of their numbers."""
+    by_code = {128 + one: one.name for one in told}
+    assert code in by_code, log
+    assert log.splitlines()[-1] == f"CRITICAL stopped by {by_code[code]}"
+    assert log.count("CRITICAL") == 1
+
+
 @pytest.mark.parametrize(
     "told",
     [(TERM, TERM), (TERM, INT), (INT, INT, TERM), (TERM,) * 20],
@@ -81,9 +89,7 @@ def test_told_more_than_once_the_tap_ends_as_if_told_once(
         for _ in range(4):
             after_s = rng.uniform(0, 1)
             code, out, log = told_to_stop(command, environment, told, after_s)
-            assert code == 128 + told[0], log
-            assert log.splitlines()[-1] == f"CRITICAL stopped by {told[0].name}"
-            assert log.count("CRITICAL") == 1
+            says_one_of(told, code, log)
             assert "Traceback" not in log
             if out:
                 assert json.loads(out.splitlines()[-1])["type"] == "STATE"
@@ -110,9 +116,8 @@ def test_told_while_it_waits_for_input_the_target_ends_at_once(
         out, log = process.communicate(timeout=10)
     os.close(read)
     os.close(write)
-    assert process.returncode == 128 + TERM
     assert out == b""
-    assert log.decode().splitlines()[-1] == "CRITICAL stopped by SIGTERM"
+    says_one_of((TERM, INT), process.returncode, log.decode())
 
 
 SLOW_START = """
