@@ -124,7 +124,7 @@ def _load(
         inbox=Inbox(),
         tell=None if options.dry_run or options.test else write,
         rejects=rejects,
-        answers=_answers(settings, ledger, room) if settings.responses else None,
+        answers=None if options.dry_run else _answers(settings, ledger, room),
         sample=options.test,
     )
     room.callback(_tell, load.report, settings.report)
@@ -141,8 +141,10 @@ def _place_of(ledger: str | None, rehearsal: bool) -> str | None:
 
 def _answers(
     settings: TargetSettings, ledger: Ledger, room: ExitStack
-) -> Callable[[Books], Answers]:
-    file = AnswerFile(settings.responses or "")
+) -> Callable[[Books], Answers] | None:
+    if not settings.responses:
+        return None
+    file = AnswerFile(settings.responses)
     webhook = None
     if settings.response_webhook:
         address, _, query = settings.response_webhook.partition("?")

@@ -75,6 +75,56 @@ def test_a_dry_run_leaves_the_ledger_as_it_was(
     assert sorted(row["name"] for row in account.objects("customers")) == ["B", "D", "E"]
 
 
+def test_a_dry_run_finds_what_it_would_have_created(run_target, server, singer):
+    """By number, by its own id, and as what it would be by then."""
+    lines = [{"unit_cost": 5}]
+    run = run_target(
+        server,
+        [
+            *singer.stream("plans", {"id": "pro/1", "name": "Pro", "amount": 5}),
+            *singer.stream("customers", {"id": "c", "name": "A", "number": "C-1"}),
+            *singer.stream("subscriptions", {"customer": {"number": "C-1"}, "plan": "pro/1"}),
+            *singer.stream(
+                "invoices",
+                {"id": "i", "customer": "c", "status": "voided", "items": lines},
+                {"id": "j", "customer": "c", "draft": True, "items": lines},
+                {"id": "j", "_sdc_deleted_at": "2026-02-01T00:00:00Z"},
+            ),
+        ],
+        "--dry-run",
+        ids="external",
+        max_connections=1,
+    )
+    assert run.exit_code == 0, run.stderr
+    assert sorted(writes(run.messages)) == [
+        ("DELETE", "invoices/new-4"),
+        ("POST", "customers"),
+        ("POST", "invoices"),
+        ("POST", "invoices"),
+        ("POST", "invoices/new-3/void"),
+        ("POST", "plans"),
+        ("POST", "subscriptions"),
+    ]
+    (subscription,) = [one for one in run.messages if one["url"].endswith("/subscriptions")]
+    assert subscription["body"] == {"customer": "new-1", "plan": "pro/1"}
+
+
+def test_a_dry_run_tells_nobody_of_answers_that_never_were(
+    run_target, server, singer, httpserver, tmp_path
+):
+    file = tmp_path / "responses.singer"
+    run = run_target(
+        server,
+        singer.stream("customers", {"name": "A"}),
+        "--dry-run",
+        responses=str(file),
+        response_webhook=httpserver.url_for("/hook"),
+    )
+    assert run.exit_code == 0
+    assert httpserver.log == []
+    assert not file.exists()
+
+
 def test_a_dry_run_says_what_would_be_rejected(run_target, server, singer):
     run = run_target(
         server,
