@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from invoiced_emulator import Account, Faults, Server, seeded
 from invoiced_emulator.faults import Fault
-from target_invoiced.ledger import OBJECTS
+from target_invoiced.tables import ACCOUNTS, OBJECTS
 
 API_KEY = "emulator-key"
 PIPE_TIMEOUT_S = 90
@@ -80,15 +80,16 @@ Names = Mapping[tuple[str, Any], str]
 Objects = dict[tuple[str, str], Any]
 
 
-def keys_in(ledger: str, account: str | None = None) -> dict[tuple[str, Any], str]:
+def keys_in(ledger: str, base_url: str | None = None) -> dict[tuple[str, Any], str]:
     """What the source calls each object of a copy, from the ledger: (resource, id) -> its id there.
 
-    Of `account`, if several share the database.
+    Of the account at `base_url`, if several share the database.
     """
     engine = sa.create_engine(ledger)
     query = sa.select(OBJECTS.c.resource, OBJECTS.c.key, OBJECTS.c.id)
-    if account is not None:
-        query = query.where(OBJECTS.c.account == account)
+    if base_url is not None:
+        there = sa.select(ACCOUNTS.c.account).where(ACCOUNTS.c.base_url == base_url)
+        query = query.where(OBJECTS.c.account.in_(there))
     with engine.connect() as connection:
         rows = connection.execute(query.where(OBJECTS.c.id.is_not(None))).all()
     engine.dispose()
