@@ -4,7 +4,7 @@ VENV := .venv
 LOADER := .venv-target-jsonl
 PEER := .venv-peer
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check soak bench clean
 
 demo: $(VENV)/.installed $(LOADER)/.installed
 	$(VENV)/bin/python examples/demo.py --loader $(LOADER)/bin/target-jsonl
@@ -16,6 +16,11 @@ check: $(VENV)/.test-installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+# About half an hour; CRASHES=1000 takes longer.
+soak: CRASHES ?= 200
+soak: $(VENV)/.test-installed
+	SOAK_CRASHES=$(CRASHES) $(VENV)/bin/pytest --numprocesses 2 tests/pair
 
 # About five minutes; QUICK=1 takes one, to see that it works.
 bench: $(VENV)/.installed $(PEER)/.installed
