@@ -396,3 +396,11 @@ def company(clock: Any) -> Account:
 @pytest.fixture
 def copied_streams() -> list[str]:
     return STREAMS
+
+
+@pytest.fixture
+def whole_copy(shop: Account, copying: Callable[..., Copying]) -> Copying:
+    """The small account, copied without any interruption."""
+    copy = copying(shop, folder="whole")
+    assert copy.pipe.run().target == 0
+    return copy

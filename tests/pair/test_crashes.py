@@ -96,14 +96,6 @@ class Reaper:
         assert (ended.tap, ended.target) == (0, 0), ended.log
 
 
-@pytest.fixture
-def whole_copy(shop: Account, copying: Callable[..., Any]) -> Any:
-    """The small account, copied without any interruption."""
-    copy = copying(shop, folder="whole")
-    assert copy.pipe.run().target == 0
-    return copy
-
-
 @pytest.mark.parametrize("seed", COPIES)
 def test_a_copy_that_is_killed_again_and_again_is_the_same_copy(
     seed: int,
