@@ -7,7 +7,7 @@ NOX := .venv-nox
 E2E := .venv-e2e
 E2E_TOOLS := $(patsubst tests/e2e/requirements/%.txt,$(E2E)/%/.installed,$(wildcard tests/e2e/requirements/*.txt))
 
-.PHONY: demo test check bench versions e2e postgresql definitions clean
+.PHONY: demo test check soak bench versions e2e postgresql definitions clean
 
 demo: $(VENV)/.installed $(LOADER)/.installed
 	$(VENV)/bin/python examples/demo.py --loader $(LOADER)/bin/target-jsonl
@@ -19,6 +19,11 @@ check: $(VENV)/.test-installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+# About half an hour; CRASHES=1000 takes longer.
+soak: CRASHES ?= 200
+soak: $(VENV)/.test-installed
+	SOAK_CRASHES=$(CRASHES) $(VENV)/bin/pytest --numprocesses 2 tests/pair
 
 # About five minutes; QUICK=1 takes one, to see that it works.
 bench: $(VENV)/.installed $(PEER)/.installed

@@ -188,13 +188,17 @@ class Fuse(Faults):
 
 @dataclass(kw_only=True)
 class Pipe:
-    """`tap | target`, run again and again, each time from the last whole STATE that came out."""
+    """`tap | target`, run again and again, each time from the last whole STATE that came out.
+
+    `states` are those of the latest run.
+    """
 
     tap: list[str]
     target: list[str]
     environment: dict[str, str]
     folder: Path
     state: Any = None
+    states: list[Any] = field(default_factory=list)
     on_state: Callable[[], None] = field(default=lambda: None)
     _running: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
     _started: Event = field(default_factory=Event)
@@ -207,7 +211,7 @@ class Pipe:
 
     def run(self) -> Ended:
         """Until both ends have ended."""
-        tap = list(self.tap)
+        tap, self.states = list(self.tap), []
         if self.state is not None:
             (self.folder / "state.json").write_text(json.dumps(self.state))
             tap += ["--state", str(self.folder / "state.json")]
@@ -222,6 +226,7 @@ class Pipe:
             for line in downstream.stdout:
                 if line.endswith(b"\n"):
                     self.state = json.loads(line)
+                    self.states.append(self.state)
                     self.on_state()
             codes = {name: process.wait() for name, process in self._running.items()}
             watchdog.cancel()
@@ -347,6 +352,25 @@ def _command(home: Path, module: str, config: str, *more: str) -> list[str]:
 
 
 @pytest.fixture
+def piping(tmp_path: Path, environment: dict[str, str]) -> Callable[..., Pipe]:
+    """A pipe into an account from whatever stands for a tap. Keyword arguments are settings."""
+
+    def begin(server: Server, **settings: Any) -> Pipe:
+        ledger = f"sqlite:///{tmp_path}/ledger.db"
+        common = {"api_key": API_KEY, "base_url": server.url, "max_retry_seconds": 30}
+        (tmp_path / "target.json").write_text(json.dumps({**common, "ledger": ledger, **settings}))
+        target = _command(tmp_path, "target_invoiced", "target")
+        return Pipe(tap=[], target=target, environment=environment, folder=tmp_path)
+
+    return begin
+
+
+@pytest.fixture
+def fuse() -> type[Fuse]:
+    return Fuse
+
+
+@pytest.fixture
 def documented() -> dict[str, tuple[str, ...]]:
     """What may differ between an account and its copy, by stream."""
     return DIFFERENCES
@@ -373,3 +397,11 @@ def company(clock: Any) -> Account:
 @pytest.fixture
 def copied_streams() -> list[str]:
     return STREAMS
+
+
+@pytest.fixture
+def whole_copy(shop: Account, copying: Callable[..., Copying]) -> Copying:
+    """The small account, copied without any interruption."""
+    copy = copying(shop, folder="whole")
+    assert copy.pipe.run().target == 0
+    return copy
