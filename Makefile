@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 LOADER := .venv-target-jsonl
 PEER := .venv-peer
+PEER_WRITER := .venv-peer-writer
 
 .PHONY: demo test check bench clean
 
@@ -17,12 +18,13 @@ check: $(VENV)/.test-installed
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
-# About five minutes; QUICK=1 takes one, to see that it works.
-bench: $(VENV)/.installed $(PEER)/.installed
-	$(VENV)/bin/python -m benchmarks --peer $(PEER)/bin/python $(if $(QUICK),--quick)
+# About ten minutes; QUICK=1 takes two, to see that it works. ONLY=tap and ONLY=target measure one.
+bench: $(VENV)/.installed $(PEER)/.installed $(PEER_WRITER)/.installed
+	$(VENV)/bin/python -m benchmarks --peer $(PEER)/bin/python \
+		--peer-writer $(PEER_WRITER)/bin/python $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
 
 clean:
-	rm -rf $(VENV) $(LOADER) $(PEER) demo-output bench-output build dist *.egg-info
+	rm -rf $(VENV) $(LOADER) $(PEER) $(PEER_WRITER) demo-output bench-output build dist *.egg-info
 
 $(VENV)/.installed: setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -44,4 +46,9 @@ $(LOADER)/.installed:
 $(PEER)/.installed: benchmarks/peer-requirements.txt
 	$(PYTHON) -m venv $(PEER)
 	$(PEER)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+$(PEER_WRITER)/.installed: benchmarks/peer-writer-requirements.txt
+	$(PYTHON) -m venv $(PEER_WRITER)
+	$(PEER_WRITER)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
