@@ -9,7 +9,7 @@ from target_invoiced.flow import Flow
 from target_invoiced.identity import ExternalKey, Reference
 from target_invoiced.ledger import Parked
 from target_invoiced.outcomes import Done, Kind, Rejected
-from target_invoiced.planning import Nothing, references_of
+from target_invoiced.planning import Nothing
 from target_invoiced.tasks import Task
 from target_invoiced.waiting import Waiting
 from target_invoiced.writer import Order
@@ -92,7 +92,7 @@ class Dispatch:
             reference
             for task in tasks
             for one in task.batch
-            for reference in references_of(one.intent)
+            for reference in one.references
             if isinstance(reference, ExternalKey)
         ]
         known = self.books.ids(set(wanted))
@@ -106,7 +106,7 @@ class Dispatch:
     def _order(self, task: Task, ids: dict[Reference, object]) -> Order | None:
         """None for a task that has to wait, or cannot be sent."""
         for one in task.batch:
-            for reference in references_of(one.intent):
+            for reference in one.references:
                 if isinstance(reference, ExternalKey) and reference not in ids:
                     self.waiting.wait(task, reference)
                     return None
