@@ -67,10 +67,12 @@ class Dispatch:
             self.flow.finish(task, rejected)
 
     def _postponed(self, task: Task) -> bool:
-        """Whether the task now waits for others; it does so once."""
-        if task.postponed or not self.flow.postpone(task):
+        """Whether the task is tried again, when all others have finished; it is so once."""
+        if task.postponed:
             return False
         task.postponed = True
+        if not self.flow.postpone(task):
+            self.flow.again(task)  # they have finished meanwhile
         return True
 
     def _plan(self, task: Task, parked: dict[ExternalKey, Parked]) -> bool:
