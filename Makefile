@@ -6,8 +6,9 @@ PEER := .venv-peer
 NOX := .venv-nox
 E2E := .venv-e2e
 E2E_TOOLS := $(patsubst tests/e2e/requirements/%.txt,$(E2E)/%/.installed,$(wildcard tests/e2e/requirements/*.txt))
+PEER_WRITER := .venv-peer-writer
 
-.PHONY: demo test check bench versions e2e postgresql definitions clean
+.PHONY: demo test check soak bench versions e2e postgresql definitions clean
 
 demo: $(VENV)/.installed $(LOADER)/.installed
 	$(VENV)/bin/python examples/demo.py --loader $(LOADER)/bin/target-jsonl
@@ -20,9 +21,15 @@ check: $(VENV)/.test-installed
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
-# About five minutes; QUICK=1 takes one, to see that it works.
-bench: $(VENV)/.installed $(PEER)/.installed
-	$(VENV)/bin/python -m benchmarks --peer $(PEER)/bin/python $(if $(QUICK),--quick)
+# About half an hour; CRASHES=1000 takes longer.
+soak: CRASHES ?= 200
+soak: $(VENV)/.test-installed
+	SOAK_CRASHES=$(CRASHES) $(VENV)/bin/pytest --numprocesses 2 tests/pair
+
+# About ten minutes; QUICK=1 takes two, to see that it works. ONLY=tap and ONLY=target measure one.
+bench: $(VENV)/.installed $(PEER)/.installed $(PEER_WRITER)/.installed
+	$(VENV)/bin/python -m benchmarks --peer $(PEER)/bin/python \
+		--peer-writer $(PEER_WRITER)/bin/python $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
 
 # Every test on every Python from 3.10 to 3.13 that this machine has, also those that pyenv made.
 versions: $(NOX)/.installed
@@ -43,7 +50,7 @@ definitions: $(VENV)/.installed
 	$(VENV)/bin/python docs/hub/definitions.py
 
 clean:
-	rm -rf $(VENV) $(LOADER) $(PEER) $(E2E) $(NOX) .venv-versions demo-output bench-output build dist *.egg-info
+	rm -rf $(VENV) $(LOADER) $(PEER) $(PEER_WRITER) $(E2E) $(NOX) .venv-versions demo-output bench-output build dist *.egg-info
 
 $(VENV)/.installed: setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -75,4 +82,9 @@ $(PEER)/.installed: benchmarks/peer-requirements.txt
 $(E2E)/%/.installed: tests/e2e/requirements/%.txt
 	$(PYTHON) -m venv $(E2E)/$*
 	$(E2E)/$*/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+$(PEER_WRITER)/.installed: benchmarks/peer-writer-requirements.txt
+	$(PYTHON) -m venv $(PEER_WRITER)
+	$(PEER_WRITER)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@

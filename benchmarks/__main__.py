@@ -5,6 +5,7 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import SubprocessError
 
@@ -12,9 +13,11 @@ from rich.console import Console
 
 from benchmarks.accounts import NoAccount
 from benchmarks.runs import RunFailed
-from benchmarks.table import as_markdown, on_screen
+from benchmarks.table import Row, as_markdown, on_screen
 from benchmarks.tap import FULL, QUICK, TapBench
 from benchmarks.taps import peer_tap
+from benchmarks.target import FULL_WRITES, QUICK_WRITES, TargetBench
+from benchmarks.targets import PeerTarget
 
 OUT = Path("bench-output")
 WIDTH = 140
@@ -25,6 +28,10 @@ def main() -> int:
     parser.add_argument(
         "--peer", type=Path, required=True, metavar="PYTHON", help="of the peer's environment"
     )
+    parser.add_argument(
+        "--peer-writer", type=Path, required=True, metavar="PYTHON", help="of the other peer's"
+    )
+    parser.add_argument("--only", choices=("tap", "target"), help="measure one of the two")
     parser.add_argument("--quick", action="store_true", help="small accounts: to see that it works")
     options = parser.parse_args()
     screen = Console(highlight=False, markup=False)
@@ -36,11 +43,19 @@ def main() -> int:
     def tell(name: str) -> None:
         screen.print(f"{time.monotonic() - began:4.0f} s  {name}")
 
-    bench = TapBench(
+    tap = TapBench(
         scale=QUICK if options.quick else FULL, peer=peer_tap(options.peer), folder=OUT, tell=tell
     )
+    target = TargetBench(
+        scale=QUICK_WRITES if options.quick else FULL_WRITES,
+        peer=PeerTarget(options.peer_writer),
+        folder=OUT,
+        tell=tell,
+    )
+    benches: dict[str, Callable[[], Iterator[Row]]] = {"tap": tap.rows, "target": target.rows}
+    wanted = [options.only] if options.only else list(benches)
     try:
-        rows = list(bench.rows())
+        rows = [row for name in wanted for row in benches[name]()]
     except (NoAccount, RunFailed, OSError, SubprocessError) as failure:
         print(failure, file=sys.stderr)
         return 1

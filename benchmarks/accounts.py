@@ -47,9 +47,17 @@ class Emulator:
     @property
     def cpu_s(self) -> float:
         """CPU seconds since it started, those of its start included."""
+        return float(self._stats()["cpu_seconds"])
+
+    @property
+    def requests(self) -> int:
+        """Requests since it started, those for its figures not counted."""
+        return int(self._stats()["requests"])
+
+    def _stats(self) -> dict[str, Any]:
         with urllib.request.urlopen(f"{self.url}/_emulator/stats", timeout=10) as answer:
             stats: dict[str, Any] = json.load(answer)
-        return float(stats["cpu_seconds"])
+        return stats
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import http.client
 import json
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from datetime import datetime, timezone
 from urllib.parse import urlencode, urlsplit
 
@@ -22,6 +23,9 @@ class Lists:
 
     def __init__(self, url: str) -> None:
         self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=TIMEOUT_S)
+
+    def close(self) -> None:
+        self._connection.close()
 
     def page(
         self, path: str, number: int, per_page: int = PER_PAGE, after: int = 0
@@ -58,19 +62,20 @@ def as_date_time(second: int) -> str:
 
 def drain(url: str, path: str, connections: int, take: Callable[[bytes], None]) -> int:
     """Reads a list to its end, giving each page to `take` in no certain order; its length."""
-    _, total = Lists(url).page(path, 1, per_page=1)
+    with closing(Lists(url)) as account:
+        _, total = account.page(path, 1, per_page=1)
     numbers = iter(range(1, -(-total // PER_PAGE) + 1))
     lock, failures = threading.Lock(), list[Exception]()
 
     def work() -> None:
-        lists = Lists(url)
         try:
-            while True:
-                with lock:
-                    number = next(numbers, None)
-                if number is None:
-                    return
-                take(lists.page(path, number)[0])
+            with closing(Lists(url)) as account:
+                while True:
+                    with lock:
+                        number = next(numbers, None)
+                    if number is None:
+                        return
+                    take(account.page(path, number)[0])
         except Exception as failure:  # noqa: BLE001  # raised below, by the thread that waits
             failures.append(failure)
 
@@ -82,3 +87,14 @@ def drain(url: str, path: str, connections: int, take: Callable[[bytes], None]) 
     if failures:
         raise failures[0]
     return total
+
+
+def ids(url: str, path: str, connections: int, count: int) -> list[int]:
+    """The ids of so many objects of a list."""
+    found: list[int] = []
+
+    def take(page: bytes) -> None:
+        found.extend(row["id"] for row in json.loads(page))
+
+    drain(url, path, connections, take)
+    return found[:count]

@@ -1,11 +1,14 @@
 """One child process from start to end: what it wrote, how long it took, what it used."""
 
+import io
 import json
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -42,18 +45,32 @@ class Run:
         return self.cpu_s / self.records * 1e6
 
 
-def measured(command: Sequence[str], timeout_s: float) -> Run:
-    """Runs a command to its end, counting the RECORD messages on its stdout as they come."""
+def measured(
+    command: Sequence[str],
+    timeout_s: float,
+    feed: Iterable[bytes] | None = None,
+    *,
+    folder: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Run:
+    """Runs a command to its end, counting the RECORD messages on its stdout as they come.
+
+    It reads `feed` from its stdin, which is made as it is read.
+    """
     with tempfile.NamedTemporaryFile() as result, tempfile.TemporaryFile() as log:
         launch = [sys.executable, "-I", "-S", str(LAUNCHER), result.name, str(timeout_s)]
         with subprocess.Popen(
             [*launch, *command],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if feed is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
+            cwd=folder,
+            env=environ,
             bufsize=0,
             pipesize=PIPE_BYTES,  # with the usual 64 KB, writer and reader wait for each other
         ) as process:
+            if feed is not None:
+                threading.Thread(target=_write, args=(process.stdin, feed), daemon=True).start()
             assert process.stdout is not None
             records = _count(process.stdout)
             process.wait(GRACE_S)
@@ -76,6 +93,12 @@ def seconds_to_end(command: Sequence[str | Path], times: int, timeout_s: float) 
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=timeout_s)
         durations.append(time.perf_counter() - began)
     return median(durations)
+
+
+def _write(stdin: Any, feed: Iterable[bytes]) -> None:
+    """All of it, unless the command ends before."""
+    with suppress(BrokenPipeError), io.BufferedWriter(stdin, PIPE_BYTES) as pipe:
+        pipe.writelines(feed)
 
 
 def _count(stdout: IO[Any]) -> int:

@@ -1,7 +1,7 @@
 """Rows of the one table, as they are worked out and as they are shown."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.table import Table
 
@@ -58,15 +58,20 @@ def less(
     )
 
 
-def alone(account: str, what: str, ours: float, at_most: float | None = None) -> Row:
+def alone(
+    account: str,
+    what: str,
+    ours: float,
+    at_most: float | None = None,
+    at_least: float | None = None,
+) -> Row:
     """A row of a figure that stands for itself."""
-    return Row(
-        account=account,
-        measured=what,
-        ours=figure(ours),
-        goal="" if at_most is None else f"< {figure(at_most)}",
-        met=None if at_most is None else ours < at_most,
-    )
+    row = Row(account=account, measured=what, ours=figure(ours))
+    if at_most is not None:
+        return replace(row, goal=f"< {figure(at_most)}", met=ours < at_most)
+    if at_least is not None:
+        return replace(row, goal=f"> {figure(at_least)}", met=ours > at_least)
+    return row
 
 
 def beside(account: str, what: str, ours: float, name: str, theirs: float) -> Row:

@@ -20,6 +20,8 @@ NETWORKS = re.compile(
     r"|(?:5018|5020|5038|5893|6304|6759|676[1-3])\d{8,15}"  # Maestro
 )
 SHORTEST, LONGEST = 12, 19
+# Nearly every text shows at once that it has not as many digits as that.
+ENOUGH_DIGITS = re.compile(rf"\d(?:[ -]?\d){{{SHORTEST - 1}}}")
 
 
 def has_card_number(text: str) -> bool:
@@ -39,6 +41,8 @@ def _card_spans(text: str) -> Iterator[tuple[int, int]]:
 
     Any neighbouring groups of a run may form the number, since a date or code may follow it.
     """
+    if not ENOUGH_DIGITS.search(text):
+        return
     for run in DIGIT_RUN.finditer(text):
         groups = list(re.finditer(r"\d+", run.group()))
         first = 0

@@ -38,8 +38,10 @@ class Announcer:
 
         What is about to be sent is put down, to be flushed before it is. Raises Unwritable.
         """
-        path, body = path_and_body(task.intent)
-        intent = replace(task.intent, path=filled(path, ids), **_body(filled(body, ids)))
+        intent = task.intent
+        path, body = path_and_body(intent)
+        if task.references:
+            intent = replace(intent, path=filled(path, ids), **_body(filled(body, ids)))
         stream = task.stream
         objects = stream.objects(task.record, None)
         natural = next((one for one in objects if isinstance(one, NaturalKey)), None)

@@ -146,11 +146,12 @@ def unknown_attributes(record: Mapping[str, Any], known: Collection[str]) -> lis
 def refuse_card_numbers(body: Any, allowed: Collection[str]) -> None:
     """Raises Unwritable, which names the attribute, if a value shows a full card number."""
     for name, value in _leaves(body):
-        if HIDDEN in str(value):
+        text = str(value)
+        if HIDDEN in text:
             raise Unwritable(
                 f"`{name}` was hidden when the record was refused before. Put its value back"
             )
-        if name not in allowed and has_card_number(str(value)):
+        if name not in allowed and has_card_number(text):
             raise Unwritable(
                 f"`{name}` looks like a full card number. Send a token in its place; if it is "
                 "none, name the attribute in the setting `allow_card_like`"

@@ -9,7 +9,7 @@ from target_invoiced.flow import Flow
 from target_invoiced.identity import ExternalKey, Reference
 from target_invoiced.ledger import Parked
 from target_invoiced.outcomes import Done, Kind, Rejected
-from target_invoiced.planning import Nothing, references_of
+from target_invoiced.planning import Nothing
 from target_invoiced.tasks import Task
 from target_invoiced.waiting import Waiting
 from target_invoiced.writer import Order
@@ -43,6 +43,8 @@ class Dispatch:
         assert task.key
         owner = self.books.owner(task.key.resource, id)
         if owner is not None and owner != task.key:
+            if self._postponed(task):
+                return  # its owner may give the natural key up
             said = f"it is the same object as {owner}: one of the two has to go"
             self.flow.finish(task, Rejected(said))
             return
@@ -59,11 +61,19 @@ class Dispatch:
         """
         natural = task.stream.natural_key
         taken = natural is not None and rejected.param == natural and rejected.id is None
-        if taken and not task.postponed and not task.then and self.flow.postpone(task):
-            task.postponed = True
+        if taken and not task.then and self._postponed(task):
             self.announcer.give_up_key(task)
         else:
             self.flow.finish(task, rejected)
+
+    def _postponed(self, task: Task) -> bool:
+        """Whether the task is tried again, when all others have finished; it is so once."""
+        if task.postponed:
+            return False
+        task.postponed = True
+        if not self.flow.postpone(task):
+            self.flow.again(task)  # they have finished meanwhile
+        return True
 
     def _plan(self, task: Task, parked: dict[ExternalKey, Parked]) -> bool:
         """Whether a request is needed; if not, the task is settled."""
@@ -92,7 +102,7 @@ class Dispatch:
             reference
             for task in tasks
             for one in task.batch
-            for reference in references_of(one.intent)
+            for reference in one.references
             if isinstance(reference, ExternalKey)
         ]
         known = self.books.ids(set(wanted))
@@ -106,7 +116,7 @@ class Dispatch:
     def _order(self, task: Task, ids: dict[Reference, object]) -> Order | None:
         """None for a task that has to wait, or cannot be sent."""
         for one in task.batch:
-            for reference in references_of(one.intent):
+            for reference in one.references:
                 if isinstance(reference, ExternalKey) and reference not in ids:
                     self.waiting.wait(task, reference)
                     return None

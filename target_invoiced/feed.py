@@ -6,9 +6,6 @@ from dataclasses import dataclass, field
 
 from target_invoiced.messages import Message, Reader, Record
 
-# Records that the ledger is asked for at once.
-RECORDS_AT_ONCE = 500
-
 
 @dataclass(slots=True)
 class Feed:
@@ -57,10 +54,10 @@ class Feed:
                 return found
         return None
 
-    def records(self, first: Record) -> Iterator[Record]:
+    def records(self, first: Record, most: int) -> Iterator[Record]:
         """The record and those behind it that lie ready, up to a message of another kind."""
         yield from self._sampled_of(first)
-        for _ in range(RECORDS_AT_ONCE - 1):
+        for _ in range(most - 1):
             other = self.next()
             if not isinstance(other, Record):
                 self._back = other

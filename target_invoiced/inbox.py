@@ -54,6 +54,10 @@ class Inbox:
         self._events: SimpleQueue[Event] = SimpleQueue()
         self._room = Semaphore(CHUNKS_AHEAD)
 
+    def __bool__(self) -> bool:
+        """Whether something has come."""
+        return not self._events.empty()
+
     def listen_for_signals(self) -> None:
         """SIGTERM and SIGINT become events, however often they come and wherever they fall."""
 

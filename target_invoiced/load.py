@@ -39,6 +39,10 @@ LOGGER = logging.getLogger(__name__)
 MOST_PENDING = 1_000
 # Writes that are announced for each connection: one under way and one to follow.
 AHEAD = 2
+# Records that are taken in at once: the ledger is asked for all of them in one go. While writes are
+# under way they are fewer, since nobody is given the next write meanwhile.
+MANY_AT_ONCE = 500
+FEW_AT_ONCE = 50
 # How long a run that was asked to end waits for what is under way. The journal knows the rest.
 PATIENCE_S = 4.0
 
@@ -130,10 +134,10 @@ class Load:
         self.inbox.read(file_number)
         self._waiting.take_up_known()
         try:
-            self._turn([])
+            more = self._turn([])
             while not self._over():
                 left_s = None if self._deadline is None else self._deadline - self.clock()
-                self._turn(self.inbox.take(left_s))
+                more = self._turn(self.inbox.take(0 if more else left_s))
         finally:
             if self._answers:
                 self._answers.close(wait=self._failure is None)
@@ -177,14 +181,19 @@ class Load:
         for task, order in jobs:
             self._announcer.withdraw(task, order)
 
-    def _turn(self, events: Iterable[Event]) -> None:
-        """Deal with what has come, send what may be sent, tell what may be told."""
+    def _turn(self, events: Iterable[Event]) -> bool:
+        """Deal with what has come, send what may be sent, tell what may be told.
+
+        Whether more can be done before anything comes back: the crew does not wait for that.
+        """
         jobs: list[Job] = []
+        more = False
         try:
             for event in events:
                 self._deal_with(event)
-            while not self._failure and self._progress(jobs):
-                pass
+            while not self._failure and (more := self._progress(jobs)):
+                if jobs or self.inbox:
+                    break
         except (BadInput, InvoicedError) as failure:
             self._stop(failure)
         if self._last and not self._failure:
@@ -198,6 +207,7 @@ class Load:
         self._in_hand += len(jobs)
         self._crew.give(jobs)
         self._echo()
+        return more
 
     def _progress(self, jobs: list[Job]) -> bool:
         """Take one step; False if there is none to take before something comes back."""
@@ -276,7 +286,8 @@ class Load:
             return True
         match self._feed.next():
             case Record() as record:
-                self._intake.records(self._feed.records(record))
+                most = FEW_AT_ONCE if self._in_hand else MANY_AT_ONCE
+                self._intake.records(self._feed.records(record, most))
             case Schema() as schema:
                 self._intake.schema(schema)
             case State(value=value):

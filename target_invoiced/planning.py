@@ -119,12 +119,15 @@ class EndpointPlanner:
     allowed: frozenset[SideEffect]
     own: frozenset[str] = frozenset()
     _known: frozenset[str] = field(init=False)
+    _aliases: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
         resource, writes = self.settings.resource, self.settings.writes
         columns = invoiced_schemas.load(resource.name)["properties"]
         placed = _placeholders(self._create_path + self._each_path)
-        aliases = [name.removesuffix("_id") for name in writes.create if name.endswith("_id")]
+        names = [name for name in writes.create if name.endswith("_id")]
+        self._aliases = {name: name.removesuffix("_id") for name in names}
+        aliases = self._aliases.values()
         known = {*columns, *writes.create, *(writes.update or {}), *placed, *aliases, *self.own}
         self._known = frozenset(known)
 
@@ -168,12 +171,13 @@ class EndpointPlanner:
     def _named(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """The record with its attributes named as the write names them."""
         named, writes = dict(record), self.settings.writes
-        for name in writes.create:
-            alias = name.removesuffix("_id")
-            if alias != name and named.get(name) is None and named.get(alias) is not None:
+        for name, alias in self._aliases.items():
+            if named.get(name) is None and named.get(alias) is not None:
                 named[name] = named[alias]
         told = [name for name in writes.either if named.get(name) is not None]
-        return {name: value for name, value in named.items() if name not in told[1:]}
+        for name in told[1:]:
+            del named[name]
+        return named
 
     def _create(self, record: dict[str, Any]) -> Intent:
         resource, writes, external = self.settings.resource, self.settings.writes, self._external

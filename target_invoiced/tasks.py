@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from target_invoiced.identity import ExternalKey, Token, digest, external_key
+from target_invoiced.identity import ExternalKey, Reference, Token, digest, external_key
 from target_invoiced.journal import Entry
 from target_invoiced.ledger import Parked
 from target_invoiced.messages import Record, Schema
@@ -101,9 +101,9 @@ class Task:
     `position` is its place in the input, None for one that was parked before; `began` is when it
     came, in seconds of the monotonic clock. `ordinal` and `segment` are its place in the journal,
     if it has no key, `entry` what the journal has for it. `planned_for` is the id of the object
-    that `intent` is about. `then` are the other records of its batch, which share its fate.
-    `held`: the books keep what is known of its key at hand. `postponed`: it was refused once, and
-    has waited until others had finished.
+    that `intent` is about, `references` what it refers to. `then` are the other records of its
+    batch, which share its fate. `held`: the books keep what is known of its key at hand.
+    `postponed`: it was refused once, and has waited until others had finished.
     """
 
     stream: Stream
@@ -117,6 +117,7 @@ class Task:
     entry: Entry | None = None
     parked: Parked | None = None
     intent: Intent = field(default_factory=lambda: Nothing(Kind.UNCHANGED))
+    references: frozenset[Reference] = frozenset()
     planned: bool = False
     planned_for: int | str | None = None
     then: list["Task"] = field(default_factory=list)
@@ -152,6 +153,7 @@ class Task:
         """What the record asks for of the object with this id, None for none. Raises Unwritable."""
         self.planned = False
         self.intent, self.planned_for = self.stream.intent(self.record, known), known
+        self.references = frozenset(references_of(self.intent))
         self.planned = True
         return self.intent
 
@@ -159,6 +161,6 @@ class Task:
         """What the schedule has to know."""
         return {
             "writes": self.stream.objects(self.record, self.key),
-            "reads": set(references_of(self.intent)),
+            "reads": self.references,
             "removes": isinstance(self.intent, Remove),
         }
