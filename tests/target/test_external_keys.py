@@ -82,6 +82,16 @@ def test_two_streams_of_one_endpoint_share_their_keys(load, singer, account):
     assert (newest(account)["name"], newest(account)["phone"]) == ("A", "1")
 
 
+def test_a_child_whose_parent_is_named_by_number_has_a_key_all_the_same(load, singer, account):
+    """It was taken for a record without one once, and created anew whenever it changed."""
+    for title in ("CFO", "CEO"):
+        record = {"id": "k", "customer": {"number": "OLD-1", "name": title}, "title": title}
+        run, writes = load(*singer.stream("contacts", record, key=["customer", "id"]))
+        assert run.exit_code == 0
+    assert [row["title"] for row in account.objects("contacts")] == ["CEO"]
+    assert writes[-1] == "PATCH /customers/1/contacts/1"
+
+
 def test_a_record_without_its_key_is_created_as_often_as_it_is_meant(load, singer, account):
     """Nothing tells it apart: two equal ones may both be meant."""
     run, _ = load(*singer.stream("customers", {"name": "A"}, {"id": None, "name": "A"}))
