@@ -4,8 +4,11 @@ VENV := .venv
 LOADER := .venv-target-jsonl
 PEER := .venv-peer
 PEER_WRITER := .venv-peer-writer
+NOX := .venv-nox
+E2E := .venv-e2e
+E2E_TOOLS := $(patsubst tests/e2e/requirements/%.txt,$(E2E)/%/.installed,$(wildcard tests/e2e/requirements/*.txt))
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench versions e2e postgresql definitions clean
 
 demo: $(VENV)/.installed $(LOADER)/.installed
 	$(VENV)/bin/python examples/demo.py --loader $(LOADER)/bin/target-jsonl
@@ -23,8 +26,26 @@ bench: $(VENV)/.installed $(PEER)/.installed $(PEER_WRITER)/.installed
 	$(VENV)/bin/python -m benchmarks --peer $(PEER)/bin/python \
 		--peer-writer $(PEER_WRITER)/bin/python $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
 
+# Every test on every Python from 3.10 to 3.13 that this machine has, also those that pyenv made.
+versions: $(NOX)/.installed
+	PATH="$$PATH$$(printf ':%s' $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.1[0-3].*/bin)" $(NOX)/bin/nox $(if $(ONLY),-- $(ONLY))
+
+# The pair among those it works with: Meltano, PostgreSQL, other taps and targets (ten minutes).
+e2e: $(VENV)/.test-installed $(LOADER)/.installed $(PEER)/.installed $(E2E_TOOLS) postgresql
+	$(VENV)/bin/pytest tests/e2e --durations=5
+
+postgresql:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
+	then apt-get update -qq && apt-get install -qq --no-install-recommends postgresql; \
+	else echo "make e2e needs PostgreSQL's server (initdb): install it, on Debian with apt-get install postgresql" >&2; exit 1; fi
+
+# After a setting was added: what Meltano is told of the plugins.
+definitions: $(VENV)/.installed
+	$(VENV)/bin/python docs/hub/definitions.py
+
 clean:
-	rm -rf $(VENV) $(LOADER) $(PEER) $(PEER_WRITER) demo-output bench-output build dist *.egg-info
+	rm -rf $(VENV) $(LOADER) $(PEER) $(PEER_WRITER) $(E2E) $(NOX) .venv-versions demo-output bench-output build dist *.egg-info
 
 $(VENV)/.installed: setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -43,6 +64,11 @@ $(LOADER)/.installed:
 	$(LOADER)/bin/pip install --quiet --disable-pip-version-check target-jsonl==0.1.4
 	touch $@
 
+$(NOX)/.installed:
+	$(PYTHON) -m venv $(NOX)
+	$(NOX)/bin/pip install --quiet --disable-pip-version-check nox==2026.10.20
+	touch $@
+
 $(PEER)/.installed: benchmarks/peer-requirements.txt
 	$(PYTHON) -m venv $(PEER)
 	$(PEER)/bin/pip install --quiet --disable-pip-version-check -r $<
@@ -51,4 +77,9 @@ $(PEER)/.installed: benchmarks/peer-requirements.txt
 $(PEER_WRITER)/.installed: benchmarks/peer-writer-requirements.txt
 	$(PYTHON) -m venv $(PEER_WRITER)
 	$(PEER_WRITER)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+$(E2E)/%/.installed: tests/e2e/requirements/%.txt
+	$(PYTHON) -m venv $(E2E)/$*
+	$(E2E)/$*/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@

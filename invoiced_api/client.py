@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from threading import Lock
 from typing import Any, cast
 from urllib.parse import urlencode, urlsplit
@@ -295,6 +296,7 @@ def retry_after_s(header: str | None, clock: Callable[[], float]) -> float | Non
     return None if moment is None else max(0.0, moment - clock())
 
 
+@lru_cache(maxsize=16)  # all answers of a second say the same
 def _seconds_of_date(header: str | None) -> int | None:
     try:
         return int(parsedate_to_datetime(header).timestamp()) if header else None

@@ -5,13 +5,34 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
+import msgspec
 import orjson
 
 from invoiced_api.client import Answer, Call
 from invoiced_api.failures import RunBlocked, TryAgain
 from invoiced_api.resources import Resource
 
-Row = dict[str, Any]
+
+class TypedRow(msgspec.Struct, gc=False):
+    """A row that was decoded into the types of its attributes, by a parser of the reader's.
+
+    That has shown that it has an `id` and tells in UNIX seconds when it came to be as it is.
+    """
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self, name)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        setattr(self, name, value)
+
+    def get(self, name: str) -> Any:
+        value = getattr(self, name, None)
+        return None if value is msgspec.UNSET else value
+
+
+Row = dict[str, Any] | TypedRow
+# The rows of an answer's body, or whatever else it is. Raises orjson.JSONDecodeError.
+Parse = Callable[[bytes], Any]
 Params = Mapping[str, str | int]
 
 updated_at = itemgetter("updated_at")
@@ -26,7 +47,7 @@ class Listing:
     """One list query of an account. `page_size` is 1 to 100 rows.
 
     `stamp` is the attribute that tells when a row came to be as it is, in UNIX seconds. A list may
-    be `optional`: then 404 says that it is empty.
+    be `optional`: then 404 says that it is empty. `parse` makes rows of an answer's body.
     """
 
     path: str
@@ -34,6 +55,7 @@ class Listing:
     page_size: int
     stamp: str = "updated_at"
     optional: bool = False
+    parse: Parse = orjson.loads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +98,9 @@ class Page:
         return moments == sorted(moments)
 
 
-def listings(resource: Resource, page_size: int, parent: Any = None) -> list[Listing]:
+def listings(
+    resource: Resource, page_size: int, parent: Any = None, parse: Parse = orjson.loads
+) -> list[Listing]:
     """The lists that together hold every object of a resource (that stands below a parent's id)."""
     path = resource.path
     if resource.parent:
@@ -88,6 +112,7 @@ def listings(resource: Resource, page_size: int, parent: Any = None) -> list[Lis
             page_size=page_size,
             stamp=resource.replication_key,
             optional=resource.parent is not None,
+            parse=parse,
         )
         for params in resource.lists
     ]
@@ -96,30 +121,34 @@ def listings(resource: Resource, page_size: int, parent: Any = None) -> list[Lis
 def page_of(ask: Ask, answer: Answer) -> Page:
     """Raises TryAgain if the answer is not JSON, RunBlocked if it is no list of objects."""
     try:
-        body = orjson.loads(answer.body) if isinstance(answer.body, bytes) else answer.body
+        body = ask.listing.parse(answer.body) if isinstance(answer.body, bytes) else answer.body
     except orjson.JSONDecodeError:
         raise TryAgain(f"GET {ask.listing.path}: the answer is not JSON") from None
     single = isinstance(body, dict)
     rows = [body] if single else body
     stamp = ask.listing.stamp
     dated = stamp if "updated_after" in ask.params or stamp != "updated_at" else None
-    if not isinstance(rows, list) or not all(map(_fits(dated), rows)):
+    if not isinstance(rows, list) or not _all_fit(rows, dated):
         needed = f"`id` and `{dated}`" if dated else "`id`"
         raise RunBlocked(
             f"GET {ask.listing.path}: the answer is not a list of objects with {needed}. "
             "Check `base_url`."
         )
-    shown = (ask.number - 1) * ask.per_page + len(rows)
-    more_counted = answer.total is not None and answer.total > shown
+    shown, total = (ask.number - 1) * ask.per_page + len(rows), answer.total
+    more_counted = total is not None and total > shown
     return Page(
         rows=rows,
-        total=answer.total,
+        total=total,
         clock=answer.clock,
         is_last=single or not rows or (len(rows) < ask.per_page and not more_counted),
     )
 
 
-def _fits(stamp: str | None) -> Callable[[Any], bool]:
-    if stamp is None:
-        return lambda row: type(row) is dict and "id" in row
-    return lambda row: type(row) is dict and "id" in row and type(row.get(stamp)) is int
+def _all_fit(rows: list[Any], stamp: str | None) -> bool:
+    """Whether all are objects with an `id` and, if named, their `stamp` in UNIX seconds."""
+    if rows and isinstance(rows[0], TypedRow):  # all are, then
+        return True
+    return all(
+        type(row) is dict and "id" in row and (stamp is None or type(row.get(stamp)) is int)
+        for row in rows
+    )

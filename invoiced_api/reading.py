@@ -16,8 +16,9 @@ and over which connection.
 """
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from operator import itemgetter
 from types import MappingProxyType
 from typing import Any
@@ -117,19 +118,25 @@ def ascending(listing: Listing, window: Window, emit: Emit) -> Steps:
             yield from _crowded_second(listing, newest, known, emit)
             window.since, seen = newest + 1, set()
         else:
-            ids = {row["id"] for row in page.rows if updated_at(row) == newest}
+            ids = {row["id"] for row in _of(newest, reversed(page.rows))}
             _emit(page.rows, window, seen, emit)
             window.since, seen = newest, ids
+        del page  # else its rows live on, and the next ones get memory that is in no cache
 
 
 def _emit(rows: list[Row], window: Window, seen: set[Any], emit: Emit) -> None:
     """Emits sorted rows, but for those of the window's first second that were seen."""
     if seen:
-        since = window.since
-        rows = [row for row in rows if updated_at(row) != since or row["id"] not in seen]
+        first = list(_of(window.since, rows))
+        rows = [row for row in first if row["id"] not in seen] + rows[len(first) :]
     rows = before(window.until, rows)
     if rows:
         emit(rows)
+
+
+def _of(second: int, rows: Iterable[Row]) -> Iterator[Row]:
+    """The rows that come first, as long as they are of a second."""
+    return takewhile(lambda row: updated_at(row) == second, rows)
 
 
 def before(until: int | None, rows: list[Row]) -> list[Row]:

@@ -12,7 +12,20 @@ from functools import partial
 from itertools import islice, pairwise
 from typing import Any
 
-from invoiced_api.pages import BY_CHANGE, BY_ID, Ask, Listing, Page, Row, changed_since, listings
+import orjson
+
+from invoiced_api.pages import (
+    BY_CHANGE,
+    BY_ID,
+    Ask,
+    Listing,
+    Page,
+    Parse,
+    Row,
+    changed_since,
+    listings,
+    updated_at,
+)
 from invoiced_api.reading import (
     Emit,
     Steps,
@@ -40,6 +53,8 @@ MOST_PAGES = 10
 FEWEST_PAGES = 2
 MOST_PIECES = 16
 LAST_WINDOWS = 32
+# One row in so many that a page of a window has to spare.
+SPARE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +215,14 @@ class Reading:
             yield self._tail(self._since)
             return
         self._tail_follows = True
-        for since, until in pairwise(
-            cut(self._since, self.clock, self.total, self._fair(self.total))
-        ):
+        earliest = min(max(self._earliest(), self._since), self.clock - 1)
+        edges = cut(earliest, self.clock, self.total, self._fair(self.total))
+        for since, until in pairwise([self._since, *edges[1:]]):
             yield self._window(Window(since, until))
+
+    def _earliest(self) -> int:
+        """Before it there is nothing to read; the bookmark may be years earlier."""
+        return min((updated_at(page.rows[0]) for page in self._heads if page.rows), default=0)
 
     def _window(self, window: Window) -> Part:
         if len(self._lists) == 1:
@@ -230,10 +249,14 @@ class Reading:
             self._parts.insert(place, self._window(Window(since, end)))
 
     def _fair(self, rows_ahead: int) -> int:
-        """How many rows a window should hold when so many are left to be read."""
+        """How many rows a window should hold when so many are left to be read: whole pages.
+
+        A page shows the last row of the one before again, and the last page is to show that the
+        window has ended, even if it holds some more rows than thought.
+        """
         page_size = self._lists[0].page_size
-        fair = max(rows_ahead // LAST_WINDOWS, FEWEST_PAGES * page_size)
-        return min(fair, MOST_PAGES * page_size)
+        pages = min(max(rows_ahead // (LAST_WINDOWS * page_size), FEWEST_PAGES), MOST_PAGES)
+        return max(1, pages * (page_size - 1) - page_size // SPARE)
 
     def _end_with_tail(self) -> None:
         """The tail is read after all windows: its last answer shows what is left at one moment."""
@@ -274,6 +297,9 @@ class BackwardReading(Reading):
     def _open(self, listing: Listing, window: Window, emit: Emit) -> Steps:
         params = {"start_date": window.since}
         self._heads.append((yield Ask(listing=listing, per_page=1, params=params)))
+
+    def _earliest(self) -> int:
+        return self._since
 
     def _window(self, window: Window) -> Part:
         return Part(partial(newest_first, self._lists[0]), window)
@@ -352,22 +378,29 @@ class ChildReading(Reading):
         return by_id(self._below(parent), window, adopted)
 
 
-def reading_of(resource: Resource, page_size: int, since: int, make: Make) -> Reading:
+def reading_of(
+    resource: Resource, page_size: int, since: int, make: Make, parse: Parse = orjson.loads
+) -> Reading:
     """How everything of a resource that was updated since a second (UNIX) is read."""
     if resource.parent:
         of = BY_NAME[resource.parent.resource]
         return ChildReading(
             partial(reading_of, of, page_size, 0),
             resource.parent,
-            partial(listings, resource, page_size),
+            partial(listings, resource, page_size, parse=parse),
             since,
             make,
         )
     ways = {Way.BY_CHANGE: Reading, Way.WHOLE: WholeReading, Way.BACKWARD: BackwardReading}
-    return ways[resource.way](listings(resource, page_size), since, make)
+    return ways[resource.way](listings(resource, page_size, parse=parse), since, make)
 
 
 def cut(since: int, until: int, rows: int, rows_per_piece: int) -> list[int]:
-    """The edges of equal pieces of a time that holds so many rows; at least a second each."""
+    """The edges of pieces of a time that holds so many rows, evenly; at least a second each.
+
+    All but the last hold so many rows, or more if there were too many pieces.
+    """
     pieces = max(1, min(-(-rows // rows_per_piece), MOST_PIECES, until - since))
-    return [since + (until - since) * piece // pieces for piece in range(pieces + 1)]
+    fits = rows_per_piece * pieces >= rows
+    part, whole = (rows_per_piece, rows) if fits and rows else (1, pieces)
+    return [*(since + (until - since) * piece * part // whole for piece in range(pieces)), until]

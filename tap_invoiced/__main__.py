@@ -3,12 +3,14 @@
 import os
 import sys
 
-from invoiced_api.console import parser
+from singer_command.arguments import parser
+from singer_command.signals import end_quietly
 
 DESCRIPTION = "Reads an Invoiced account and writes Singer messages to stdout."
 
 
 def main() -> int:
+    end_quietly()
     arguments = parser("tap-invoiced", DESCRIPTION)
     arguments.add_argument(
         "--catalog", metavar="FILE", help="which streams and fields; the default ones without it"

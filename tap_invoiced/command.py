@@ -8,12 +8,16 @@ from typing import Any
 
 from orjson import dumps
 
-from invoiced_api.about import about
 from invoiced_api.access import check_access
 from invoiced_api.client import Client
-from invoiced_api.console import Signals, Stdout, exit_code, log_to_stderr, read_config, read_json
 from invoiced_api.resources import RESOURCES
 from invoiced_api.settings import warn_of_unknown
+from singer_command.about import about
+from singer_command.endings import exit_code
+from singer_command.files import read_config, read_json
+from singer_command.logs import chosen_format, log_to_stderr
+from singer_command.signals import Signals
+from singer_command.stdout import Stdout
 from tap_invoiced import discovery
 from tap_invoiced.__main__ import DESCRIPTION
 from tap_invoiced.bookmarks import bookmark, checked_state
@@ -25,7 +29,7 @@ from tap_invoiced.sync import Sync
 
 LOGGER = logging.getLogger(__name__)
 
-CAPABILITIES = ("catalog", "discover", "properties", "state")
+CAPABILITIES = ("about", "catalog", "discover", "properties", "state", "structured-logging")
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -47,8 +51,10 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         stdout.write(_pretty(discovery.catalog()))
         return 0
     config = read_config(options.config)
+    log_format = chosen_format(config, "TAP_INVOICED", environ)
+    log_to_stderr(environ, (), log_format)
     settings = tap_settings(config, environ)
-    log_to_stderr(environ, settings.connection.secrets)
+    log_to_stderr(environ, settings.connection.secrets, log_format)
     warn_of_unknown(setting_table(), config)
     with Client(settings.connection) as client:
         if options.check:

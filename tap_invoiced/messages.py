@@ -3,9 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import msgspec
 import orjson
 
 BLOCK_BYTES = 64 * 1024
+
+ENCODER = msgspec.json.Encoder()
 
 
 class Messages:
@@ -51,8 +54,15 @@ class Messages:
         self.block(orjson.dumps(message, option=orjson.OPT_APPEND_NEWLINE))
 
 
-def record_lines(stream: str, records: Iterable[Mapping[str, Any]], time_extracted: str) -> bytes:
-    """A RECORD message per record. Put together from parts, since only the record varies."""
-    before = b'{"type":"RECORD","stream":%b,"record":' % orjson.dumps(stream)
-    after = b',"time_extracted":%b}\n' % orjson.dumps(time_extracted)
-    return b"".join([before + orjson.dumps(record) + after for record in records])
+class _Record(msgspec.Struct, tag_field="type", tag="RECORD", gc=False):
+    """A RECORD message. `record` is a mapping or a Struct."""
+
+    stream: str
+    record: Any
+    time_extracted: str
+
+
+def record_lines(stream: str, records: Iterable[Any], time_extracted: str) -> bytes:
+    """A RECORD message per record, each a line."""
+    messages = [_Record(stream, record, time_extracted) for record in records]
+    return ENCODER.encode_lines(messages)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from singer.metrics import Point, log
 
-from invoiced_api.console import show_table
+from singer_command.logs import logs_are_json
+from singer_command.tables import show_table
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -100,8 +101,8 @@ class Bar:
 
 @contextmanager
 def shown_progress() -> Iterator[Progress]:
-    """A bar when stderr is a terminal, else lines."""
-    if not sys.stderr.isatty():
+    """A bar when stderr is a terminal that shows text, else lines."""
+    if not sys.stderr.isatty() or logs_are_json():
         yield Lines()
         return
     bar = Bar()

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from itertools import groupby
 from typing import Any
 
 from invoiced_api.pages import Row
@@ -10,6 +11,7 @@ from tap_invoiced.deletions import COLUMN, COLUMN_SCHEMA
 from tap_invoiced.messages import record_lines
 from tap_invoiced.selection import Stream
 from tap_invoiced.shaping import Shaper
+from tap_invoiced.typed import TypedPages
 from tap_invoiced.verification import Tally
 
 LOGGER = logging.getLogger(__name__)
@@ -25,15 +27,26 @@ class Records:
         if with_deletions and stream.resource.deleted_by:
             self.schema, whole = _with_deletion(self.schema), _with_deletion(whole)
         self._shape = Shaper(stream.name, self.schema, whole)
+        self._pages = TypedPages(self.schema, whole, stream.resource.replication_key)
+        self.parse = self._pages.parse
 
     def lines(self, rows: list[Row]) -> bytes:
         """A RECORD per row, which is used up. Raises Misfit."""
         if self._tally:
             self._tally.take(rows)
-        self._shape(rows)
-        for name in self._shape.new_unknown_fields():
-            LOGGER.warning("%s: field `%s` is not in the schema: dropped", self._name, name)
+        for kind, same in groupby(rows, type):
+            if kind is dict:
+                self._shape_exactly(list(same))
+            else:
+                self._pages.shape_each[kind](same)
         return record_lines(self._name, rows, to_rfc_3339(int(time.time())))
+
+    def _shape_exactly(self, rows: list[Any]) -> None:
+        self._shape(rows)
+        unknown = self._shape.new_unknown_fields()
+        for name in unknown:
+            LOGGER.warning("%s: field `%s` is not in the schema: dropped", self._name, name)
+        self._pages.drop(unknown)
 
 
 def _with_deletion(schema: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from invoiced_api import settings
 from invoiced_api.connection import CONNECTION_SETTINGS, Connection, connection_from
 from invoiced_api.settings import Setting, read_settings
 from invoiced_api.timestamps import to_seconds
+from singer_command.logs import LOG_FORMAT
 
 YEAR_S = 365 * 24 * 3600
 
@@ -44,6 +45,7 @@ def _past_moment(clock: Callable[[], float]) -> Callable[[Any], int]:
 def setting_table(clock: Callable[[], float] = time.time) -> tuple[Setting, ...]:
     return (
         *CONNECTION_SETTINGS,
+        LOG_FORMAT,
         Setting(
             name="start_date",
             kind="date or date-time",

@@ -21,7 +21,7 @@ Form = tuple[tuple[str, ...], tuple[type, ...]]
 MOST_FORMS = 5_000
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-DAY_S = 86_400
+HOUR_S = 3_600
 
 
 class Misfit(InvoicedError):
@@ -99,8 +99,8 @@ class _Objects:
             form = (tuple(record), tuple(map(type, record.values())))
             plan = plans.get(form) or self._planned(form)
             for name in plan.timestamps:
-                day, second = divmod(record[name], DAY_S)
-                record[name] = DAYS[day] + TIMES[second]
+                moment = record[name]
+                record[name] = HOURS[moment // HOUR_S] + SECONDS[moment % HOUR_S]
             for name, shape_each in plan.lists:
                 if record[name]:
                     shape_each(record[name])
@@ -142,8 +142,7 @@ class _Column:
         self, schema: dict[str, Any], whole: dict[str, Any], path: str, unknown: set[str]
     ) -> None:
         self._path = path
-        types = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
-        self._kind = next(kind for kind in types if kind != "null")
+        self._kind = kind_of(schema)
         self._is_timestamp = schema.get("format") == "date-time"
         self._objects: _Objects | None = None
         self._shape_each: Callable[[list[Any]], None] | None = None
@@ -183,6 +182,12 @@ class _Column:
         return lambda value: fallback(value, self._path)
 
 
+def kind_of(column: dict[str, Any]) -> str:
+    """The one type of a column that is not `null`."""
+    types = [column["type"]] if isinstance(column["type"], str) else column["type"]
+    return next(str(kind) for kind in types if kind != "null")
+
+
 AS_IT_IS: dict[str, tuple[type, ...]] = {
     "integer": (int,),
     "number": (int, float),
@@ -192,22 +197,18 @@ AS_IT_IS: dict[str, tuple[type, ...]] = {
 }
 
 
-class _Days(dict[int, str]):
-    def __missing__(self, day: int) -> str:
-        text = (EPOCH + timedelta(days=day)).strftime("%Y-%m-%dT").rjust(11, "0")
-        self[day] = text
+class _Hours(dict[int, str]):
+    """`2026-01-31T10:` for the hours since 1970."""
+
+    def __missing__(self, hour: int) -> str:
+        text = (EPOCH + timedelta(hours=hour)).strftime("%Y-%m-%dT%H:").rjust(14, "0")
+        self[hour] = text
         return text
 
 
-class _Times(dict[int, str]):
-    def __missing__(self, second: int) -> str:
-        text = f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}.000000Z"
-        self[second] = text
-        return text
-
-
-# At most a line per day of history, and one per second of a day.
-DAYS, TIMES = _Days(), _Times()
+# At most a line per hour of history, and one per second of an hour.
+HOURS = _Hours()
+SECONDS = [f"{second // 60:02}:{second % 60:02}.000000Z" for second in range(HOUR_S)]
 
 
 def _date_time(value: Any, path: str) -> str | None:

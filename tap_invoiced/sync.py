@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from invoiced_api.ahead import ReadAhead
 from invoiced_api.client import Client
-from invoiced_api.console import Stopped
 from invoiced_api.failures import Forbidden, InvoicedError
 from invoiced_api.pages import Row, listings
 from invoiced_api.resources import Way
 from invoiced_api.streams import Reading, RecountReading, reading_of
 from invoiced_api.timestamps import to_rfc_3339
+from singer_command.signals import Stopped
 from tap_invoiced.bookmarks import State, bookmark, finished, under_way, with_bookmark
 from tap_invoiced.deletions import EVENTS, Deletions
 from tap_invoiced.messages import Messages
@@ -93,7 +93,8 @@ class Sync:
         countable = self.settings.verify and resource.way is Way.BY_CHANGE
         tally = Tally(resource) if countable else None
         records = Records(stream, with_deletions=self.settings.capture_deletes, tally=tally)
-        reading = reading_of(resource, self.settings.page_size, since, records.lines)
+        page_size = self.settings.page_size
+        reading = reading_of(resource, page_size, since, records.lines, records.parse)
         return Task(stream, since, records, tally, reading)
 
     def _readable(self, task: Task, ahead: ReadAhead) -> bool:

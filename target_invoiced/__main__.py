@@ -3,12 +3,14 @@
 import os
 import sys
 
-from invoiced_api.console import parser
+from singer_command.arguments import parser
+from singer_command.signals import end_quietly
 
 DESCRIPTION = "Reads Singer messages from stdin and writes them to an Invoiced account."
 
 
 def main() -> int:
+    end_quietly()
     arguments = parser("target-invoiced", DESCRIPTION)
     arguments.add_argument("--input", metavar="FILE", help="read messages from here, not stdin")
     trial = arguments.add_mutually_exclusive_group()

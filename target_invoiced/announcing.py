@@ -114,6 +114,22 @@ class Announcer:
             for one in task.batch:
                 self.books.strike(one)
 
+    def give_up_key(self, task: Task) -> None:
+        """Invoiced remembers the refusal under the idempotency key: another is to be used."""
+        if task.key and task.held:
+            known = self.books.of(task)
+            self.books.put(
+                replace(
+                    known,
+                    idempotency_key=None,
+                    announced_at=None,
+                    generation=known.generation + 1,
+                )
+            )
+        elif task.entry is not None:
+            entry = task.entry
+            self.books.enter(task, Stage.REJECTED, entry.idempotency_key, entry.announced_at)
+
     def _waited(self, task: Task, parked: Parked, order: Order) -> Order:
         """A record without a key that was parked has its idempotency key from then."""
         if parked.announced_at is not None and self._expired(parked.announced_at):

@@ -39,6 +39,7 @@ class Books:
     ledger: Ledger
     now: Callable[[], float]
     parked: int = 0
+    journal_in_use: bool = False
     _current: dict[ExternalKey, Known] = field(default_factory=dict)
     _users: dict[ExternalKey, int] = field(default_factory=dict)
     _ids: "OrderedDict[ExternalKey, Any]" = field(default_factory=OrderedDict)
@@ -141,6 +142,7 @@ class Books:
     ) -> None:
         """Put down how far a record without a key has come; `made` is the path of its object."""
         assert task.ordinal is not None
+        self.journal_in_use = True
         entry = Entry(
             ordinal=task.ordinal,
             digest=task.digest,

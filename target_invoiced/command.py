@@ -9,17 +9,22 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import parse_qsl
 
 import orjson
 from sqlalchemy import make_url
 
-from invoiced_api.about import about
 from invoiced_api.access import check_access
 from invoiced_api.client import Call, Client
-from invoiced_api.console import Signals, Stdout, exit_code, log_to_stderr, read_config
 from invoiced_api.failures import BadInput
 from invoiced_api.resources import ENDPOINTS
 from invoiced_api.settings import warn_of_unknown
+from singer_command.about import about
+from singer_command.endings import exit_code
+from singer_command.files import read_config
+from singer_command.logs import chosen_format, log_to_stderr
+from singer_command.signals import Signals
+from singer_command.stdout import Stdout
 from target_invoiced.__main__ import DESCRIPTION
 from target_invoiced.account import use_account
 from target_invoiced.answers import AnswerFile, Answers, Webhook
@@ -41,7 +46,7 @@ MOST_FOR_WEBHOOK_S = 30.0
 # times for each request, are much of what a fast account takes to answer.
 SWITCH_S = 0.0005
 
-CAPABILITIES = ("schema validation", "updates", "deletes")
+CAPABILITIES = ("about", "deletes", "schema validation", "structured-logging", "updates")
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -62,8 +67,10 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         stdout.write(f"{shown}\n".encode())
         return 0
     config = read_config(options.config)
+    log_format = chosen_format(config, "TARGET_INVOICED", environ)
+    log_to_stderr(environ, (), log_format)
     settings = target_settings(config, environ)
-    log_to_stderr(environ, secrets(settings))
+    log_to_stderr(environ, secrets(settings), log_format)
     warn_of_unknown(TARGET_SETTINGS, config)
     with Client(settings.connection) as client:
         if options.check:
@@ -99,14 +106,15 @@ def _load(
     ledger = Ledger(_place_of(settings.ledger, options.dry_run), rehearsal=options.dry_run)
     room.callback(ledger.close)
     use_account(ledger, Courier(client), settings.connection)
-    rejects = Rejects(settings.rejects, settings.allow_card_like) if settings.rejects else None
-    if rejects:
-        room.callback(rejects.close)
     courier = Courier(client)
     if options.dry_run:
+        settings = replace(settings, rejects=None, responses=None, response_webhook=None)
         courier = Rehearsal(client, write)
     elif options.test:
         courier = Shown(client, write)
+    rejects = Rejects(settings.rejects, settings.allow_card_like) if settings.rejects else None
+    if rejects:
+        room.callback(rejects.close)
     load = Load(
         courier=courier,
         ledger=ledger,
@@ -135,21 +143,23 @@ def _answers(
     file = AnswerFile(settings.responses or "")
     webhook = None
     if settings.response_webhook:
+        address, _, query = settings.response_webhook.partition("?")
         hook = replace(
             settings.connection,
             api_key=None,
             access_token=None,
-            base_url=settings.response_webhook,
+            base_url=address,
             max_connections=1,
             max_retry_seconds=min(settings.connection.max_retry_seconds, MOST_FOR_WEBHOOK_S),
         )
         client = room.enter_context(Client(hook))
-        webhook = Webhook(ledger, file, partial(_post, client))
+        webhook = Webhook(ledger, file, partial(_post, client, query))
     return lambda books: Answers(file, books, webhook)
 
 
-def _post(client: Client, answer: bytes) -> None:
-    client.send(Call(method="POST", path="", body=orjson.loads(answer), raw=True))
+def _post(client: Client, query: str, answer: bytes) -> None:
+    params = dict(parse_qsl(query))
+    client.send(Call(method="POST", path="", params=params, body=orjson.loads(answer), raw=True))
 
 
 def _tell(report: Report, path: str | None) -> None:

@@ -52,6 +52,19 @@ class Dispatch:
         )
         self.flow.again(task)
 
+    def refused(self, task: Task, rejected: Rejected) -> None:
+        """Invoiced refuses the write: for good, unless its natural key may be given up by others.
+
+        A number that is taken may be free once the writes that came before have finished.
+        """
+        natural = task.stream.natural_key
+        taken = natural is not None and rejected.param == natural and rejected.id is None
+        if taken and not task.postponed and not task.then and self.flow.postpone(task):
+            task.postponed = True
+            self.announcer.give_up_key(task)
+        else:
+            self.flow.finish(task, rejected)
+
     def _plan(self, task: Task, parked: dict[ExternalKey, Parked]) -> bool:
         """Whether a request is needed; if not, the task is settled."""
         known = self.books.of(task) if task.key else None

@@ -40,6 +40,10 @@ class Flow:
         """A task that is ready needs another look."""
         self.ready.appendleft(task)
 
+    def postpone(self, task: Task) -> bool:
+        """Let the task wait for all others that do not wait for it; False if there are none."""
+        return self._schedule.postpone(task)
+
     def finish(self, task: Task, outcome: Outcome) -> None:
         """The task is settled: what waited for it may go on."""
         if isinstance(outcome, Done):

@@ -63,6 +63,7 @@ class Intake:
     def __post_init__(self) -> None:
         past, last, self._ordinal = self.books.ledger.past()
         self._alignment = Alignment(past)
+        self.books.journal_in_use = bool(past.covered or past.uncovered)
         self._segment = last + 1
 
     def schema(self, message: Schema) -> None:

@@ -2,14 +2,15 @@
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from invoiced_api.console import Stopped
 from invoiced_api.failures import BadInput, InvoicedError
+from singer_command.signals import Stopped
 from target_invoiced.announcing import Announcer
 from target_invoiced.answers import Answers
 from target_invoiced.books import Books
@@ -82,6 +83,7 @@ class Load:
     _ended: bool = field(init=False, default=False)
     _stage: int = field(init=False, default=0)
     _bad_input: BadInput | None = field(init=False, default=None)
+    _last: tuple[int, BaseException] | None = field(init=False, default=None)
     _failure: BaseException | None = field(init=False, default=None)
     _deadline: float | None = field(init=False, default=None)
 
@@ -96,7 +98,7 @@ class Load:
             rejects=self.rejects,
             answers=self._answers,
             max_rejects=settings.max_rejects,
-            stop=self._stop,
+            stop=self._stop_at,
             clock=self.clock,
         )
         self._flow = Flow(self._books, self._settlement)
@@ -152,9 +154,28 @@ class Load:
         """End the run with this failure, once what is under way has come back."""
         if self._failure is None:
             self._failure = failure
-            jobs = self._crew.dismiss()
-            self._in_hand -= len(jobs)
-            self._withdraw(jobs)
+            self._withdraw(self._taken_back())
+
+    def _taken_back(self) -> list[Job]:
+        """The jobs that nobody has begun."""
+        jobs: list[Job] = self._crew.dismiss()
+        self._in_hand -= len(jobs)
+        return jobs
+
+    def _stop_at(self, failure: BaseException, position: int | None) -> None:
+        """End the run with this failure, once what came before the position has settled."""
+        if position is None:
+            self._stop(failure)
+        elif self._last is None or position < self._last[0]:
+            self._last = position, failure
+
+    def _before_last(self, jobs: list[Job]) -> list[Job]:
+        """Those of the jobs that came before the record that ends the run, if one does."""
+        if self._last is None:
+            return jobs
+        before = [job for job in jobs if (job[0].position or self._last[0]) < self._last[0]]
+        self._withdraw(job for job in jobs if job not in before)
+        return before
 
     def _withdraw(self, jobs: Iterable[Job]) -> None:
         for task, order in jobs:
@@ -175,6 +196,10 @@ class Load:
                     break
         except (BadInput, InvoicedError) as failure:
             self._stop(failure)
+        if self._last and not self._failure:
+            jobs = self._before_last([*self._taken_back(), *jobs])
+            if not (more or jobs or self._in_hand):
+                self._stop(self._last[1])
         if self._failure:
             self._withdraw(jobs)
             jobs = []
@@ -186,6 +211,10 @@ class Load:
 
     def _progress(self, jobs: list[Job]) -> bool:
         """Take one step; False if there is none to take before something comes back."""
+        if self._last:
+            position = self._last[0]
+            ready = (task for task in self._flow.ready if (task.position or position) < position)
+            self._flow.ready = deque(ready)
         if self._flow.arrived and self._books.parked:
             self._put_down()
             self._waiting.take_up_arrived()
@@ -195,7 +224,7 @@ class Load:
         if self._flow.ready and room > 0:
             jobs += self._dispatch.jobs(room)
             return True
-        if len(self._flow) >= MOST_PENDING:
+        if self._last or len(self._flow) >= MOST_PENDING:
             return False
         try:
             return self._take_in()
@@ -214,7 +243,8 @@ class Load:
     def _echo(self) -> None:
         for mark in self._states.safe():
             if self.tell is not None:
-                self.ledger.cover(mark.segment, mark.digest)
+                if self._books.journal_in_use:
+                    self.ledger.cover(mark.segment, mark.digest)
                 self.tell(orjson.dumps(mark.value, option=orjson.OPT_APPEND_NEWLINE))
 
     def _deal_with(self, event: Event) -> None:
@@ -235,8 +265,10 @@ class Load:
 
     def _came_back(self, task: Task, value: Any) -> None:
         match value:
-            case Done() | Rejected():
+            case Done():
                 self._flow.finish(task, value)
+            case Rejected():
+                self._dispatch.refused(task, value)
             case Found(id):
                 self._dispatch.found(task, id)
             case Missing(reference):

@@ -7,8 +7,8 @@ from pathlib import Path
 import orjson
 from singer.metrics import Point, log
 
-from invoiced_api.console import show_table
 from invoiced_api.failures import BadInput
+from singer_command.tables import show_table
 from target_invoiced.outcomes import COLUMNS, Done, Kind, Outcome, column
 
 LOGGER = logging.getLogger(__name__)

@@ -59,6 +59,20 @@ class Schedule(Generic[Item]):
             self._readers.setdefault(token, set()).add(entry)
         return not before
 
+    def postpone(self, item: Item) -> bool:
+        """Let a released item wait for all others that do not wait for it; False if none do."""
+        entry = self._entries[item]
+        behind = {entry}
+        found = [entry]
+        while found:
+            found = [other for one in found for other in one.holds_up if other not in behind]
+            behind.update(found)
+        before = [other for other in self._entries.values() if other not in behind]
+        for other in before:
+            other.holds_up.append(entry)
+        entry.waits_for = len(before)
+        return bool(before)
+
     def finish(self, item: Item) -> list[Item]:
         """The items that may go now that this one is done, in order of arrival."""
         entry = self._entries.pop(item)

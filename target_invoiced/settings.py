@@ -13,6 +13,7 @@ from invoiced_api.connection import CONNECTION_SETTINGS, Connection, connection_
 from invoiced_api.failures import BadInput
 from invoiced_api.resources import BY_NAME, ENDPOINTS, Resource, SideEffect, Writes
 from invoiced_api.settings import Setting, read_settings
+from singer_command.logs import LOG_FORMAT
 
 MOST_IN_A_BATCH = 100
 NO_LEDGER = "none"
@@ -115,8 +116,15 @@ def database(value: Any) -> str | None:
     return written
 
 
+def webhook(value: Any) -> str:
+    """An address like the API's, but for a query, which often holds its secret."""
+    address, _, query = settings.text(value).partition("?")
+    return url(address) + (f"?{query}" if query else "")
+
+
 TARGET_SETTINGS = (
     *CONNECTION_SETTINGS,
+    LOG_FORMAT,
     Setting(
         name="streams",
         kind="object",
@@ -172,7 +180,7 @@ TARGET_SETTINGS = (
     Setting(
         name="response_webhook",
         kind="URL",
-        parse=url,
+        parse=webhook,
         secret=True,
         help="address that is sent each answer as JSON, at least once; `responses` then keeps "
         "those that it did not take",

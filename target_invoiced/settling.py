@@ -27,7 +27,7 @@ class TooManyRejects(BadInput):
 class Settlement:
     """Settles records. STATE may pass them only after `durable` was called.
 
-    `stop` ends the run, once what is under way has come back.
+    `stop` ends the run, once what came before the position has settled.
     """
 
     books: Books
@@ -36,7 +36,7 @@ class Settlement:
     rejects: Rejects | None
     answers: Answers | None
     max_rejects: int | None
-    stop: Callable[[Exception], None]
+    stop: Callable[[Exception, int | None], None]
     clock: Callable[[], float]
     _settled: list[int] = field(default_factory=list)
 
@@ -127,6 +127,7 @@ class Settlement:
                 f"stopped at {where}: {rejected.reason} - more rejects than `max_rejects` allows "
                 f"({self.max_rejects}). Mend the record, and run again from the last state: what "
                 "was written since is not written again."
-            )
+            ),
+            task.position,
         )
         return False

@@ -20,6 +20,10 @@ from target_invoiced.planning import (
 from target_invoiced.settings import Ids, TargetSettings, ToCall, ToEndpoint
 from target_invoiced.validation import Validator
 
+# Taps and loaders add columns of their own, which differ from run to run; one of them counts.
+LOADERS_OWN = "_sdc_"
+DELETED_AT = "_sdc_deleted_at"
+
 
 @dataclass(frozen=True, slots=True)
 class Stream:
@@ -47,6 +51,12 @@ class Stream:
     @property
     def resource(self) -> str | None:
         return self.settings.resource.name if isinstance(self.settings, ToEndpoint) else None
+
+    @property
+    def natural_key(self) -> str | None:
+        """The attribute that is the caller's own reference, if there is one."""
+        settings = self.settings
+        return settings.resource.natural_key if isinstance(settings, ToEndpoint) else None
 
     @property
     def mirrors(self) -> bool:
@@ -92,7 +102,8 @@ class Task:
     came, in seconds of the monotonic clock. `ordinal` and `segment` are its place in the journal,
     if it has no key, `entry` what the journal has for it. `planned_for` is the id of the object
     that `intent` is about, `references` what it refers to. `then` are the other records of its
-    batch, which share its fate.
+    batch, which share its fate. `held`: the books keep what is known of its key at hand.
+    `postponed`: it was refused once, and has waited until others had finished.
     """
 
     stream: Stream
@@ -111,6 +122,7 @@ class Task:
     planned_for: int | str | None = None
     then: list["Task"] = field(default_factory=list)
     held: bool = False
+    postponed: bool = False
     retries: int = 0
     _digest: bytes | None = None
 
@@ -118,7 +130,14 @@ class Task:
     def digest(self) -> bytes:
         """Of the record as its stream selects it."""
         if self._digest is None:
-            self._digest = digest(self.record, *(() if self.key else (self.stream.name,)))
+            record = self.record
+            if any(name.startswith(LOADERS_OWN) for name in record):
+                record = {
+                    name: value
+                    for name, value in record.items()
+                    if name == DELETED_AT or not name.startswith(LOADERS_OWN)
+                }
+            self._digest = digest(record, *(() if self.key else (self.stream.name,)))
         return self._digest
 
     @property
@@ -128,7 +147,7 @@ class Task:
 
     @property
     def deletes(self) -> bool:
-        return bool(self.record.get("_sdc_deleted_at"))
+        return bool(self.record.get(DELETED_AT))
 
     def plan(self, known: int | str | None) -> Intent:
         """What the record asks for of the object with this id, None for none. Raises Unwritable."""

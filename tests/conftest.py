@@ -3,8 +3,10 @@
 import copy
 import json
 import os
+import re
 import subprocess
 import sys
+import venv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,9 @@ from invoiced_emulator import Account, Server, seeded
 NOW = 1_772_366_400
 API_KEY = "emulator-key"
 RUN_TIMEOUT_S = 60
+
+# Variables of a developer's own that would change what the commands do.
+OTHERS_SETTINGS = ("TAP_INVOICED_", "TARGET_INVOICED_", "INVOICED_", "LOGLEVEL", "SINGER_SDK_LOG_")
 
 Message = dict[str, Any]
 
@@ -58,6 +63,18 @@ class Run:
     def state(self) -> Any:
         """The value of the last STATE a tap wrote."""
         return [message["value"] for message in self.messages if message["type"] == "STATE"][-1]
+
+    def counts(self, stream: str) -> dict[str, int]:
+        """What the target's closing table says became of a stream's records, zeros left out."""
+        names, *rows = [
+            re.findall(r"[^\s│┃|]+", line)
+            for line in self.stderr.splitlines()
+            if re.match("[│┃|]", line)
+        ]
+        (row,) = [
+            dict(zip(names[1:], cells[1:], strict=True)) for cells in rows if cells[0] == stream
+        ]
+        return {name: int(n) for name, n in row.items() if name != "seconds" and int(n)}
 
     @property
     def complaint(self) -> str:
@@ -101,9 +118,7 @@ def business_server(business: Account) -> Iterator[Server]:
 def environment() -> dict[str, str]:
     """The environment of the commands: this one, without settings of a developer's own."""
     return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("TAP_INVOICED_", "TARGET_INVOICED_", "INVOICED_", "LOGLEVEL"))
+        name: value for name, value in os.environ.items() if not name.startswith(OTHERS_SETTINGS)
     }
 
 
@@ -203,3 +218,13 @@ def run_command(
         check=False,
     )
     return Run(exit_code=done.returncode, stdout=done.stdout, stderr=done.stderr.decode())
+
+
+@pytest.fixture(scope="session")
+def loader(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """target-jsonl from PyPI, in an environment of its own."""
+    home = tmp_path_factory.mktemp("loader")
+    venv.create(home, with_pip=True)
+    pip = [str(home / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "target-jsonl==0.1.4"], check=True, capture_output=True, timeout=100)
+    return home / "bin" / "target-jsonl"

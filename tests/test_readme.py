@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import venv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,16 +15,6 @@ from invoiced_emulator import Account, Server
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = Path(sys.executable).parent
-
-
-@pytest.fixture(scope="module")
-def loader(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """target-jsonl from PyPI, in an environment of its own."""
-    home = tmp_path_factory.mktemp("loader")
-    venv.create(home, with_pip=True)
-    pip = [str(home / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "target-jsonl==0.1.4"], check=True, capture_output=True, timeout=100)
-    return home / "bin" / "target-jsonl"
 
 
 @pytest.fixture
@@ -46,7 +35,8 @@ def test_every_bash_block_of_the_readme_runs(
 ) -> None:
     blocks = re.findall(r"^```bash\n(.*?)^```$", (ROOT / "README.md").read_text(), re.S | re.M)
     assert len(blocks) >= 5
-    path = os.pathsep.join([str(COMMANDS), str(desk.parent / "bin"), environment["PATH"]])
+    folders = (COMMANDS, ROOT / "examples", desk.parent / "bin", environment["PATH"])
+    path = os.pathsep.join(map(str, folders))
     for block in blocks:
         done = subprocess.run(
             ["bash", "-e", "-o", "pipefail", "-c", block],

@@ -163,6 +163,19 @@ def test_killed_at_fifty_random_points_and_resumed_it_is_complete(
     assert {row["id"] for row in account.objects("customers")} - seen == set()
 
 
+def test_hardly_a_request_more_is_spent_than_there_are_pages(
+    account: Account, clock: Any, run_tap: Callable[..., Any], catalog_of: Callable[..., Any]
+) -> None:
+    """Evenly spread customers, and a start long before the first of them."""
+    for number in range(20_000):
+        account.add("customers", name="Acme", updated_at=clock.seconds - 60 * (20_001 - number))
+    with Server(account) as server:
+        run = run_tap(server, catalog=catalog_of("customers"), start_date="2000-01-01")
+    assert len(run.ids("customers")) == 20_000
+    pages = 20_000 / 99  # each shows the last row of the one before again
+    assert server.stats.requests < 1.08 * pages + 5  # the head, three looks at the order, the tail
+
+
 @pytest.mark.parametrize(
     ("since", "until", "rows", "pieces"),
     [
@@ -174,7 +187,11 @@ def test_killed_at_fifty_random_points_and_resumed_it_is_complete(
         pytest.param(0, 1, 10**9, 1, id="one-second"),
     ],
 )
-def test_a_time_is_cut_into_equal_pieces(since: int, until: int, rows: int, pieces: int) -> None:
+def test_a_time_is_cut_into_pieces(since: int, until: int, rows: int, pieces: int) -> None:
     edges = cut(since, until, rows, 1_000)
     assert (edges[0], edges[-1], len(edges)) == (since, until, pieces + 1)
     assert edges == sorted(set(edges))
+
+
+def test_all_pieces_but_the_last_hold_as_many_rows_as_they_should() -> None:
+    assert cut(0, 1_000, rows=2_500, rows_per_piece=1_000) == [0, 400, 800, 1_000]

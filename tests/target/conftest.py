@@ -1,8 +1,11 @@
 """Singer messages, short to write."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from invoiced_emulator import Server
 
 Message = dict[str, Any]
 
@@ -41,3 +44,13 @@ def card() -> str:
     digits = "4" + "24" * 7
     doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[::-2])
     return digits + str(-(doubled + sum(map(int, digits[-2::-2]))) % 10)
+
+
+@pytest.fixture
+def writes() -> Callable[[Server], list[tuple[str, str]]]:
+    """The requests that were to change something: methods and paths in the order of arrival."""
+
+    def made(server: Server) -> list[tuple[str, str]]:
+        return [(one.method, one.path) for one in server.requests if one.method != "GET"]
+
+    return made

@@ -36,12 +36,12 @@ KEY_WORD = "emulator-key"
         ),
         pytest.param(
             {"streams": {"crm": {"endpoint": "clients"}}},
-            "setting `streams`: `crm` needs an `endpoint`, one of customers,",
+            "setting `streams`: `crm` needs an `endpoint`, one of items, plans,",
             id="no-such-endpoint",
         ),
         pytest.param(
             {"streams": {"crm": {"endpoint": ["customers"]}}},
-            "setting `streams`: `crm` needs an `endpoint`, one of customers,",
+            "setting `streams`: `crm` needs an `endpoint`, one of items, plans,",
             id="endpoint-is-a-list",
         ),
         pytest.param(
@@ -134,7 +134,7 @@ def test_an_account_out_of_reach_stops_at_the_first_write(
     account.canceled_account = canceled
     messages = [
         singer.state("before"),
-        *singer.stream("customers", {"name": "A"}, {"name": "B"}),
+        *singer.stream("customers", {"id": 1, "name": "A"}, {"id": 1, "name": "B"}),
         singer.state("after"),
     ]
     run = run_target(server, messages, max_rejects=-1, **settings)
@@ -207,9 +207,9 @@ def test_a_name_with_a_line_break_does_not_break_the_line(run_target, server, si
 
 
 def test_a_closed_stdout_ends_the_run_and_nothing_is_written_twice(
-    environment, config, account, server, singer
+    environment, config, account, server, singer, run_target, tmp_path
 ):
-    """The reader of the states is gone: what was written stays, and nothing is begun after it."""
+    """The reader of the states is gone, so all of the input comes again: the ledger knows it."""
     reader, writer = os.pipe()
     os.close(reader)
     messages = [
@@ -223,7 +223,7 @@ def test_a_closed_stdout_ends_the_run_and_nothing_is_written_twice(
         input="".join(json.dumps(message) + "\n" for message in messages),
         stdout=writer,
         stderr=subprocess.PIPE,
-        env=environment,
+        env=environment | {"TARGET_INVOICED_LEDGER": f"sqlite:///{tmp_path}/ledger.db"},
         text=True,
         check=False,
     )
@@ -233,7 +233,9 @@ def test_a_closed_stdout_ends_the_run_and_nothing_is_written_twice(
     assert "stdout was closed" in critical[0]
     assert "Traceback" not in run.stderr
     assert run.returncode == 1
-    assert [customer["name"] for customer in account.objects("customers")] == ["A"]
+    again = run_target(server, messages)
+    assert (again.exit_code, again.messages) == (0, [1, 2])
+    assert sorted(customer["name"] for customer in account.objects("customers")) == ["A", "B"]
 
 
 def test_the_environment_alone_can_configure_a_run(environment, server, account, singer, tmp_path):
@@ -243,9 +245,11 @@ def test_the_environment_alone_can_configure_a_run(environment, server, account,
     run = subprocess.run(
         [sys.executable, "-m", "target_invoiced", "--input", path],
         capture_output=True,
+        cwd=tmp_path,
         env=environment
         | {"TARGET_INVOICED_BASE_URL": server.url, "INVOICED_API_KEY": account.api_key},
         check=False,
     )
     assert run.returncode == 0
     assert len(account.objects("customers")) == 1
+    assert (tmp_path / "invoiced-ledger.db").is_file()

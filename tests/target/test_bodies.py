@@ -5,16 +5,18 @@ import json
 import pytest
 
 from invoiced_api.resources import BY_NAME
-from target_invoiced.bodies import NaturalKey, Unwritable, shows, without_card_numbers
-from target_invoiced.planning import Create, Planner, Remove, Skip, Update
-from target_invoiced.settings import Operation, StreamSettings
+from target_invoiced.bodies import shows, without_card_numbers
+from target_invoiced.failures import Unwritable
+from target_invoiced.identity import NaturalKey
+from target_invoiced.planning import Create, EndpointPlanner, Update
+from target_invoiced.settings import ToEndpoint
 
 TEN_O_CLOCK = 1_769_853_600
 
 
 def plan(stream, record, allow=(), **settings):
-    planner = Planner(StreamSettings(resource=BY_NAME[stream], **settings), frozenset(allow))
-    return planner.intent(record)
+    to = ToEndpoint(resource=BY_NAME[stream], **settings)
+    return EndpointPlanner(to, frozenset(allow), frozenset()).intent(record, None)
 
 
 def created(stream, **record):
@@ -44,86 +46,6 @@ def card_number():
 
 
 CARD = card_number()
-
-
-# Which call
-
-
-@pytest.mark.parametrize(
-    ("record", "intent"),
-    [
-        pytest.param({"name": "A"}, Create({"name": "A"}), id="no-id-creates"),
-        pytest.param({"id": None, "name": "A"}, Create({"name": "A"}), id="null-id-creates"),
-        pytest.param({"id": "", "name": "A"}, Create({"name": "A"}), id="empty-id-creates"),
-        pytest.param(
-            {"id": 5, "name": "A"}, Update("/customers/5", {"name": "A"}, False), id="id-updates"
-        ),
-        pytest.param(
-            {"id": "5", "name": "A"},
-            Update("/customers/5", {"name": "A"}, False),
-            id="id-as-a-string-updates",
-        ),
-        pytest.param(
-            {"id": 5, "_sdc_deleted_at": "2026-01-31T10:00:00Z"},
-            Remove("/customers/5"),
-            id="deletion-mark-deletes",
-        ),
-        pytest.param(
-            {"id": 5, "_sdc_deleted_at": None},
-            Update("/customers/5", {}, False),
-            id="null-mark-does-not-delete",
-        ),
-    ],
-)
-def test_a_record_stands_for_one_call(record, intent):
-    assert plan("customers", record) == intent
-
-
-@pytest.mark.parametrize(
-    "written",
-    [
-        pytest.param("../invoices/5", id="path"),
-        pytest.param("5/void", id="path-below"),
-        pytest.param(-5, id="negative"),
-        pytest.param("cus_5", id="word"),
-        pytest.param(True, id="true"),
-        pytest.param(5.5, id="decimal"),
-        pytest.param({"id": 5}, id="object"),
-    ],
-)
-@pytest.mark.parametrize("mark", [{}, {"_sdc_deleted_at": "2026-01-31"}], ids=["update", "delete"])
-def test_an_id_that_cannot_be_invoiceds_is_refused(written, mark):
-    assert refusal("customers", id=written, name="A", **mark).startswith("`id` is ")
-
-
-def test_a_deletion_without_an_id_is_refused():
-    assert "`id` is missing" in refusal("customers", _sdc_deleted_at="2026-01-31")
-
-
-@pytest.mark.parametrize(
-    ("record", "operation"),
-    [
-        ({"name": "A"}, Operation.CREATE),
-        ({"id": 5, "name": "A"}, Operation.UPDATE),
-        ({"id": 5, "_sdc_deleted_at": "2026-01-31"}, Operation.DELETE),
-    ],
-    ids=["create", "update", "delete"],
-)
-def test_an_operation_that_is_not_allowed_is_skipped(record, operation):
-    others = frozenset(Operation) - {operation}
-    assert plan("customers", record, operations=others) == Skip(operation)
-    assert not isinstance(plan("customers", record, operations=frozenset({operation})), Skip)
-
-
-def test_excluded_attributes_are_left_out():
-    intent = plan("customers", {"name": "A", "notes": "B"}, exclude=frozenset({"notes"}))
-    assert intent == Create({"name": "A"})
-
-
-def test_only_a_document_that_shows_itself_void_may_be_void():
-    assert plan("invoices", {"id": 5, "status": "voided"}).maybe_void
-    assert not plan("invoices", {"id": 5, "status": "paid"}).maybe_void
-    assert not plan("customers", {"id": 5, "status": "voided"}).maybe_void
 
 
 # Attributes
@@ -352,8 +274,7 @@ def test_a_full_card_number_is_refused_by_name_and_never_shown(shown, place, nam
 
 
 def test_a_card_number_in_an_attribute_that_is_not_sent_is_no_matter():
-    assert plan("customers", {"name": "A", "unknown": CARD}) == Create({"name": "A"})
-    assert plan("customers", {"name": "A", "notes": CARD}, exclude=frozenset({"notes"}))
+    assert created("customers", name="A", unknown=CARD) == {"name": "A"}
 
 
 def test_what_may_be_kept_in_a_file_shows_no_card_number():
@@ -369,17 +290,6 @@ def test_what_is_allowed_to_look_like_a_card_number_is_kept():
     kept = without_card_numbers(record, allowed=("notes", "token"))
     assert (kept["notes"], kept["metadata"]) == (CARD, {"token": [int(CARD)]})
     assert kept["name"] != CARD
-
-
-# Known and unknown
-
-
-def test_attributes_that_invoiced_does_not_have_are_told():
-    planner = Planner(
-        StreamSettings(resource=BY_NAME["customers"], exclude=frozenset({"mine"})), frozenset()
-    )
-    record = {"name": "A", "id": 5, "created_at": 1, "_sdc_batched_at": 1, "mine": 1, "colour": 1}
-    assert planner.unknown_attributes(record) == ["colour"]
 
 
 # What an object shows already

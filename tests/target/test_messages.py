@@ -34,7 +34,7 @@ def test_every_type_is_read_with_its_line_number():
     ) == [
         Schema(1, "s", {"a": 1}, ["id"]),
         Record(2, "s", {"id": 1}),
-        ActivateVersion(3, "s"),
+        ActivateVersion(3, "s", 1),
         State(4, {"n": 1}),
     ]
 

@@ -1,4 +1,4 @@
-"""What a command can do and how it is set, for people (Markdown) and programs (JSON)."""
+"""What a command can do and how it is set, for people (Markdown), programs (JSON) and Meltano."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,8 +7,9 @@ import orjson
 
 from invoiced_api import VERSION
 from invoiced_api.settings import Setting
+from singer_command.meltano import definition
 
-FORMATS = ("json", "markdown")
+FORMATS = ("json", "markdown", "meltano")
 
 
 def about(
@@ -20,6 +21,9 @@ def about(
     form: str,
 ) -> str:
     """The description in one of FORMATS. A default is shown as JSON, None where there is none."""
+    table = tuple(table)
+    if form == "meltano":
+        return definition(name, description, table, capabilities)
     facts: dict[str, Any] = {
         "name": name,
         "version": VERSION,

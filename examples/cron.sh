@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# One incremental run of `tap-invoiced | TARGET`, for cron. In a crontab:
+#
+#   PATH=/srv/invoiced/bin:/usr/local/bin:/usr/bin:/bin
+#   */15 * * * * cron.sh /srv/invoiced target-jsonl --config target.json 2>&1 | logger -t invoiced
+#
+# FOLDER holds config.json, catalog.json if there is one, and state.json, which is kept here:
+# replaced in one step, and only by a whole STATE that the target has echoed. That counts even if
+# the run failed after it, or was killed. A run that finds another one at work leaves it alone.
+# What is said goes to stderr; `logger` hands it to the system's log, which rotates it.
+set -euo pipefail
+
+folder=${1:?usage: cron.sh FOLDER TARGET [ARGUMENTS]}
+shift
+: "${1:?usage: cron.sh FOLDER TARGET [ARGUMENTS]}"
+cd "$folder"
+
+# The tap and the target inherit the lock: it holds as long as one of the three is alive.
+exec 9>lock
+flock --nonblock 9 || { echo "the run before is still at work: nothing is done" >&2; exit 0; }
+
+# `read` fails on a last line without its end, which a target that was killed may leave.
+keep_last_state() {
+  local line state=
+  [ -f echoed ] || return 0
+  while IFS= read -r line; do
+    if [[ $line == "{"?*"}" ]]; then state=$line; fi
+  done <echoed
+  if [ -n "$state" ]; then
+    printf '%s\n' "$state" >state.new
+    sync state.new
+    mv state.new state.json
+  fi
+  rm echoed
+}
+
+keep_last_state # of a run that was killed before it came to it
+arguments=(--config config.json)
+if [ -s catalog.json ]; then arguments+=(--catalog catalog.json); fi
+if [ -s state.json ]; then arguments+=(--state state.json); fi
+code=0
+tap-invoiced "${arguments[@]}" | "$@" >echoed || code=$?
+keep_last_state
+exit "$code"

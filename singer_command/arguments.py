@@ -1,0 +1,60 @@
+"""What is typed after a command's name."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from invoiced_api import VERSION
+
+SHELLS = ("bash", "zsh")
+
+
+def parser(name: str, description: str) -> argparse.ArgumentParser:
+    """The arguments that both commands have. `config` becomes a list of files."""
+    arguments = argparse.ArgumentParser(prog=name, description=description)
+    arguments.add_argument(
+        "-c",
+        "--config",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="settings, as a JSON object; given again, a later file's settings win",
+    )
+    arguments.add_argument(
+        "--check", action="store_true", help="try the credentials and tell what they may read"
+    )
+    arguments.add_argument(
+        "--about",
+        nargs="?",
+        const="json",
+        choices=("json", "markdown", "meltano"),
+        help="print settings, capabilities and resources; meltano: as a plugin's definition",
+    )
+    arguments.add_argument(
+        "--print-completion",
+        action=PrintCompletion,
+        choices=SHELLS,
+        help="print a script with which this shell completes the command's arguments",
+    )
+    arguments.add_argument("--version", action="version", version=f"{name} {VERSION}")
+    return arguments
+
+
+class PrintCompletion(argparse.Action):
+    """Prints the completion of all arguments, also of those added later, and ends."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        import shtab  # slow to import, and --help is to be quick
+
+        for action in parser._actions:  # argparse has no public way to go through them
+            if action.metavar == "FILE":
+                action.complete = shtab.FILE  # type: ignore[attr-defined]
+        sys.stdout.write(shtab.complete(parser, str(values)))
+        parser.exit()

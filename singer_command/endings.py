@@ -1,0 +1,38 @@
+"""How a command ends: its exit code, and one line about what went wrong."""
+
+import logging
+import signal
+from collections.abc import Callable
+
+from invoiced_api.failures import BadInput, InvoicedError
+from singer_command.signals import Stopped, ignore_from_now_on
+from singer_command.stdout import StdoutClosed
+
+LOGGER = logging.getLogger(__name__)
+
+
+def exit_code(run: Callable[[], int]) -> int:
+    """What `run` returns, or the code for how it failed, after one CRITICAL line about it."""
+    try:
+        try:
+            return run()
+        finally:
+            ignore_from_now_on()
+    except (BadInput, InvoicedError) as error:
+        LOGGER.critical("%s", error)
+    except StdoutClosed:
+        LOGGER.critical(
+            "stdout was closed by the command that reads it: see what it says. "
+            "The next run goes on from the last state that arrived there."
+        )
+    except Stopped as stop:
+        LOGGER.critical("stopped by %s", signal.Signals(stop.signum).name)
+        return 128 + stop.signum
+    except Exception as error:  # the last resort of the command
+        LOGGER.debug("traceback of the failure", exc_info=True)
+        LOGGER.critical(
+            "failed unexpectedly (%s: %s). Run again with LOGLEVEL=DEBUG and report what it shows.",
+            type(error).__name__,
+            error,
+        )
+    return 1

@@ -1,0 +1,107 @@
+"""What a command says of its work, on stderr: text for people, JSON lines for orchestrators."""
+
+import logging
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from invoiced_api.failures import BadInput
+from invoiced_api.redact import Redaction
+from invoiced_api.settings import Setting, one_of, read_settings
+
+APP_NAME = "singer-invoiced"
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+LOG_FORMAT = Setting(
+    name="log_format",
+    kind='"text" or "json"',
+    parse=one_of(("text", "json")),
+    help="lines on stderr as text for people or JSON for programs; without it text, or what "
+    "Meltano asks for",
+)
+
+
+class OneLine(logging.Formatter):
+    """A message is one line, whatever line breaks it quotes; a traceback keeps its own."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's own name
+        return " ".join(super().formatMessage(record).splitlines())
+
+
+class JsonLine(logging.Formatter):
+    """A message is one JSON object, as Meltano reads it of a plugin with `structured-logging`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        message = " ".join(record.getMessage().splitlines())
+        line = {
+            "level": record.levelname.lower(),
+            "pid": record.process,
+            "logger_name": record.name,
+            "ts": record.created,
+            "thread_name": record.threadName,
+            "app_name": APP_NAME,
+            "message": f"{message}\n{record.exc_text}" if record.exc_text else message,
+        }
+        return orjson.dumps(line).decode()
+
+
+def chosen_format(config: Mapping[str, Any], prefix: str, environ: Mapping[str, str]) -> str | None:
+    """The setting `log_format`, known before the others are looked at. Raises BadInput."""
+    found = read_settings([LOG_FORMAT], config, prefix, environ)["log_format"]
+    return None if found is None else str(found)
+
+
+def log_to_stderr(
+    environ: Mapping[str, str],
+    secrets: Iterable[str | None],
+    log_format: str | None = None,
+) -> None:
+    """One line each, secrets and card numbers hidden; Python's warnings too where lines are JSON.
+
+    The level is LOGLEVEL's, else Meltano's, else INFO. To be called after `singer` is imported,
+    which configures logging for itself.
+    """
+    asked = _asked_by_meltano(environ)
+    level = (environ.get("LOGLEVEL") or _level(asked) or "INFO").upper()
+    if level not in LEVELS:
+        raise BadInput(f"LOGLEVEL must be DEBUG, INFO, WARNING, ERROR or CRITICAL, not {level}.")
+    as_json = (log_format or ("json" if _wants_json(asked) else "text")) == "json"
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLine() if as_json else OneLine("%(levelname)s %(message)s"))
+    handler.addFilter(Redaction(secrets))
+    logging.captureWarnings(as_json)
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+def logs_are_json() -> bool:
+    return any(isinstance(one.formatter, JsonLine) for one in logging.getLogger().handlers)
+
+
+def _asked_by_meltano(environ: Mapping[str, str]) -> dict[str, Any]:
+    """The logging configuration that Meltano writes for each plugin; empty if there is none.
+
+    It speaks of classes of Meltano's SDK, so that only what it means can be followed:
+    https://sdk.meltano.com/en/latest/implementation/logging.html
+    """
+    try:
+        content = orjson.loads(Path(environ["SINGER_SDK_LOG_CONFIG"]).read_bytes())
+    except (KeyError, OSError, orjson.JSONDecodeError):
+        return {}  # written for others than us: no reason to complain
+    return content if isinstance(content, dict) else {}
+
+
+def _wants_json(asked: Mapping[str, Any]) -> bool:
+    formatters = asked.get("formatters")
+    return isinstance(formatters, dict) and any(
+        isinstance(one, dict) and str(one.get("()", "")).endswith(".StructuredFormatter")
+        for one in formatters.values()
+    )
+
+
+def _level(asked: Mapping[str, Any]) -> str | None:
+    root = asked.get("root")
+    level = root.get("level") if isinstance(root, dict) else None
+    return level if level in LEVELS else None

@@ -1,0 +1,37 @@
+"""Numbers for people, on stderr."""
+
+import logging
+from collections.abc import Iterable, Sequence
+
+from invoiced_api.redact import hide_card_numbers
+from singer_command.logs import logs_are_json
+
+LOGGER = logging.getLogger(__name__)
+
+# Columns of a table that goes to a log and not to a screen.
+LOG_WIDTH = 140
+
+
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """The first column is a name, the others are numbers. Where logs are JSON, a line per row."""
+    if logs_are_json():
+        for name, *numbers in rows:
+            pairs = zip(columns[1:], numbers, strict=True)
+            LOGGER.info("%s: %s", name, ", ".join(f"{column} {one}" for column, one in pairs))
+        return
+    _print_table(columns, rows)
+
+
+def _print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*(hide_card_numbers(str(cell)) for cell in row))
+    screen = Console(stderr=True, markup=False, emoji=False)  # names stand as they are
+    if not screen.is_terminal:
+        screen.width = LOG_WIDTH
+    screen.print(table)

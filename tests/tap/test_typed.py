@@ -1,0 +1,219 @@
+"""Answer -> records the quick way, beside what the exact way makes of the same answer."""
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+
+import invoiced_schemas
+from invoiced_api.pages import TypedRow
+from invoiced_api.resources import BY_NAME, RESOURCES, Way
+from invoiced_emulator import Server
+from tap_invoiced.records import Records
+from tap_invoiced.selection import Stream
+from tap_invoiced.shaping import Misfit, Shaper
+
+INVOICES = invoiced_schemas.load("invoices")
+LATEST_S = 253_402_300_799  # the end of the year 9999
+
+# Nothing of the rest is without an example, and nothing is there so often that objects grow large.
+SENT: dict[str, list[Any]] = {
+    "number": ["INV-1", "Zürich\u2028\\n\n", "", None, 17],
+    "customer": [1, -(2**53), None, "", "5", 2.0, {"id": 5}],
+    "draft": [True, None, 0],
+    "date": [0, -1, 1_766_368_225, LATEST_S, None, "", "2026-01-31", 1.5],
+    "total": [45, 45.0, 0.1, -1e-7, 1e22, None, "12.50"],
+    "items": [[], None, [None], [{"id": 1, "quantity": 1.5, "metadata": {"a": [1, "b"]}}]],
+    "taxes": [[{"tax_rate": {"id": "vat", "updated_at": 5}}], [{"tax_rate": "vat"}]],
+    "ship_to": [None, {"name": "Acme"}, {"id": 5, "created_at": 7, "new": 1}],
+    "metadata": [{}, {"id": {"deep": [None, 1.0]}}, [], None],
+    "shoe_size": [43],
+}
+
+
+def without(schema: dict[str, Any], *names: str) -> dict[str, Any]:
+    kept = {name: one for name, one in schema["properties"].items() if name not in names}
+    return {**schema, "properties": kept}
+
+
+def records_of(schema: dict[str, Any] = INVOICES) -> Records:
+    stream = Stream(resource=BY_NAME["invoices"], schema=schema, whole=INVOICES)
+    return Records(stream, with_deletions=False, tally=None)
+
+
+def quickly(records: Records, rows: list[dict[str, Any]]) -> list[Any]:
+    lines = records.lines(records.parse(orjson.dumps(rows))).splitlines()
+    return [json.loads(line)["record"] for line in lines]
+
+
+def exactly(rows: list[dict[str, Any]], schema: dict[str, Any] = INVOICES) -> list[Any]:
+    shaped = copy.deepcopy(rows)
+    Shaper("invoices", schema, INVOICES)(shaped)
+    return shaped
+
+
+def some(sent: dict[str, list[Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    columns = {name: st.sampled_from(values) for name, values in sent.items()}
+    needed = {"id": st.integers(1, 9), "updated_at": st.integers(0, LATEST_S)}
+    return st.fixed_dictionaries(needed, optional=columns)
+
+
+@given(rows=st.lists(some(SENT), max_size=3), selected=st.sampled_from([(), ("items", "number")]))
+def test_both_ways_make_the_same_records(
+    rows: list[dict[str, Any]], selected: tuple[str, ...]
+) -> None:
+    """Twice, since what was unknown the first time is known the second."""
+    schema = without(INVOICES, *selected)
+    records = records_of(schema)
+    for _ in range(2):
+        made = quickly(records, rows)
+        assert made == exactly(rows, schema)
+        assert list(map(repr, map(sorted_items, made))) == list(
+            map(repr, map(sorted_items, exactly(rows, schema)))
+        ), "45 is not 45.0"
+
+
+def sorted_items(value: Any) -> Any:
+    if isinstance(value, dict):
+        return sorted((name, sorted_items(one)) for name, one in value.items())
+    return [sorted_items(one) for one in value] if isinstance(value, list) else value
+
+
+FITTING = {"id": 1, "updated_at": 5, "items": [{"id": 2, "taxes": []}, None], "ship_to": {}}
+
+
+@pytest.mark.parametrize(
+    ("change", "quick"),
+    [
+        pytest.param({}, True, id="what-columns-say"),
+        pytest.param({"number": None, "date": 0}, True, id="null-and-a-moment"),
+        pytest.param({"updated_at": None}, False, id="no-stamp"),
+        pytest.param({"id": "1"}, False, id="id-as-text"),
+        pytest.param({"customer": 5.0}, False, id="float-of-an-id"),
+        pytest.param({"customer": True}, False, id="boolean-of-an-id"),
+        pytest.param({"draft": 1}, False, id="one-of-a-boolean"),
+        pytest.param({"number": 5}, False, id="number-of-a-text"),
+        pytest.param({"total": "5"}, False, id="money-as-text"),
+        pytest.param({"date": LATEST_S + 1}, False, id="the-year-10000"),
+        pytest.param({"date": "2026-01-31"}, False, id="date-as-text"),
+        pytest.param({"items": {}}, False, id="object-of-a-list"),
+        pytest.param({"ship_to": 5}, False, id="id-of-an-object"),
+        pytest.param({"metadata": []}, False, id="list-of-a-map"),
+        pytest.param({"new": 5}, False, id="unknown-field"),
+        pytest.param({"items": [{"new": 5}]}, False, id="unknown-field-within"),
+    ],
+)
+def test_only_what_columns_say_goes_the_quick_way(change: dict[str, Any], quick: bool) -> None:
+    (row,) = records_of().parse(orjson.dumps([{**FITTING, **change}]))
+    assert isinstance(row, TypedRow if quick else dict)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        resource.name
+        for resource in RESOURCES
+        if resource.way is not Way.BACKWARD and not resource.parent
+    ],
+)
+def test_every_object_of_a_seeded_account_goes_the_quick_way(
+    name: str, business_server: Server
+) -> None:
+    """Else a slip in a schema would cost all the pace, and nobody would see why."""
+    schema = invoiced_schemas.load(name)
+    stream = Stream(resource=BY_NAME[name], schema=schema, whole=schema)
+    records = Records(stream, with_deletions=False, tally=None)
+    answer = requests.get(
+        f"{business_server.url}/{name}",
+        params={"include": "updated_at", "per_page": 100},
+        auth=("emulator-key", ""),
+        timeout=10,
+    )
+    rows = records.parse(answer.content)
+    assert rows and all(isinstance(row, TypedRow) for row in rows)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b'[{"id":1,"updated_at":5}', id="cut-short"),
+        pytest.param(b'[{"id":1,"updated_at":5,"number":"\xff"}]', id="not-utf-8"),
+        pytest.param(b'[{"id":1,"updated_at":5,"total":NaN}]', id="not-a-number"),
+        pytest.param(b"[" * 5_000, id="deep"),
+        pytest.param(b"", id="nothing"),
+    ],
+)
+def test_what_is_not_json_is_said_to_be(body: bytes) -> None:
+    with pytest.raises(orjson.JSONDecodeError):
+        records_of().parse(body)
+
+
+def test_unknown_fields_are_told_once_and_then_dropped_on_the_quick_way(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rows = [{**FITTING, "new": 1, "items": [{"newer": {"id": 1}}]}]
+    records = records_of()
+    assert quickly(records, rows) == exactly(rows)
+    assert sorted(record.args[1] for record in caplog.records if record.args) == [
+        "items[].newer",
+        "new",
+    ]
+    parsed = records.parse(orjson.dumps(rows))
+    assert isinstance(parsed[0], TypedRow)
+    caplog.clear()
+    assert quickly(records, rows) == exactly(rows)
+    assert not caplog.records
+
+
+def test_rows_that_came_before_and_after_a_field_was_known_may_be_mixed() -> None:
+    records = records_of()
+    early = records.parse(orjson.dumps([FITTING]))
+    rows = [{**FITTING, "id": 2, "new": 1}]
+    exact = records.parse(orjson.dumps(rows))
+    quickly(records, rows)
+    late = records.parse(orjson.dumps(rows))
+    lines = records.lines([*late, *exact, *early]).splitlines()
+    assert [json.loads(line)["record"] for line in lines] == exactly([*rows, *rows, FITTING])
+
+
+def test_a_field_that_is_not_wanted_can_be_read_until_the_record_is_made() -> None:
+    """Money is summed up whether or not it is selected."""
+    records = records_of(without(INVOICES, "total"))
+    rows = records.parse(orjson.dumps([{**FITTING, "total": 4.5}]))
+    assert (rows[0]["total"], rows[0].get("total"), rows[0].get("balance")) == (4.5, 4.5, None)
+    assert b"total" not in records.lines(rows)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param('a"b', id="quote"),
+        pytest.param("a.b", id="dot"),
+        pytest.param("items[].c", id="like-a-path"),
+        pytest.param("größe", id="umlaut"),
+        pytest.param("unknown_0", id="like-ours"),
+        pytest.param("get", id="like-a-method"),
+        pytest.param("", id="empty"),
+    ],
+)
+def test_unknown_fields_of_any_name_are_dropped(name: str) -> None:
+    records = records_of()
+    for _ in range(3):
+        assert quickly(records, [{**FITTING, name: 1}]) == exactly([FITTING])
+
+
+def test_a_misfit_is_named_as_the_exact_way_names_it() -> None:
+    rows = [FITTING, {**FITTING, "id": 7, "date": LATEST_S + 1}]
+
+    def complaint(make: Callable[..., Any], *given: Any) -> str:
+        with pytest.raises(Misfit) as misfit:
+            make(*given)
+        return str(misfit.value)
+
+    assert complaint(quickly, records_of(), rows) == complaint(exactly, rows)
