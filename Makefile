@@ -3,12 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 LOADER := .venv-target-jsonl
 PEER := .venv-peer
-PEER_WRITER := .venv-peer-writer
 NOX := .venv-nox
 E2E := .venv-e2e
 E2E_TOOLS := $(patsubst tests/e2e/requirements/%.txt,$(E2E)/%/.installed,$(wildcard tests/e2e/requirements/*.txt))
+PEER_WRITER := .venv-peer-writer
 
-.PHONY: demo test check bench versions e2e postgresql definitions clean
+.PHONY: demo test check soak bench versions e2e postgresql definitions clean
 
 demo: $(VENV)/.installed $(LOADER)/.installed
 	$(VENV)/bin/python examples/demo.py --loader $(LOADER)/bin/target-jsonl
@@ -20,6 +20,11 @@ check: $(VENV)/.test-installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+# About half an hour; CRASHES=1000 takes longer.
+soak: CRASHES ?= 200
+soak: $(VENV)/.test-installed
+	SOAK_CRASHES=$(CRASHES) $(VENV)/bin/pytest --numprocesses 2 tests/pair
 
 # About ten minutes; QUICK=1 takes two, to see that it works. ONLY=tap and ONLY=target measure one.
 bench: $(VENV)/.installed $(PEER)/.installed $(PEER_WRITER)/.installed
@@ -74,12 +79,12 @@ $(PEER)/.installed: benchmarks/peer-requirements.txt
 	$(PEER)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
-$(PEER_WRITER)/.installed: benchmarks/peer-writer-requirements.txt
-	$(PYTHON) -m venv $(PEER_WRITER)
-	$(PEER_WRITER)/bin/pip install --quiet --disable-pip-version-check -r $<
-	touch $@
-
 $(E2E)/%/.installed: tests/e2e/requirements/%.txt
 	$(PYTHON) -m venv $(E2E)/$*
 	$(E2E)/$*/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+$(PEER_WRITER)/.installed: benchmarks/peer-writer-requirements.txt
+	$(PYTHON) -m venv $(PEER_WRITER)
+	$(PEER_WRITER)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@

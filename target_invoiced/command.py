@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 from sqlalchemy import make_url
@@ -92,7 +92,14 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
 def secrets(settings: TargetSettings) -> tuple[str | None, ...]:
     """What must not be shown: credentials, and those within URLs."""
     ledger = make_url(settings.ledger).password if settings.ledger else None
-    return (*settings.connection.secrets, ledger, settings.response_webhook)
+    hook = settings.response_webhook
+    return (*settings.connection.secrets, ledger, hook, hook and _behind_host(hook))
+
+
+def _behind_host(url: str) -> str | None:
+    """Path and query, which is what the log of a connection shows of a URL."""
+    target = urlsplit(url)._replace(scheme="", netloc="").geturl()
+    return target if len(target) > 1 else None
 
 
 def _load(

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from invoiced_api.client import Answer, Call, Client
+from invoiced_api.redact import HIDDEN
 from target_invoiced.bodies import without_card_numbers
 
 
@@ -63,7 +64,7 @@ class Rehearsal(Courier):
 
 def shown(client: Client, call: Call, why: str) -> dict[str, Any]:
     """A call for people to read: no credentials, no card numbers."""
-    headers = {**call.headers}
+    headers = dict.fromkeys(call.headers, HIDDEN)  # which may hold credentials of their own
     if call.idempotency_key:
         headers["Idempotency-Key"] = call.idempotency_key
     return {

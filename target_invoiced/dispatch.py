@@ -43,6 +43,8 @@ class Dispatch:
         assert task.key
         owner = self.books.owner(task.key.resource, id)
         if owner is not None and owner != task.key:
+            if self._postponed(task):
+                return  # its owner may give the natural key up
             said = f"it is the same object as {owner}: one of the two has to go"
             self.flow.finish(task, Rejected(said))
             return
@@ -59,11 +61,19 @@ class Dispatch:
         """
         natural = task.stream.natural_key
         taken = natural is not None and rejected.param == natural and rejected.id is None
-        if taken and not task.postponed and not task.then and self.flow.postpone(task):
-            task.postponed = True
+        if taken and not task.then and self._postponed(task):
             self.announcer.give_up_key(task)
         else:
             self.flow.finish(task, rejected)
+
+    def _postponed(self, task: Task) -> bool:
+        """Whether the task is tried again, when all others have finished; it is so once."""
+        if task.postponed:
+            return False
+        task.postponed = True
+        if not self.flow.postpone(task):
+            self.flow.again(task)  # they have finished meanwhile
+        return True
 
     def _plan(self, task: Task, parked: dict[ExternalKey, Parked]) -> bool:
         """Whether a request is needed; if not, the task is settled."""

@@ -110,7 +110,7 @@ def test_the_readme_lists_every_stream() -> None:
 
 
 def test_the_readme_lists_every_endpoint() -> None:
-    (sentence,) = re.findall(r"The endpoints are (.+?)\.\s", README)
+    (sentence,) = re.findall(r"The endpoints are (.+?)\.\s", README, re.DOTALL)
     assert re.findall(r"`(\w+)`", sentence) == list(ENDPOINTS)
 
 

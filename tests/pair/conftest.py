@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from invoiced_emulator import Account, Faults, Server, seeded
 from invoiced_emulator.faults import Fault
-from target_invoiced.ledger import OBJECTS
+from target_invoiced.tables import ACCOUNTS, OBJECTS
 
 API_KEY = "emulator-key"
 PIPE_TIMEOUT_S = 90
@@ -80,15 +80,16 @@ Names = Mapping[tuple[str, Any], str]
 Objects = dict[tuple[str, str], Any]
 
 
-def keys_in(ledger: str, account: str | None = None) -> dict[tuple[str, Any], str]:
+def keys_in(ledger: str, base_url: str | None = None) -> dict[tuple[str, Any], str]:
     """What the source calls each object of a copy, from the ledger: (resource, id) -> its id there.
 
-    Of `account`, if several share the database.
+    Of the account at `base_url`, if several share the database.
     """
     engine = sa.create_engine(ledger)
     query = sa.select(OBJECTS.c.resource, OBJECTS.c.key, OBJECTS.c.id)
-    if account is not None:
-        query = query.where(OBJECTS.c.account == account)
+    if base_url is not None:
+        there = sa.select(ACCOUNTS.c.account).where(ACCOUNTS.c.base_url == base_url)
+        query = query.where(OBJECTS.c.account.in_(there))
     with engine.connect() as connection:
         rows = connection.execute(query.where(OBJECTS.c.id.is_not(None))).all()
     engine.dispose()
@@ -187,13 +188,17 @@ class Fuse(Faults):
 
 @dataclass(kw_only=True)
 class Pipe:
-    """`tap | target`, run again and again, each time from the last whole STATE that came out."""
+    """`tap | target`, run again and again, each time from the last whole STATE that came out.
+
+    `states` are those of the latest run.
+    """
 
     tap: list[str]
     target: list[str]
     environment: dict[str, str]
     folder: Path
     state: Any = None
+    states: list[Any] = field(default_factory=list)
     on_state: Callable[[], None] = field(default=lambda: None)
     _running: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
     _started: Event = field(default_factory=Event)
@@ -206,7 +211,7 @@ class Pipe:
 
     def run(self) -> Ended:
         """Until both ends have ended."""
-        tap = list(self.tap)
+        tap, self.states = list(self.tap), []
         if self.state is not None:
             (self.folder / "state.json").write_text(json.dumps(self.state))
             tap += ["--state", str(self.folder / "state.json")]
@@ -221,6 +226,7 @@ class Pipe:
             for line in downstream.stdout:
                 if line.endswith(b"\n"):
                     self.state = json.loads(line)
+                    self.states.append(self.state)
                     self.on_state()
             codes = {name: process.wait() for name, process in self._running.items()}
             watchdog.cancel()
@@ -346,6 +352,25 @@ def _command(home: Path, module: str, config: str, *more: str) -> list[str]:
 
 
 @pytest.fixture
+def piping(tmp_path: Path, environment: dict[str, str]) -> Callable[..., Pipe]:
+    """A pipe into an account from whatever stands for a tap. Keyword arguments are settings."""
+
+    def begin(server: Server, **settings: Any) -> Pipe:
+        ledger = f"sqlite:///{tmp_path}/ledger.db"
+        common = {"api_key": API_KEY, "base_url": server.url, "max_retry_seconds": 30}
+        (tmp_path / "target.json").write_text(json.dumps({**common, "ledger": ledger, **settings}))
+        target = _command(tmp_path, "target_invoiced", "target")
+        return Pipe(tap=[], target=target, environment=environment, folder=tmp_path)
+
+    return begin
+
+
+@pytest.fixture
+def fuse() -> type[Fuse]:
+    return Fuse
+
+
+@pytest.fixture
 def documented() -> dict[str, tuple[str, ...]]:
     """What may differ between an account and its copy, by stream."""
     return DIFFERENCES
@@ -372,3 +397,11 @@ def company(clock: Any) -> Account:
 @pytest.fixture
 def copied_streams() -> list[str]:
     return STREAMS
+
+
+@pytest.fixture
+def whole_copy(shop: Account, copying: Callable[..., Copying]) -> Copying:
+    """The small account, copied without any interruption."""
+    copy = copying(shop, folder="whole")
+    assert copy.pipe.run().target == 0
+    return copy
