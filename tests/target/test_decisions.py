@@ -259,7 +259,7 @@ def test_equal_payments_without_a_key_are_created_once_each_whatever_crashes(
 
     So the input ends with a STATE, as every tap's does.
     """
-    world = World(tokens=[*tokens, "STATE"], ledger=Ledger(None, "an account"))
+    world = World(tokens=[*tokens, "STATE"], ledger=Ledger(None))
     try:
         for _ in range(crashes):
             try:
