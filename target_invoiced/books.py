@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from invoiced_api.failures import BadInput
+from target_invoiced.bodies import without_card_numbers
 from target_invoiced.identity import ExternalKey, NaturalKey, Reference
 from target_invoiced.journal import Entry, Stage
 from target_invoiced.ledger import Journaled, Known, Ledger, Parked
@@ -175,7 +176,7 @@ class Books:
                 )
             self._in_memory.setdefault(told(missing), []).append(task)
             return
-        schema = task.stream.schema
+        schema, allowed = task.stream.schema, task.stream.planner.allow_card_like
         self._parking.append(
             Parked(
                 key=task.key,
@@ -184,7 +185,8 @@ class Books:
                 idempotency_key=uuid.uuid4().hex,
                 line=task.message.line,
                 stream=task.stream.name,
-                record=orjson.dumps(task.record),
+                # Attributes that are not sent may show what is not to be kept.
+                record=orjson.dumps(without_card_numbers(task.record, allowed)),
                 schema=orjson.dumps([schema.schema, schema.key_properties]),
             )
         )

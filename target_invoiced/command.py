@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 from sqlalchemy import make_url
@@ -92,7 +92,14 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
 def secrets(settings: TargetSettings) -> tuple[str | None, ...]:
     """What must not be shown: credentials, and those within URLs."""
     ledger = make_url(settings.ledger).password if settings.ledger else None
-    return (*settings.connection.secrets, ledger, settings.response_webhook)
+    hook = settings.response_webhook
+    return (*settings.connection.secrets, ledger, hook, hook and _behind_host(hook))
+
+
+def _behind_host(url: str) -> str | None:
+    """Path and query, which is what the log of a connection shows of a URL."""
+    target = urlsplit(url)._replace(scheme="", netloc="").geturl()
+    return target if len(target) > 1 else None
 
 
 def _load(
@@ -122,7 +129,7 @@ def _load(
         inbox=Inbox(),
         tell=None if options.dry_run or options.test else write,
         rejects=rejects,
-        answers=_answers(settings, ledger, room) if settings.responses else None,
+        answers=None if options.dry_run else _answers(settings, ledger, room),
         sample=options.test,
     )
     room.callback(_tell, load.report, settings.report)
@@ -139,8 +146,10 @@ def _place_of(ledger: str | None, rehearsal: bool) -> str | None:
 
 def _answers(
     settings: TargetSettings, ledger: Ledger, room: ExitStack
-) -> Callable[[Books], Answers]:
-    file = AnswerFile(settings.responses or "")
+) -> Callable[[Books], Answers] | None:
+    if not settings.responses:
+        return None
+    file = AnswerFile(settings.responses)
     webhook = None
     if settings.response_webhook:
         address, _, query = settings.response_webhook.partition("?")

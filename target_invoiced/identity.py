@@ -66,17 +66,22 @@ def external_key(
 
     Of a key of several properties one that names only the parent is enough to be absent.
     """
-    parts = [key_text(_plain(record.get(name))) for name in key_properties]
+    parts = [_part(record.get(name)) for name in key_properties]
     if not parts or None in parts:
         return None
-    if len(parts) == 1:
-        return ExternalKey(resource, str(parts[0]))
-    return ExternalKey(resource, orjson.dumps(parts).decode())
+    if len(parts) > 1:
+        return ExternalKey(resource, orjson.dumps(parts).decode())
+    return ExternalKey(resource, str(key_text(parts[0])))
 
 
-def _plain(value: Any) -> Any:
-    """The id of an object that stands where its id could."""
-    return value.get("id") if isinstance(value, dict) else value
+def _part(value: Any) -> str | dict[str, str] | None:
+    """One part of a key. An object stands for its id, or, without one, for its number."""
+    if not isinstance(value, dict):
+        return key_text(value)
+    number = value.get("number")
+    if value.get("id") is None and isinstance(number, str) and number:
+        return {"number": number}
+    return key_text(value.get("id"))
 
 
 def digest(record: Any, *more: str) -> bytes:

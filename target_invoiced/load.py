@@ -198,7 +198,7 @@ class Load:
             self._stop(failure)
         if self._last and not self._failure:
             jobs = self._before_last([*self._taken_back(), *jobs])
-            if not jobs and not self._in_hand:
+            if not (more or jobs or self._in_hand):
                 self._stop(self._last[1])
         if self._failure:
             self._withdraw(jobs)

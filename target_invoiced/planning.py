@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import invoiced_schemas
-from invoiced_api.bodies import Body
+from invoiced_api.bodies import Body, Ref
 from invoiced_api.redact import has_card_number
 from invoiced_api.resources import BY_SINGULAR, Removal, SideEffect
 from target_invoiced.bodies import (
@@ -125,7 +125,8 @@ class EndpointPlanner:
         resource, writes = self.settings.resource, self.settings.writes
         columns = invoiced_schemas.load(resource.name)["properties"]
         placed = _placeholders(self._create_path + self._each_path)
-        names = [name for name in writes.create if name.endswith("_id")]
+        references = [name for name, kind in writes.create.items() if isinstance(kind, Ref)]
+        names = [name for name in references if name.endswith("_id")]
         self._aliases = {name: name.removesuffix("_id") for name in names}
         aliases = self._aliases.values()
         known = {*columns, *writes.create, *(writes.update or {}), *placed, *aliases, *self.own}

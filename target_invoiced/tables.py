@@ -61,6 +61,7 @@ PARKED = sa.Table(
     sa.Column("record", sa.LargeBinary, nullable=False),
     sa.Column("schema", sa.LargeBinary, nullable=False),
     sa.Column("told", sa.Boolean, nullable=False, comment="already counted as a reject"),
+    sqlite_autoincrement=True,  # or the number of a record that waits no more is given again
 )
 sa.Index("invoiced_parked_by_missing", PARKED.c.account, PARKED.c.missing)
 sa.Index("invoiced_parked_by_key", PARKED.c.account, PARKED.c.resource, PARKED.c.key)

@@ -1,8 +1,13 @@
 """What it takes to copy an account: two servers, a pipe between them, and a comparison."""
 
 import json
+import os
+import shutil
+import socket
 import subprocess
 import sys
+import tempfile
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -85,7 +90,7 @@ def keys_in(ledger: str, base_url: str | None = None) -> dict[tuple[str, Any], s
 
     Of the account at `base_url`, if several share the database.
     """
-    engine = sa.create_engine(ledger)
+    engine = sa.create_engine(ledger.replace("postgresql:", "postgresql+psycopg:"))
     query = sa.select(OBJECTS.c.resource, OBJECTS.c.key, OBJECTS.c.id)
     if base_url is not None:
         there = sa.select(ACCOUNTS.c.account).where(ACCOUNTS.c.base_url == base_url)
@@ -363,6 +368,61 @@ def piping(tmp_path: Path, environment: dict[str, str]) -> Callable[..., Pipe]:
         return Pipe(tap=[], target=target, environment=environment, folder=tmp_path)
 
     return begin
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The address of a PostgreSQL server of our own on loopback, with the database to be added.
+
+    Skips where no server is installed (Debian: apt-get install postgresql).
+    """
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
+    if not programs:
+        pytest.skip("no PostgreSQL server is installed: apt-get install postgresql")
+    with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:
+        home = Path(folder)
+        # The server refuses to run as root.
+        root = os.getuid() == 0
+        if root:
+            shutil.chown(home, "postgres")
+
+        def run(program: str, *arguments: str) -> None:
+            command = [str(programs[-1].with_name(program)), "-D", str(home / "data"), *arguments]
+            with (home.parent / f"{home.name}.log").open("ab") as log:
+                subprocess.run(
+                    command,
+                    check=True,
+                    timeout=60,
+                    cwd=home,
+                    user="postgres" if root else None,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                )
+
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            port = taken.getsockname()[1]
+        options = f"-h 127.0.0.1 -p {port} -k {home}"
+        run("initdb", "--auth", "trust", "--username", "postgres", "--no-sync")
+        run("pg_ctl", "--wait", "--options", options, "start")
+        try:
+            yield f"postgresql://postgres@127.0.0.1:{port}"
+        finally:
+            run("pg_ctl", "--wait", "--mode", "immediate", "stop")
+            (home.parent / f"{home.name}.log").unlink()
+
+
+@pytest.fixture
+def database(postgresql: str) -> str:
+    """The URL of an empty database."""
+    name = f"ledger_{uuid.uuid4().hex}"
+    address = postgresql.replace("postgresql:", "postgresql+psycopg:")
+    engine = sa.create_engine(f"{address}/postgres", isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return f"{postgresql}/{name}"
 
 
 @pytest.fixture

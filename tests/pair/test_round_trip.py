@@ -4,9 +4,12 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-from invoiced_emulator import Account, Server
+from invoiced_emulator import Account, Server, seeded
 
 STREAMS = ("customers", "subscriptions", "invoices", "estimates", "credit_notes", "transactions")
+
+
+CATALOG = ("items", "plans", "coupons", "tax_rates")
 
 
 def everything(account: Account) -> dict[tuple[str, int], dict[str, Any]]:
@@ -63,3 +66,47 @@ def test_what_the_target_wrote_is_what_the_tap_reads_next(
     for column in ("payment_terms", "updated_at"):
         assert changed.pop(column) != customer.pop(column)
     assert changed == customer
+
+
+def test_an_account_is_copied_whole_and_copying_it_again_costs_no_request(
+    account: Account,
+    server: Server,
+    run_tap: Callable[..., Any],
+    run_target: Callable[..., Any],
+    catalog_of: Callable[..., Any],
+    clock: Any,
+) -> None:
+    """Ids of the one are keys to the other. Numbers and sums tell that they are the same."""
+    original = seeded(customers=6, seed=7, now=clock, api_key=account.api_key)
+    catalog = catalog_of(*CATALOG, *STREAMS)
+    for stream in catalog["streams"]:
+        stream["metadata"][0]["metadata"]["selected"] = True
+    with Server(original) as there:
+        read = run_tap(there, catalog=catalog)
+    settings = {"ids": "external", "allow_side_effects": ["autopay"]}
+    copied = run_target(server, read.stdout, **settings)
+    assert copied.exit_code == 0, copied.stderr
+
+    def books(one: Account) -> dict[str, Any]:
+        people = {row["id"]: row["number"] for row in one.objects("customers")}
+        documents = ("invoices", "estimates", "credit_notes")
+        return {
+            "customers": sorted(people.values()),
+            "catalog": [[row["id"] for row in one.objects(resource)] for resource in CATALOG],
+            "subscriptions": sorted(
+                (people[row["customer"]], row["plan"], row["mrr"])
+                for row in one.objects("subscriptions")
+                if row["status"] not in ("canceled", "finished")
+            ),
+            "documents": sorted(
+                (row["number"], people[row["customer"]], row["total"], row["status"] == "voided")
+                for resource in documents
+                for row in one.objects(resource)
+            ),
+        }
+
+    assert books(account) == books(original)
+    requests = server.stats.requests
+    again = run_target(server, read.stdout, **settings)
+    assert again.exit_code == 0
+    assert server.stats.requests == requests

@@ -1,6 +1,6 @@
 """Singer messages, short to write."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -14,11 +14,13 @@ class Singer:
     """Messages of a tap. A SCHEMA says nothing but what it is told."""
 
     @staticmethod
-    def schema(stream: str, *required: str, **columns: Any) -> Message:
+    def schema(
+        stream: str, *required: str, key: Sequence[str] = ("id",), **columns: Any
+    ) -> Message:
         schema = {"type": "object", "properties": columns}
         if required:
             schema["required"] = list(required)
-        return {"type": "SCHEMA", "stream": stream, "schema": schema, "key_properties": ["id"]}
+        return {"type": "SCHEMA", "stream": stream, "schema": schema, "key_properties": list(key)}
 
     @staticmethod
     def record(stream: str, **attributes: Any) -> Message:
@@ -28,9 +30,21 @@ class Singer:
     def state(value: Any) -> Message:
         return {"type": "STATE", "value": value}
 
-    def stream(self, name: str, *records: Message) -> list[Message]:
+    def stream(self, name: str, *records: Message, key: Sequence[str] = ("id",)) -> list[Message]:
         """A SCHEMA and its records."""
-        return [self.schema(name), *(self.record(name, **record) for record in records)]
+        return [self.schema(name, key=key), *(self.record(name, **record) for record in records)]
+
+    @staticmethod
+    def version(
+        stream: str, number: int, *records: Message, key: Sequence[str] = ("id",)
+    ) -> list[Message]:
+        """A whole version of a table."""
+        head = {"stream": stream, "version": number}
+        return [
+            Singer.schema(stream, key=key),
+            *({"type": "RECORD", **head, "record": record} for record in records),
+            {"type": "ACTIVATE_VERSION", **head},
+        ]
 
 
 @pytest.fixture

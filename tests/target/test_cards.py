@@ -44,3 +44,63 @@ def test_card_numbers_are_refused_wherever_they_stand(
     assert account.objects("customers") == []
     assert card not in file.read_text() + run.stderr
     assert not any(card in path for _, path, _ in server.requests)
+
+
+def test_a_card_number_is_kept_nowhere(run_target, account, server, singer, tmp_path, card):
+    """Wherever it hides: in what is sent, what is not, what waits, what names an object."""
+    account.add("customers", id=50, name=f"said by Invoiced: {card}", number="C-1")
+    spaced = " ".join(card[at : at + 4] for at in range(0, 16, 4))
+    hidden = {"mine": card, "more": {"deep": [int(card)]}}
+    run = run_target(
+        server,
+        [
+            *singer.stream("customers", {"id": "sent", "name": card}, {"id": "left", **hidden}),
+            *singer.stream("customers", {"id": card, "name": "As its key"}),
+            *singer.stream("customers", {"name": "As another key", "mine": card}, key=["mine"]),
+            *singer.stream("customers", {"id": "adopts", "number": "C-1", "phone": "1"}),
+            *singer.stream("invoices", {"id": "waits", "customer": "never", **hidden}),
+            *singer.stream("invoices", {"id": "to", "customer": card}),
+            *singer.stream("invoices", {"id": "to it", "customer": {"number": spaced}}),
+            *singer.stream("own", {"customer": card}),
+        ],
+        env={"LOGLEVEL": "DEBUG"},
+        ids="external",
+        max_rejects=-1,
+        rejects=str(tmp_path / "rejects.singer"),
+        responses=str(tmp_path / "responses.singer"),
+        report=str(tmp_path / "report.json"),
+        streams={"own": {"method": "DELETE", "path": "/customers/{customer}", "ids": "invoiced"}},
+    )
+    assert run.exit_code == 0, run.stderr
+    assert run.counts("invoices") == {"rejected": 3}
+    (tmp_path / "config.json").unlink()
+    written = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert {"ledger.db", "rejects.singer", "responses.singer", "report.json"} <= written.keys()
+    written |= {"stdout": run.stdout, "stderr": run.stderr.encode()}
+    for name, content in written.items():
+        assert card.encode() not in content, name
+        assert spaced.encode() not in content, name
+    assert not any(card in request.path for request in server.requests)
+
+
+@pytest.mark.parametrize("option", ["--dry-run", "--test"])
+def test_what_is_shown_of_requests_and_answers_shows_no_card_number(
+    run_target, account, server, singer, card, option
+):
+    account.add("customers", id=1, name="A", notes=f"said by Invoiced: {card}")
+    run = run_target(
+        server,
+        singer.stream("customers", {"id": 1, "phone": card}),
+        option,
+        allow_card_like=["phone"],
+        env={"LOGLEVEL": "DEBUG"},
+    )
+    assert run.exit_code == 0, run.stderr
+    assert len(run.messages) == 1
+    assert card not in run.stdout.decode() + run.stderr
+
+
+def test_a_broken_line_is_not_echoed(run_target, server, card):
+    run = run_target(server, f'{{"type": "RECORD", "card": {card}\n'.encode())
+    assert "line 1 of the input is not JSON" in run.complaint
+    assert card not in run.stderr

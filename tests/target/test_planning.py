@@ -284,6 +284,21 @@ def test_a_task_is_of_the_customer_that_the_tap_names():
     assert plan("tasks", {"name": "Call", "customer": 3}).body == {"name": "Call", "customer_id": 3}
 
 
+@pytest.mark.parametrize(
+    ("stream", "record"),
+    [
+        ("transactions", {"type": "payment", "gateway": "test"}),
+        ("charges", {"amount": 5, "payment_source": {"id": 9, "object": "card"}}),
+        ("customers", {"name": "A", "tax": 5}),
+    ],
+    ids=["gateway", "payment-source", "tax"],
+)
+def test_only_customers_and_invoices_have_two_names(stream, record):
+    """A gateway once went out as its `gateway_id`, too, and the card of a charge as an id."""
+    body = plan(stream, record, allowed=SideEffect).body
+    assert not any(name.endswith("_id") for name in body)
+
+
 @pytest.mark.parametrize("stream", ENDPOINTS)
 def test_every_endpoint_can_be_planned_for(stream):
     of_all = {"customer": 3, "invoice": 4, "charge": 6, "name": "A"}

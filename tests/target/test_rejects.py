@@ -76,6 +76,22 @@ def test_what_came_before_a_reject_is_written_and_told_and_nothing_behind_it(
     assert sorted(row["name"] for row in account.objects("customers")) == names
 
 
+def test_so_it_is_when_much_of_the_input_lies_ready_behind_the_reject(
+    run_target, account, server, singer
+):
+    """A turn that ended because more lines had come took what was ready for written."""
+    names = [f"A{number:02}" for number in range(40)]
+    messages = [
+        singer.schema("customers", name={"type": "string"}),
+        *(singer.record("customers", name=name) for name in names),
+        singer.record("customers", name=5),
+        *(singer.record("customers", name="B", notes="b" * 1_000) for _ in range(1_000)),
+    ]
+    run = run_target(server, messages)
+    assert run.complaint.startswith("stopped at line 42, customers: name must be of type string")
+    assert sorted(row["name"] for row in account.objects("customers")) == names
+
+
 def test_rejects_can_be_mended_and_piped_in_again(
     run_target, account, server, three_with_a_bad_one, tmp_path
 ):

@@ -1,0 +1,365 @@
+"""Properties of what the target decides: which STATE is safe, who waits for whom, what was sent."""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from invoiced_emulator import Account, Server
+from target_invoiced.announcing import Announcer
+from target_invoiced.books import Books
+from target_invoiced.intake import Intake, Mark
+from target_invoiced.ledger import Ledger
+from target_invoiced.messages import Record, Schema
+from target_invoiced.outcomes import Done, Kind, Rejected
+from target_invoiced.report import Report
+from target_invoiced.schedule import Schedule
+from target_invoiced.settings import target_settings
+from target_invoiced.settling import Settlement
+from target_invoiced.state import Came, Settled, States, Step, Told, last_safe
+from target_invoiced.tasks import Task
+
+MANY = settings(max_examples=500, deadline=None)
+
+# Which STATE may be told
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Step]:
+    """Records that come and settle in any order, with numbered STATEs between them."""
+    steps: list[Step] = []
+    open_: list[int] = []
+    came = told = 0
+    for choice in draw(st.lists(st.sampled_from("came came settled settled told".split()))):
+        if choice == "came":
+            came += 1
+            open_.append(came)
+            steps.append(Came(came))
+        elif choice == "told":
+            told += 1
+            steps.append(Told(told))
+        elif open_:
+            steps.append(Settled(open_.pop(draw(st.integers(0, len(open_) - 1)))))
+    return steps
+
+
+@MANY
+@given(histories())
+def test_the_states_that_are_echoed_are_those_that_no_unsettled_record_precedes(
+    history: list[Step],
+) -> None:
+    states, echoed = States(), []
+    before: dict[Any, set[int]] = {}
+    unsettled: set[int] = set()
+    for number, step in enumerate(history, 1):
+        match step:
+            case Came(position):
+                assert states.came() == position
+                unsettled.add(position)
+            case Settled(position):
+                states.settled(position)
+                unsettled.discard(position)
+            case Told(value):
+                states.told(value)
+                before[value] = set(unsettled)
+        fresh = states.safe()
+        assert not any(before[value] & unsettled for value in fresh), "it passes an unsettled one"
+        echoed += fresh
+        assert (echoed[-1] if echoed else None) == last_safe(history[:number])
+    assert echoed == sorted(echoed), "in order, and each once"
+
+
+# Who waits for whom
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    number: int
+    writes: frozenset[str]
+    reads: frozenset[str]
+    removes: bool
+
+    def waits_for(self, earlier: "Item") -> bool:
+        """What the schedule promises, told in full where it keeps only the last writer."""
+        written = earlier.writes & (self.writes | self.reads)
+        return bool(written or (self.removes and (earlier.reads - earlier.writes) & self.writes))
+
+
+TOKENS = st.frozensets(st.sampled_from("abcde"), max_size=2)
+ITEMS = st.lists(st.tuples(TOKENS, TOKENS, st.booleans()), max_size=14).map(
+    lambda rows: [
+        Item(number=number, writes=writes, reads=reads, removes=removes)
+        for number, (writes, reads, removes) in enumerate(rows)
+    ]
+)
+
+
+@MANY
+@given(ITEMS, st.randoms(use_true_random=False))
+def test_an_item_goes_exactly_when_everything_it_depends_on_has_finished(
+    items: list[Item], rng: random.Random
+) -> None:
+    """So writes to one object keep their order, and what is independent never waits."""
+    schedule: Schedule[Item] = Schedule()
+    waiting, under_way = list(items), []
+    pending: list[Item] = []  # added, and not finished
+    released: set[Item] = set()
+    while waiting or pending:
+        if waiting and (not under_way or rng.random() < 0.6):
+            item = waiting.pop(0)
+            if schedule.add(item, writes=item.writes, reads=item.reads, removes=item.removes):
+                released.add(item)
+                under_way.append(item)
+            pending.append(item)
+        else:
+            done = under_way.pop(rng.randrange(len(under_way)))
+            pending.remove(done)
+            follow = schedule.finish(done)
+            assert [one.number for one in follow] == sorted(one.number for one in follow)
+            released.update(follow)
+            under_way += follow
+        for item in pending:
+            held_up = any(item.waits_for(one) for one in pending if one.number < item.number)
+            assert (item in released) == (not held_up)
+        assert len(schedule) == len(pending)
+        for token in "abcde":
+            assert schedule.writing(token) == any(token in one.writes for one in pending)
+    assert released == set(items), "everything goes in the end"
+
+
+# What was sent before, where no key tells
+
+NOW = 1_772_366_400
+SETTINGS = target_settings({"api_key": "a-key"}, {})
+PAYMENTS = Schema(1, "payments", {"type": "object"}, [])
+REFUSED = "z"
+# A letter is a payment, equal to others of the same letter; a number is a STATE.
+INPUTS = st.lists(st.sampled_from(["a", "a", "b", "c", REFUSED, "STATE"]), min_size=1, max_size=24)
+
+
+@dataclass(slots=True, kw_only=True)
+class World:
+    """What outlives a run: the input, the ledger, the STATE that was stored, and Invoiced."""
+
+    tokens: list[str]
+    ledger: Ledger
+    stored: int = 0
+    created: dict[str, str] = field(default_factory=dict)
+
+    def place_of(self, state: int) -> int:
+        """Where the input goes on after so many STATEs."""
+        places = [place for place, token in enumerate(self.tokens, 1) if token == "STATE"]
+        return places[state - 1] if state else 0
+
+
+class Crash(Exception):
+    """The process is gone."""
+
+
+class Run:
+    """One run of the target over a world: the rooms of the real one, without threads and HTTP."""
+
+    def __init__(self, world: World, rng: random.Random, mishap: float) -> None:
+        self.world, self.random, self.mishap = world, rng, mishap
+        self.books = Books(world.ledger, lambda: NOW)
+        self.states = States()
+        self.settlement = Settlement(
+            self.books, self.states, Report(), None, None, None, self._stop, lambda: 0.0
+        )
+        self.ready: list[Task] = []
+        self.sent: list[tuple[Task, str]] = []
+        self.intake = Intake(
+            SETTINGS,
+            self.books,
+            self.states,
+            settle=self.settlement.settle,
+            admit=self.ready.append,
+            pending=lambda key: False,
+            skip=lambda stream: None,
+            clock=lambda: 0.0,
+        )
+        self.announcer = Announcer(self.books, lambda: NOW, lambda: 0.0)
+
+    def live(self) -> None:
+        """To the end of the input, or to a Crash."""
+        place, state = self.world.place_of(self.world.stored), self.world.stored
+        self.intake.schema(PAYMENTS)
+        while True:
+            left = place < len(self.world.tokens)
+            steps = [self._send] * bool(self.ready) + [self._settle] * bool(self.sent)
+            if left and (not steps or self.random.random() < 0.5):
+                token, place = self.world.tokens[place], place + 1
+                if token == "STATE":
+                    state += 1
+                    self.intake.state(state)
+                else:
+                    self.intake.records([Record(place, "payments", {"reference": token})])
+            elif steps:
+                self.random.choice(steps)()
+            else:
+                self.intake.end()
+                self._put_down()
+                return
+            self._put_down()
+
+    def _send(self) -> None:
+        """Announced durably, and then carried out once under its key, or never, or unheard of."""
+        task = self.ready.pop(self.random.randrange(len(self.ready)))
+        order = self.announcer.order(task, {})
+        self._put_down()
+        self._perhaps()
+        assert order.idempotency_key
+        if task.record["reference"] != REFUSED:
+            self.world.created.setdefault(order.idempotency_key, task.record["reference"])
+        self.sent.append((task, order.idempotency_key))
+        self._perhaps()
+
+    def _settle(self) -> None:
+        task, _ = self.sent.pop(self.random.randrange(len(self.sent)))
+        refused = task.record["reference"] == REFUSED
+        self.settlement.settle(task, Rejected("refused", 400) if refused else Done(Kind.CREATED, 1))
+        self._perhaps()
+
+    def _put_down(self) -> None:
+        self.books.flush()
+        self.settlement.durable()
+        for mark in self.states.safe():
+            assert isinstance(mark, Mark)
+            self.world.ledger.cover(mark.segment, mark.digest)
+            self._perhaps()  # the echo is lost
+            self._check_safe(mark.value)
+            self.world.stored = mark.value
+            self._perhaps()
+
+    def _check_safe(self, state: int) -> None:
+        """STATE passes nothing that is not there."""
+        before = Counter(self.world.tokens[: self.world.place_of(state)])
+        made = Counter(self.world.created.values())
+        assert all(made[token] >= before[token] for token in "abc")
+
+    def _perhaps(self) -> None:
+        if self.random.random() < self.mishap:
+            raise Crash
+
+    def _stop(self, failure: Exception) -> None:
+        raise failure
+
+
+@settings(max_examples=300, deadline=None)
+@given(INPUTS, st.randoms(use_true_random=False), st.integers(0, 6))
+def test_equal_payments_without_a_key_are_created_once_each_whatever_crashes(
+    tokens: list[str], rng: random.Random, crashes: int
+) -> None:
+    """What is left at the end of input without a STATE behind it may be left alone: it comes again.
+
+    So the input ends with a STATE, as every tap's does.
+    """
+    world = World(tokens=[*tokens, "STATE"], ledger=Ledger(None))
+    try:
+        for _ in range(crashes):
+            try:
+                Run(world, rng, mishap=0.1).live()
+            except Crash:
+                continue
+        Run(world, rng, mishap=0.0).live()
+    finally:
+        world.ledger.close()
+    assert Counter(world.created.values()) == Counter(
+        token for token in tokens if token not in ("STATE", REFUSED)
+    )
+    assert world.stored == world.tokens.count("STATE")
+
+
+# Through the command
+
+
+def family(rng: random.Random) -> list[tuple[str, dict[str, Any]]]:
+    """Customers with parents of their own, their documents and children: parents may come last."""
+    rows: list[tuple[str, dict[str, Any]]] = []
+    for number in range(20):
+        parent = f"c{rng.randrange(number)}" if number and rng.random() < 0.7 else None
+        name = {"id": f"c{number}", "name": f"Customer {number}", "number": f"CUST-{number}"}
+        rows.append(("customers", {**name, "parent_customer": parent}))
+        bill = {"id": f"i{number}", "customer": f"c{number}", "number": f"INV-{number}"}
+        rows.append(("invoices", {**bill, "items": [{"quantity": 1, "unit_cost": 100}]}))
+        rows.append(
+            ("contacts", {"id": f"p{number}", "customer": f"c{number}", "name": str(number)})
+        )
+        rows.append(("notes", {"id": f"n{number}", "invoice": f"i{number}", "notes": str(number)}))
+        applied = [{"type": "invoice", "invoice": f"i{number}", "amount": 40}]
+        payment = {"id": f"m{number}", "customer": f"c{number}", "amount": 40}
+        rows.append(("payments", {**payment, "reference": str(number), "applied_to": applied}))
+    rng.shuffle(rows)
+    return rows
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_reference_is_right_in_whatever_order_the_records_come(
+    seed: int, account: Account, server: Server, run_target: Callable[..., Any], singer: Any
+) -> None:
+    rng = random.Random(seed)
+    rows = family(rng)
+    messages = [singer.schema(stream) for stream in dict(rows)]
+    for number, (stream, row) in enumerate(rows):
+        messages.append(singer.record(stream, **row))
+        if rng.random() < 0.1:
+            messages.append(singer.state({"done": number}))
+    messages.append(singer.state({"done": "all"}))
+    run = run_target(server, messages, ids="external")
+    assert run.exit_code == 0, run.stderr
+    assert run.messages[-1] == {"done": "all"}
+
+    def by(resource: str, attribute: str) -> dict[Any, Any]:
+        return {row[attribute]: row for row in account.objects(resource)}
+
+    customers, invoices = by("customers", "number"), by("invoices", "number")
+    contacts, notes, payments = (
+        by("contacts", "name"),
+        by("notes", "notes"),
+        by("payments", "reference"),
+    )
+    counts = [len(account.objects(one)) for one in ("customers", "invoices", "notes", "payments")]
+    assert counts == [20, 20, 20, 20]
+    for stream, row in rows:
+        number = row["id"][1:]
+        customer = customers[f"CUST-{number}"]["id"]
+        if stream == "customers":
+            parent = row["parent_customer"]
+            wanted = parent and customers[f"CUST-{parent[1:]}"]["id"]
+            assert customers[row["number"]]["parent_customer"] == wanted
+        elif stream == "invoices":
+            assert invoices[row["number"]]["customer"] == customer
+            assert invoices[row["number"]]["balance"] == 60
+        elif stream == "contacts":
+            assert account.private("contacts", contacts[number]["id"])["_customer"] == customer
+        elif stream == "notes":
+            assert notes[number]["invoice"] == invoices[f"INV-{number}"]["id"]
+        else:
+            (applied,) = payments[number]["applied_to"]
+            assert payments[number]["customer"] == customer
+            assert applied["invoice"] == invoices[f"INV-{number}"]["id"]
+
+
+def test_a_record_that_waits_for_one_object_and_then_for_another_is_written_in_the_same_run(
+    account: Account, server: Server, run_target: Callable[..., Any], singer: Any
+) -> None:
+    """SQLite gave the number of a record that waits to the next one, which was then passed over."""
+    applied = [{"type": "invoice", "invoice": "i", "amount": 40}]
+    messages = [
+        *singer.stream(
+            "invoices", {"id": "i", "customer": "d", "items": [{"quantity": 1, "unit_cost": 100}]}
+        ),
+        *singer.stream("payments", {"id": "m", "customer": "c", "applied_to": applied}),
+        *singer.stream(
+            "customers", {"id": "c", "name": "C"}, {"id": "d", "name": "D", "parent_customer": "c"}
+        ),
+        singer.state({"done": True}),
+    ]
+    run = run_target(server, messages, ids="external")
+    assert run.exit_code == 0, run.stderr
+    assert [row["amount"] for row in account.objects("payments")] == [40]

@@ -1,0 +1,153 @@
+"""Records that come before what they refer to: parked, written later, and in the end rejected."""
+
+import json
+
+import pytest
+
+INVOICE = {"id": "inv", "customer": "c", "items": [{"name": "Work", "unit_cost": 100}]}
+CUSTOMER = {"id": "c", "name": "C"}
+NEVER = "it refers to customers with the key c, which never came"
+
+
+@pytest.fixture
+def load(run_target, server, tmp_path):
+    """Runs the target with keys of another system, any number of rejects, and a file for them."""
+
+    def run(*messages, **settings):
+        file = str(tmp_path / "rejects.singer")
+        return run_target(
+            server,
+            list(messages),
+            **{"ids": "external", "max_rejects": -1, "rejects": file, **settings},
+        )
+
+    return run
+
+
+def rejects(tmp_path):
+    lines = map(json.loads, (tmp_path / "rejects.singer").read_text().splitlines())
+    return [line for line in lines if line["type"] == "RECORD"]
+
+
+def test_state_passes_a_record_that_waits_in_the_ledger(load, singer, account):
+    run = load(
+        *singer.stream("invoices", INVOICE), singer.state(1), *singer.stream("customers", CUSTOMER)
+    )
+    assert run.messages == [1]
+    assert run.counts("invoices") == {"created": 1}
+    assert account.objects("invoices")[0]["customer"] == account.objects("customers")[0]["id"]
+
+
+def test_what_never_comes_is_a_reject_that_names_the_key(load, singer, account, tmp_path):
+    run = load(*singer.stream("invoices", INVOICE), singer.state(1))
+    assert (run.exit_code, run.messages) == (0, [1])
+    assert run.counts("invoices") == {"rejected": 1}
+    (reject,) = rejects(tmp_path)
+    assert (reject["reject"]["reason"], reject["record"]) == (NEVER, INVOICE)
+    assert account.objects("invoices") == []
+
+
+def test_what_waited_in_one_run_is_written_in_the_next(load, singer, account):
+    load(*singer.stream("invoices", INVOICE))
+    run = load(*singer.stream("customers", CUSTOMER))
+    assert run.counts("invoices") == {"created": 1}
+    assert len(account.objects("invoices")) == 1
+    again = load(*singer.stream("invoices", INVOICE))
+    assert again.counts("invoices") == {"unchanged": 1}
+
+
+def test_what_still_waits_is_told_of_once(load, singer, tmp_path):
+    load(*singer.stream("invoices", INVOICE))
+    again = load(singer.state(2))
+    assert (again.exit_code, again.messages) == (0, [2])
+    assert len(rejects(tmp_path)) == 1
+    assert "WARNING invoices: a record still waits for customers with the key c" in again.stderr
+
+
+def test_a_newer_record_of_what_waits_tells_the_rest(load, singer, account):
+    """As it would have, had the older one been written."""
+    newer = {"id": "inv", "notes": "Newer"}
+    load(*singer.stream("invoices", INVOICE))
+    run = load(*singer.stream("invoices", newer), *singer.stream("customers", CUSTOMER))
+    assert run.counts("invoices").get("rejected") is None
+    (invoice,) = account.objects("invoices")
+    assert (invoice["notes"], invoice["total"]) == ("Newer", 100)
+
+
+def test_a_record_without_a_key_waits_too_and_is_written_once(load, singer, account):
+    invoice = {"customer": {"number": "C-1"}, "items": [{"unit_cost": 5}]}
+    run = load(
+        *singer.stream("invoices", invoice, invoice),
+        *singer.stream("customers", {"id": 1, "name": "A", "number": "C-1"}),
+    )
+    assert run.counts("invoices") == {"created": 2}, "both are meant"
+    assert len(account.objects("invoices")) == 2
+
+
+def test_what_a_reject_file_holds_can_be_piped_in_when_its_parent_is_there(
+    load, singer, account, tmp_path
+):
+    """Once, though the ledger has kept the record as well."""
+    load(*singer.stream("invoices", INVOICE))
+    file = tmp_path / "rejects.singer"
+    mended = [json.loads(line) for line in file.read_text().splitlines()]
+    file.rename(tmp_path / "mended.singer")
+    run = load(*singer.stream("customers", CUSTOMER), *mended)
+    assert run.exit_code == 0
+    assert len(account.objects("invoices")) == 1
+
+
+def test_a_record_that_refers_to_itself_waits_for_nothing_that_could_come(load, singer, tmp_path):
+    run = load(*singer.stream("customers", {**CUSTOMER, "parent_customer": "c"}))
+    assert run.counts("customers") == {"rejected": 1}
+    assert rejects(tmp_path)[0]["reject"]["reason"] == NEVER
+
+
+def test_two_records_that_refer_to_each_other_are_rejected_by_name(load, singer, tmp_path):
+    run = load(
+        *singer.stream(
+            "customers",
+            {"id": "a", "name": "A", "parent_customer": "b"},
+            {"id": "b", "name": "B", "parent_customer": "a"},
+        )
+    )
+    assert run.counts("customers") == {"rejected": 2}
+    assert sorted(reject["reject"]["reason"] for reject in rejects(tmp_path)) == [
+        "it refers to customers with the key a, which never came",
+        "it refers to customers with the key b, which never came",
+    ]
+
+
+def test_a_child_of_what_was_deleted_waits(load, singer):
+    gone = {"id": "c", "_sdc_deleted_at": "2026-02-01T00:00:00Z"}
+    run = load(*singer.stream("customers", CUSTOMER, gone), *singer.stream("invoices", INVOICE))
+    assert run.counts("invoices") == {"rejected": 1}
+
+
+def test_a_child_goes_before_its_parent_is_deleted(load, singer, account):
+    """The removal waits for what refers to it, though nothing else would tell."""
+    run = load(
+        *singer.stream("customers", CUSTOMER),
+        *singer.stream("notes", {"id": "n", "customer": "c", "notes": "x"}),
+        *singer.stream("customers", {"id": "c", "_sdc_deleted_at": "2026-02-01T00:00:00Z"}),
+    )
+    assert (run.counts("notes"), run.counts("customers")) == (
+        {"created": 1},
+        {"created": 1, "deleted": 1},
+    )
+    assert account.objects("customers") == []
+
+
+def test_without_a_ledger_what_waits_holds_the_state_back(load, singer, account):
+    waits = {"customer": {"number": "C-1"}}
+    run = load(
+        *singer.stream("invoices", waits),
+        singer.state(1),
+        *singer.stream("customers", {"name": "A", "number": "C-1"}),
+        singer.state(2),
+        *singer.stream("invoices", {"customer": {"number": "never"}}),
+        ids="invoiced",
+        ledger="none",
+    )
+    assert run.messages == [1, 2]
+    assert run.counts("invoices") == {"created": 1, "rejected": 1}
