@@ -82,7 +82,7 @@ def printed(line: str, folder: Path) -> str:
     return done.stdout
 
 
-def session() -> str:
+def run() -> str:
     """Commands, each followed by what it prints."""
     account = seeded(customers=200, seed=1, now=lambda: NOW, api_key=KEY)
     with Server(account) as server, tempfile.TemporaryDirectory() as name:
@@ -104,7 +104,7 @@ def picture(text: str) -> str:
 
 
 def main() -> None:
-    Path(sys.argv[1]).write_text(picture(session()), encoding="utf-8")
+    Path(sys.argv[1]).write_text(picture(run()), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -171,7 +171,7 @@ def test_the_site_can_be_read_from_the_file_system(site: Path) -> None:
 
 
 def shown(text: str) -> list[str]:
-    """The lines of a session, without what differs from run to run: requests, retries, seconds."""
+    """The lines of a run, without what differs from run to run: requests, retries, seconds."""
     numbers = re.compile(r"(?:\s+\d+ │){2}\s+\d+\.\d │$")
     frames = (numbers.sub(" … │", line.replace("\xa0", " ").rstrip()) for line in text.splitlines())
     return [re.sub("[━─]+", "─", frame) for frame in frames if frame.strip()]
@@ -180,7 +180,7 @@ def shown(text: str) -> list[str]:
 def test_the_picture_shows_what_the_commands_print_today(tmp_path: Path) -> None:
     script = runpy.run_path(str(ROOT / "examples" / "picture.py"))
     drawn = DOCS / "run.svg"
-    today = script["session"]()
+    today = script["run"]()
     (tmp_path / "run.svg").write_text(script["picture"](today))
     assert "┃ created ┃" in today and "┃ requests ┃" in today
     assert shown(text_of(drawn)) == shown(text_of(tmp_path / "run.svg")), "make picture"
