@@ -98,6 +98,15 @@ def test_every_block_is_run_or_says_why_not() -> None:
             assert one[3] == "bash" or one["why"], f"{page.name}: what `console` shows is not run"
 
 
+def test_what_pages_show_as_json_is_json() -> None:
+    for page in (*PAGES, ROOT / "README.md"):
+        for text in re.findall(r"^```json\n(.*?)^```$", page.read_text(), re.S | re.M):
+            try:
+                json.loads(text)
+            except json.JSONDecodeError:
+                assert all(json.loads(line) for line in text.splitlines()), page.name
+
+
 def test_generated_pages_are_what_the_tables_say() -> None:
     pages: dict[str, str] = runpy.run_path(str(DOCS / "generate.py"))["pages"]()
     for name, content in pages.items():
