@@ -1,7 +1,7 @@
 """Which account of the ledger a run writes to.
 
-Credentials change, and one ledger may serve several accounts: what it knows of one must not be
-taken for the other's.
+Credentials change, and a ledger may serve accounts at several addresses: what it knows of one
+must not be taken for another's.
 """
 
 import uuid
@@ -35,18 +35,19 @@ def use_account(ledger: Ledger, courier: Courier, connection: Connection) -> Non
         if _fingerprint(secret, one.salt) == one.fingerprint:
             ledger.use(one.account)
             return
-    account = uuid.uuid4().hex
+    account, keyed = uuid.uuid4().hex, False
     for name in dict.fromkeys(one.account for one in known):
         samples = [object_path(*sample) for sample in ledger.samples(name, SAMPLES)]
         paths = [path for path in [*samples, *ledger.made(name, SAMPLES)] if path]
         if any(_is_there(courier, path) for path in paths):
-            account = name
+            account, keyed = name, False
             break
-        if samples:
-            raise BadInput(
-                f"the ledger knows another account at {base_url}, none of whose objects this "
-                "`api_key` finds. Give this account a `ledger` of its own."
-            )
+        keyed = keyed or bool(samples)
+    if keyed:
+        raise BadInput(
+            f"the ledger knows another account at {base_url}, none of whose objects this "
+            "`api_key` finds. Give this account a `ledger` of its own."
+        )
     salt = uuid.uuid4().hex
     ledger.admit(Credential(account, salt, _fingerprint(secret, salt)), base_url)
     ledger.use(account)

@@ -42,6 +42,9 @@ class Announcer:
         path, body = path_and_body(intent)
         if task.references:
             intent = replace(intent, path=filled(path, ids), **_body(filled(body, ids)))
+        if task.key is None and isinstance(intent, Create):
+            # Nothing would remember which record it is if the object were there already.
+            intent = replace(intent, natural=None)
         stream = task.stream
         objects = stream.objects(task.record, None)
         natural = next((one for one in objects if isinstance(one, NaturalKey)), None)
