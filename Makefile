@@ -8,7 +8,7 @@ E2E := .venv-e2e
 E2E_TOOLS := $(patsubst tests/e2e/requirements/%.txt,$(E2E)/%/.installed,$(wildcard tests/e2e/requirements/*.txt))
 PEER_WRITER := .venv-peer-writer
 
-.PHONY: demo test check soak bench versions e2e postgresql definitions clean
+.PHONY: demo test check soak bench versions e2e postgresql definitions docs picture clean
 
 demo: $(VENV)/.installed $(LOADER)/.installed
 	$(VENV)/bin/python examples/demo.py --loader $(LOADER)/bin/target-jsonl
@@ -49,8 +49,17 @@ postgresql:
 definitions: $(VENV)/.installed
 	$(VENV)/bin/python docs/hub/definitions.py
 
+# The site, into site/: open site/index.html.
+docs: $(VENV)/.test-installed
+	$(VENV)/bin/python docs/generate.py
+	$(VENV)/bin/mkdocs build --strict --quiet
+
+# The run that the README shows, after what a run prints was changed.
+picture: $(VENV)/.installed
+	$(VENV)/bin/python examples/picture.py docs/run.svg
+
 clean:
-	rm -rf $(VENV) $(LOADER) $(PEER) $(PEER_WRITER) $(E2E) $(NOX) .venv-versions demo-output bench-output build dist *.egg-info
+	rm -rf $(VENV) $(LOADER) $(PEER) $(PEER_WRITER) $(E2E) $(NOX) .venv-versions demo-output bench-output site build dist *.egg-info
 
 $(VENV)/.installed: setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

@@ -5,6 +5,7 @@ from pathlib import Path
 from setuptools import setup
 
 ROOT = Path(__file__).parent
+DOCS = ["mkdocs==1.6.1"]
 
 setup(
     name="singer-invoiced",
@@ -52,7 +53,9 @@ setup(
     extras_require={
         # for a ledger that several machines share
         "postgresql": ["psycopg[binary]==3.3.9"],
+        "docs": DOCS,
         "test": [
+            *DOCS,
             "build==1.6.1",
             "hypothesis==6.168.5",
             "jsonschema-rs==0.60.3",

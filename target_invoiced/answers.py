@@ -40,7 +40,7 @@ def answer_of(task: Task, outcome: Done) -> dict[str, Any]:
     return {
         "stream": f"{task.stream.name}_responses",
         "record": {
-            "key": {name: task.message.record.get(name) for name in names} or None,
+            "key": without_card_numbers({n: task.message.record.get(n) for n in names}) or None,
             "operation": outcome.kind.value,
             "id": outcome.id,
             "status": outcome.status,

@@ -185,6 +185,7 @@ class Books:
                 idempotency_key=uuid.uuid4().hex,
                 line=task.message.line,
                 stream=task.stream.name,
+                # Attributes that are not sent may show what is not to be kept.
                 record=orjson.dumps(without_card_numbers(task.record, allowed)),
                 schema=orjson.dumps([schema.schema, schema.key_properties]),
             )

@@ -64,7 +64,7 @@ def external_key(
 ) -> ExternalKey | None:
     """What the other system calls the record; None if it has no key. Raises Unwritable.
 
-    Of a key of several properties one that names only the parent is enough to be absent.
+    A key of several properties is absent if one of them is.
     """
     parts = [_part(record.get(name)) for name in key_properties]
     if not parts or None in parts:
@@ -81,7 +81,9 @@ def _part(value: Any) -> str | dict[str, str] | None:
     number = value.get("number")
     if value.get("id") is None and isinstance(number, str) and number:
         return {"number": number}
-    return key_text(value.get("id"))
+    if value.get("id") is None:
+        raise Unwritable("its key is an object that holds neither `id` nor `number`")
+    return key_text(value["id"])
 
 
 def digest(record: Any, *more: str) -> bytes:

@@ -56,6 +56,7 @@ class Intake:
     _alignment: Alignment[Task] = field(init=False)
     _segment: int = field(init=False)
     _ordinal: int = field(init=False)
+    _placed: bool = False
     _streams: dict[str, Stream | None] = field(default_factory=dict)
     _batches: dict[str, list[Task]] = field(default_factory=dict)
     _warned_of: set[tuple[str, str]] = field(default_factory=set)
@@ -106,11 +107,9 @@ class Intake:
     def state(self, value: Any) -> None:
         """STATE ends a segment of the journal."""
         mark = digest(value)
-        steps_back = 0
-        if self._alignment.undecided:
-            later, earlier = self._alignment.is_later(mark), self._alignment.is_earlier(mark)
-            steps_back = 2 if earlier else int(later)
-        self._segment -= steps_back
+        if not self._placed:
+            self._placed = True
+            self._segment -= self._alignment.segments_back(mark)
         self._place(self._alignment.state(mark))
         self.send_batches()
         self.states.told(Mark(self._segment, mark, value))

@@ -68,10 +68,6 @@ class Alignment(Generic[Item]):
         if not past.covered:
             self._follow(past.uncovered)
 
-    @property
-    def undecided(self) -> bool:
-        return self._rest is None
-
     def record(self, item: Item, digest: bytes) -> list[tuple[Item, Entry | None]]:
         """The items that are decided by now, each with its entry if it was there before."""
         if self._rest is not None:
@@ -89,14 +85,25 @@ class Alignment(Generic[Item]):
         """The same, when a STATE comes."""
         if self._rest is not None:
             return []
-        return self._decide(self.is_earlier(digest) or self.is_later(digest))
+        return self._decide(self._is_earlier(digest) or self._is_later(digest))
 
-    def is_earlier(self, digest: bytes) -> bool:
-        """While undecided: whether a STATE is the earlier one, which the input begins with."""
+    def segments_back(self, digest: bytes) -> int:
+        """How many segments before the first one that is new the first STATE of the input ends.
+
+        The later of the two STATEs ends the last one before, also when the input begins with it.
+        """
+        if self._is_later(digest):
+            return 1
+        if self._is_earlier(digest):
+            return 2
+        return int(not self._held and digest == self._past.covered_by)
+
+    def _is_earlier(self, digest: bytes) -> bool:
+        """Whether a STATE is the earlier one, and the input begins with it."""
         return not self._held and digest == self._past.began_at
 
-    def is_later(self, digest: bytes) -> bool:
-        """While undecided: whether a STATE is the later one, in its place."""
+    def _is_later(self, digest: bytes) -> bool:
+        """Whether a STATE is the later one, in its place."""
         return len(self._held) == len(self._past.covered) and digest == self._past.covered_by
 
     def end(self) -> list[Item]:

@@ -136,7 +136,7 @@ def test_ci_runs_what_the_readme_names_and_nothing_else() -> None:
     steps = (ROOT / ".ci" / "run").read_text().splitlines()
     assert [step for step in steps if step.startswith("make ")] == ["make test", "make e2e"]
     named = set(re.findall(r"^\$ make (\w+)", README, re.MULTILINE))
-    assert named == {"demo", "test", "bench", "e2e", "versions"}
+    assert named == {"demo", "test", "soak", "bench", "e2e", "versions"}
     rules = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert named <= set(rules)
 

@@ -1,13 +1,15 @@
 """Who used `tap-invoiced` 0.3.0 goes on with its catalog and its state."""
 
 import json
+import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from invoiced_api.timestamps import to_seconds
 from invoiced_emulator import Account, Server
 
 ROOT = Path(__file__).parents[2]
@@ -98,6 +100,64 @@ def test_every_column_of_the_earlier_tap_is_still_there(peer: Callable[..., byte
     for entry in json.loads(peer("--discover"))["streams"]:
         assert entry["schema"]["properties"].keys() <= ours[entry["stream"]].keys()
         assert entry["key_properties"] == ["id"]
+
+
+def types(schema: Row, within: str = "") -> Iterator[tuple[str, Row]]:
+    """Each column with its type; columns of other objects too."""
+    for name, field in schema.get("properties", {}).items():
+        kinds = [field["type"]] if isinstance(field["type"], str) else field["type"]
+        yield within + name, {**field, "type": set(kinds) - {"null"}}
+        yield from types(field, f"{within}{name}.")
+        yield from types(field.get("items", {}), f"{within}{name}[].")
+
+
+def differing(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Where a record of ours is not what the earlier tap's was; columns that are new left out."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in old:
+            yield from differing(old[name], new.get(name), f"{path}.{name}".lstrip("."))
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for one, other in zip(old, new, strict=True):
+            yield from differing(one, other, f"{path}[]")
+    elif old != new:
+        yield path, old, new
+
+
+def test_the_data_changes_only_as_the_page_on_upgrading_says(
+    peer: Callable[..., bytes],
+    run_tap: Callable[..., Any],
+    business_server: Server,
+    tmp_path: Path,
+) -> None:
+    catalog = json.loads(peer("--discover"))
+    ours = {
+        entry["stream"]: dict(types(entry["schema"]))
+        for entry in json.loads((ROOT / "catalog.json").read_text())["streams"]
+    }
+    changed = {
+        (entry["stream"], path)
+        for entry in catalog["streams"]
+        for path, field in types(entry["schema"])
+        if any(field.get(key) != ours[entry["stream"]][path].get(key) for key in ("type", "format"))
+    }
+    page = (ROOT / "docs" / "upgrading.md").read_text()
+    listed = re.findall(r"^\| `(\w+)`: (`[^|]+`) \|", page, re.MULTILINE)
+    assert changed == {(stream, name) for stream, row in listed for name in re.findall(r"\w+", row)}
+
+    for entry in catalog["streams"]:
+        entry["metadata"] = [{"breadcrumb": [], "metadata": {"selected": True}}]
+    (tmp_path / "old-catalog.json").write_text(json.dumps(catalog))
+    before = list(map(json.loads, peer("--catalog", tmp_path / "old-catalog.json").splitlines()))
+    after = run_tap(business_server, catalog=catalog).messages
+    for stream in STREAMS:
+        now = rows(after, stream)
+        for key, row in rows(before, stream).items():
+            for path, old, new in differing(row, now[key]):
+                nested_or_plans = "." in path or stream == "plans"
+                if path.endswith(("created_at", "updated_at")) and nested_or_plans:
+                    assert to_seconds(new) == old
+                else:
+                    assert (old, new) == (False, None), (stream, path)
 
 
 def test_fields_left_out_before_stay_left_out(

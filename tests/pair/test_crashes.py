@@ -20,6 +20,8 @@ from invoiced_emulator.faults import Fault
 
 CRASHES = int(os.environ.get("SOAK_CRASHES", "20"))
 CRASHES_PER_TEST = 5
+# After each, what was under way is left alone for five seconds; a busy machine takes its own time.
+pytestmark = pytest.mark.timeout(300)
 # Six in ten of the crashes hit copies, the others records without a key.
 COPIES = range(max(1, CRASHES * 6 // 10 // CRASHES_PER_TEST))
 KEYLESS = range(max(1, CRASHES * 2 // 10 // CRASHES_PER_TEST))

@@ -35,11 +35,13 @@ class Singer:
         return [self.schema(name, key=key), *(self.record(name, **record) for record in records)]
 
     @staticmethod
-    def version(stream: str, number: int, *records: Message) -> list[Message]:
+    def version(
+        stream: str, number: int, *records: Message, key: Sequence[str] = ("id",)
+    ) -> list[Message]:
         """A whole version of a table."""
         head = {"stream": stream, "version": number}
         return [
-            Singer.schema(stream),
+            Singer.schema(stream, key=key),
             *({"type": "RECORD", **head, "record": record} for record in records),
             {"type": "ACTIVATE_VERSION", **head},
         ]

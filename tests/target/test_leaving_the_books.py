@@ -98,6 +98,20 @@ def test_a_mirror_loses_what_the_new_version_did_not_bring(load, singer, account
     assert (again.counts("customers"), requests) == ({"unchanged": 2}, [])
 
 
+def test_a_mirror_of_children_loses_what_its_parents_lost(load, singer, account):
+    """Their keys name the parent, too, by its key or by its number."""
+    mirror = {"streams": {"contacts": {"mirror": True}}}
+    load(*singer.stream("customers", {"id": "c", "name": "C"}))
+    ada, bob = {"id": 1, "customer": "c", "name": "Ada"}, {"id": 1, **A, "name": "Bob"}
+    cem = {"id": 2, "customer": "c", "name": "Cem"}
+    key = ["customer", "id"]
+    load(*singer.version("contacts", 1, ada, bob, cem, key=key), **mirror)
+    assert len(account.objects("contacts")) == 3
+    run, _ = load(*singer.version("contacts", 2, cem, key=key), **mirror)
+    assert run.counts("contacts") == {"unchanged": 1, "deleted": 2}
+    assert [row["name"] for row in account.objects("contacts")] == ["Cem"]
+
+
 def test_a_mirror_keeps_what_was_rejected_in_the_new_version(load, singer, account):
     """It is still there where the records come from."""
     load(*singer.version("customers", 1, ONE, TWO), **MIRROR)

@@ -1,0 +1,261 @@
+"""No card number and no secret leaves the target, but for the wire to Invoiced: secrets there only.
+
+Ten thousand records go through the rooms that decide, refuse, park and answer, in process: intake,
+planning, announcing, settlement, rejects, answers, a ledger in memory and every logger at DEBUG.
+Dozens more go through the whole command, with all of its files and outputs.
+"""
+
+import logging
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from invoiced_emulator import Server
+from target_invoiced.announcing import Announcer
+from target_invoiced.answers import AnswerFile, Answers
+from target_invoiced.books import Books
+from target_invoiced.failures import Unwritable
+from target_invoiced.intake import Intake
+from target_invoiced.ledger import TABLES, Ledger
+from target_invoiced.messages import Record, Schema
+from target_invoiced.outcomes import Done, Kind, Rejected
+from target_invoiced.planning import Nothing, references_of
+from target_invoiced.rejects import Rejects
+from target_invoiced.report import Report
+from target_invoiced.settings import target_settings
+from target_invoiced.settling import Settlement
+from target_invoiced.state import States
+from target_invoiced.tasks import Task
+
+NOW = 1_772_366_400
+SECRET = "sk-live-0123456789abcdef"
+PREFIXES = (("4", 16), ("4", 13), ("51", 16), ("2720", 16), ("37", 15), ("36", 14), ("62", 19))
+# Records that are written, or wait for a customer who never comes.
+RECORDS: dict[str, dict[str, Any]] = {
+    "customers": {"name": "Acme", "metadata": {"a": "b"}, "taxes": [{"amount": 1}]},
+    "invoices": {"customer": 9, "items": [{"name": "x", "quantity": 1, "unit_cost": 2}]},
+    "payments": {"customer": 9, "amount": 1, "applied_to": []},
+    "contacts": {"customer": 9, "name": "Ann"},
+    "notes": {"customer": 9, "notes": "called"},
+}
+ATTRIBUTES = "id ref name notes number email customer crm_note metadata items extra".split()
+
+
+def with_check_digit(digits: str) -> str:
+    doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[::-2])
+    return digits + str(-(doubled + sum(map(int, digits[-2::-2]))) % 10)
+
+
+A_CARD = with_check_digit("4" + "0" * 14)
+
+
+@st.composite
+def planted(draw: st.DrawFn) -> tuple[str, Any]:
+    """A card number's digits, and a value that shows it in one of many ways."""
+    prefix, length = draw(st.sampled_from(PREFIXES))
+    filler = draw(st.text("0123456789", min_size=18, max_size=18))
+    digits = with_check_digit((prefix + filler)[: length - 1])
+    divider = draw(st.sampled_from(["", " ", "-"]))
+    groups = divider.join(digits[at : at + 4] for at in range(0, length, 4))
+    value: Any = draw(
+        st.sampled_from([digits, groups, f"card {groups}, exp. 12/30", f"<{groups}>", int(digits)])
+    )
+    shape = draw(st.sampled_from(["plain", "list", "object", "name", "deep"]))
+    match shape:
+        case "list":
+            value = [value]
+        case "object":
+            value = {"inner": value}
+        case "name":
+            value = {str(value): "x"}
+        case "deep":
+            value = [{"name": "x", "metadata": {"deep": [value]}}]
+    return digits, value
+
+
+@st.composite
+def attributes(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
+    """The digits, and attributes of a record that show them somewhere."""
+    digits, value = draw(planted())
+    shown = {draw(st.sampled_from(ATTRIBUTES)): value}
+    record = {} if draw(st.booleans()) and "id" not in shown else {"id": 1}
+    record |= shown
+    if draw(st.booleans()) and draw(st.booleans()):
+        record["_sdc_deleted_at"] = "2026-01-01T00:00:00Z"
+    return digits, record
+
+
+def shows(text: str, digits: str) -> bool:
+    """Whether the digits stand in the text, in whatever groups."""
+    return digits in text.replace(" ", "").replace("-", "")
+
+
+@dataclass(slots=True)
+class Desk:
+    """Everything that keeps or prints something, for one record at a time."""
+
+    home: Path
+    ids: str
+    ledger: Ledger
+    log: list[str] = field(default_factory=list)
+
+    def take(self, stream: str, record: dict[str, Any], refuse: bool) -> None:
+        books, states, report = Books(self.ledger, lambda: NOW), States(), Report()
+        rejects = Rejects(str(self.home / "rejects"), frozenset())
+        answers = Answers(AnswerFile(str(self.home / "responses")), books, None)
+        settlement = Settlement(
+            books, states, report, rejects, answers, None, _never, clock=lambda: 0.0
+        )
+        ready: list[Task] = []
+        intake = Intake(
+            target_settings({"api_key": SECRET, "ids": self.ids}, {}),
+            books,
+            states,
+            settle=settlement.settle,
+            admit=ready.append,
+            pending=lambda key: False,
+            skip=lambda name: None,
+            clock=lambda: 0.0,
+        )
+        intake.schema(Schema(1, stream, {"type": "object"}, ["id"] if "id" in record else ["ref"]))
+        intake.records([Record(2, stream, record)])
+        announcer = Announcer(books, lambda: NOW, lambda: 0.0)
+        for task in ready:
+            if isinstance(task.intent, Nothing):
+                settlement.settle(task, Done(task.intent.kind))
+                continue
+            missing = next(references_of(task.intent), None)
+            if missing is not None and self.ids == "external":
+                books.park(task, missing)
+                settlement.parked(task, durable=True)
+                continue
+            try:
+                announcer.order(task, {})
+            except Unwritable as problem:
+                settlement.settle(task, Rejected(str(problem)))
+                continue
+            answer = {"id": 5, "object": stream, **record}
+            refused = Rejected(f"POST refused (400): {record} is not valid", 400, "notes")
+            settlement.settle(task, refused if refuse else Done(Kind.CREATED, 5, 201, answer))
+        books.flush()
+        settlement.durable()
+        rejects.close()
+        answers.close(wait=False)
+
+    def everything_kept(self) -> str:
+        """What the files and the ledger hold by now, and what was logged; all are empty after."""
+        found = [*self.log]
+        self.log.clear()
+        for name in ("rejects", "responses"):
+            found.append((self.home / name).read_text())
+            (self.home / name).unlink()
+        with self.ledger.transaction() as connection:
+            for table in TABLES.sorted_tables:
+                found += [repr(tuple(row)) for row in connection.execute(table.select())]
+                connection.execute(table.delete())
+        return "\n".join(found)
+
+
+def _never(failure: Exception) -> None:
+    raise failure
+
+
+class _Kept(logging.Handler):
+    def __init__(self, into: list[str]) -> None:
+        super().__init__()
+        self._into = into
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._into.append(record.getMessage())
+
+
+@pytest.fixture(params=["external", "invoiced"])
+def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
+    ledger = Ledger("sqlite:///:memory:", "an account")
+    desk = Desk(tmp_path, request.param, ledger)
+    logger, handler = logging.getLogger("target_invoiced"), _Kept(desk.log)
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    yield desk
+    logger.removeHandler(handler)
+    logger.setLevel(level)
+    ledger.close()
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("stream", ["customers", "invoices", "payments", "contacts", "notes"])
+@settings(
+    max_examples=1_000,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@example(case=(A_CARD, {"id": 1, "crm_note": A_CARD}), refuse=False)
+@example(case=(A_CARD, {"ref": A_CARD}), refuse=False)
+@given(case=attributes(), refuse=st.booleans())
+def test_no_card_number_is_kept_or_logged_whatever_shape_the_record_has(
+    desk: Desk, stream: str, case: tuple[str, dict[str, Any]], refuse: bool
+) -> None:
+    """Written, refused or waiting for another; a thousand records of each stream and kind of ids.
+
+    What is not sent was kept: in the ledger with a record that waited, and as a key in `responses`.
+    """
+    digits, record = case
+    desk.take(stream, RECORDS[stream] | record, refuse)
+    kept = desk.everything_kept()
+    assert not shows(kept, digits)
+    assert SECRET not in kept
+
+
+@pytest.mark.parametrize("ids", ["external", "invoiced"])
+@pytest.mark.parametrize("arguments", [(), ("--dry-run",)], ids=["for-real", "dry-run"])
+def test_no_card_number_and_no_secret_is_in_anything_the_command_leaves_behind(
+    arguments: tuple[str, ...],
+    ids: str,
+    server: Server,
+    run_target: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    """Forty records, logged at DEBUG; the last line is cut off in the middle of a number."""
+    rng = random.Random(ids)
+    numbers, lines = [], []
+    for number in range(40):
+        prefix, length = rng.choice(PREFIXES)
+        filler = "".join(rng.choices("0123456789", k=18))
+        numbers.append(with_check_digit((prefix + filler)[: length - 1]))
+        stream = rng.choice(sorted(RECORDS))
+        name = rng.choice([one for one in ATTRIBUTES if one != "metadata"])
+        shown = rng.choice([numbers[-1], f"no. {numbers[-1]}", int(numbers[-1])])
+        record = {"id": number, **RECORDS[stream], name: shown}
+        if ids == "invoiced":
+            del record["id"]
+        head = {"type": "SCHEMA", "stream": stream, "schema": {}, "key_properties": ["id", name]}
+        lines += [head, {"type": "RECORD", "stream": stream, "record": record}]
+    text = b"".join(orjson.dumps(line) + b"\n" for line in lines)
+    text += b'{"type": "RECORD", "stream": "notes", "record": {"notes": "' + numbers[0].encode()
+    files = {name: str(tmp_path / name) for name in ("rejects", "responses", "report")}
+    run = run_target(
+        server,
+        text,
+        *arguments,
+        env={"LOGLEVEL": "DEBUG"},
+        ids=ids,
+        max_rejects=-1,
+        ledger=f"sqlite:///{tmp_path}/kept.db",
+        **files,
+    )
+    assert run.exit_code == 1
+    assert "input ends in the middle of line" in run.complaint
+    kept = [path for path in tmp_path.iterdir() if path.name != "config.json"]
+    assert {path.name for path in kept} >= {"rejects", "responses", "report", "kept.db"}
+    left = run.stdout + run.stderr.encode() + b"".join(path.read_bytes() for path in kept)
+    for number in numbers:
+        assert number.encode() not in left
+    assert b"emulator-key" not in left
