@@ -29,7 +29,7 @@ def use_account(ledger: Ledger, courier: Courier, connection: Connection) -> Non
 
     A credential that is new is tried on objects that the ledger knows.
     """
-    base_url, secret = connection.base_url, next(filter(None, connection.secrets), "")
+    base_url, secret = connection.base_url, connection.access_token or connection.api_key or ""
     known = ledger.accounts(base_url)
     for one in known:
         if _fingerprint(secret, one.salt) == one.fingerprint:

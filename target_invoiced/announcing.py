@@ -71,15 +71,15 @@ class Announcer:
         if again and known.announced_at is not None and self._expired(known.announced_at):
             raise Unwritable(_DOUBT)
         key = known.idempotency_key or stable_key(task.key, path, body, known.generation)
-        not_before = self._not_before(known.announced_at if again else None)
+        first = known.announced_at if again else None
         self.books.put(
-            replace(known, digest=None, idempotency_key=key, announced_at=int(self.now()))
+            replace(known, digest=None, idempotency_key=key, announced_at=self._since(first))
         )
         renewed = self.books.renewal(task)
         return replace(
             order,
             idempotency_key=key,
-            not_before=not_before,
+            not_before=self._not_before(again),
             again=again,
             keyed=True,
             renewed=renewed,
@@ -92,12 +92,15 @@ class Announcer:
             self.books.enter(task, Stage.REJECTED, entry.idempotency_key, entry.announced_at)
             raise Unwritable(_DOUBT)
         key = entry.idempotency_key if entry and again else uuid.uuid4().hex
-        not_before = self._not_before(entry.announced_at if entry and again else None)
+        since = self._since(entry.announced_at if entry and again else None)
         for one in task.batch:
-            self.books.enter(one, Stage.ANNOUNCED, key, int(self.now()))
-        renewed = self.books.renewal(task)
+            self.books.enter(one, Stage.ANNOUNCED, key, since)
         return replace(
-            order, idempotency_key=key, not_before=not_before, again=bool(again), renewed=renewed
+            order,
+            idempotency_key=key,
+            not_before=self._not_before(again),
+            again=again,
+            renewed=self.books.renewal(task),
         )
 
     @staticmethod
@@ -113,6 +116,8 @@ class Announcer:
         if task.key and task.held and order.keyed:
             known = self.books.of(task)
             self.books.put(replace(known, idempotency_key=None, announced_at=None))
+        elif task.parked is not None and task.parked.number is not None:
+            self.books.ledger.amend(task.parked.number, announced_at=None)
         elif task.ordinal is not None:
             for one in task.batch:
                 self.books.strike(one)
@@ -137,23 +142,27 @@ class Announcer:
         """A record without a key that was parked has its idempotency key from then."""
         if parked.announced_at is not None and self._expired(parked.announced_at):
             raise Unwritable(_DOUBT)
+        again = parked.announced_at is not None
         if parked.number is not None:
-            self.books.ledger.amend(parked.number, announced_at=int(self.now()))
+            since = self._since(parked.announced_at)
+            self.books.ledger.amend(parked.number, announced_at=since)
         return replace(
             order,
             idempotency_key=parked.idempotency_key,
-            again=True,
-            not_before=self._not_before(parked.announced_at),
+            again=again,
+            not_before=self._not_before(again),
             renewed=self.books.renewal(task),
         )
 
     def _expired(self, announced_at: int) -> bool:
         return self.now() - announced_at > KEY_LIVES_S
 
-    def _not_before(self, announced_at: int | None) -> float:
-        if announced_at is None:
-            return 0.0
-        return self.clock() + max(0.0, announced_at + STILL_UNDER_WAY_S - self.now())
+    def _since(self, first: int | None) -> int:
+        """When a record was first sent: Invoiced remembers its key from then on."""
+        return int(self.now()) if first is None else first
+
+    def _not_before(self, again: bool) -> float:
+        return self.clock() + STILL_UNDER_WAY_S if again else 0.0
 
 
 _DOUBT = (

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from invoiced_api.failures import BadInput, InvoicedError
+from invoiced_api.failures import BadInput, InvoicedError, RecordRejected
 from target_invoiced.bodies import without_card_numbers
 from target_invoiced.books import Books
 from target_invoiced.ledger import Ledger
@@ -105,7 +105,9 @@ class Answers:
         """Give the webhook its chance with everything; else the next run does."""
         if self.webhook and wait:
             self.webhook.finish()
-        elif not self.webhook:
+        elif self.webhook:
+            self.webhook.abandon()
+        else:
             self.file.close()
 
 
@@ -117,13 +119,17 @@ class Webhook:
 
     def __init__(self, ledger: Ledger, file: AnswerFile, post: Callable[[bytes], Any]) -> None:
         self._ledger, self._file, self._post = ledger, file, post
-        self._news, self._over = Event(), False
+        self._news, self._over, self._abandoned = Event(), False, False
         self._news.set()  # what an earlier run still owes
         self._thread = Thread(target=self._run, daemon=True, name="webhook")
         self._thread.start()
 
     def wake(self) -> None:
         self._news.set()
+
+    def abandon(self) -> None:
+        """The run ends early: what is owed is left to the next one."""
+        self._abandoned = True
 
     def finish(self) -> None:
         self._over = True
@@ -137,17 +143,29 @@ class Webhook:
             over = self._over
             while owed := self._ledger.owed(PER_DELIVERY):
                 for number, answer in owed:
-                    self._deliver(answer)
+                    answered = self._deliver(answer)
+                    if self._abandoned:
+                        return  # the next run delivers it
                     self._ledger.paid(number)
+                    if self._over and not answered:
+                        return  # nor does it wait for a webhook that does not answer
             if over:
                 return
 
-    def _deliver(self, answer: bytes) -> None:
+    def _deliver(self, answer: bytes) -> bool:
+        """Whether the webhook answered at all. What it did not take is in the file."""
         try:
             self._post(answer)
         except InvoicedError as failure:
-            LOGGER.warning("response_webhook did not take an answer, which is kept: %s", failure)
+            if self._abandoned:
+                return False
+            # What else the failure says holds the address, which may be a secret.
+            status = failure.status if isinstance(failure, RecordRejected) else None
+            why = f"refused ({status})" if status else "no answer"
+            LOGGER.warning("response_webhook did not take an answer, which is kept: %s", why)
             content = orjson.loads(answer)
-            content["record"]["undelivered"] = str(failure)
+            content["record"]["undelivered"] = why
             self._file.add(content)
             self._file.flush()
+            return status is not None
+        return True

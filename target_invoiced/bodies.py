@@ -14,6 +14,8 @@ from target_invoiced.settings import Ids
 MOST_METADATA_KEYS = 10
 LONGEST_METADATA_KEY = 40
 LONGEST_METADATA_VALUE = 255
+# JSON is written with integers of 64 bits. What makes no sense below that, Invoiced refuses.
+MOST_SECONDS = 2**63 - 1
 
 
 def body_of(
@@ -67,12 +69,19 @@ def _seconds(value: Any, path: str) -> int | str:
         if not value:
             return value
         try:
-            return int(value) if value.isdecimal() else to_seconds(value)
+            seconds = int(value) if value.isdecimal() else to_seconds(value)
         except ValueError:
             raise Unwritable(f"`{path}` is not an RFC 3339 date or date-time") from None
+        return _bounded(seconds, path)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
         raise Unwritable(f"`{path}` is not a date-time")
-    return int(value)
+    return _bounded(int(value), path)
+
+
+def _bounded(seconds: int, path: str) -> int:
+    if abs(seconds) > MOST_SECONDS:
+        raise Unwritable(f"`{path}` is no date-time: the number is too large")
+    return seconds
 
 
 def reference(value: Any, resource: str, ids: Ids, path: str) -> Any:

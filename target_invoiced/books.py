@@ -28,6 +28,10 @@ def told(reference: Reference) -> str:
     return orjson.dumps([reference.resource, reference.attribute, reference.value]).decode()
 
 
+# What a record waits for that Invoiced refused: never known, so that it is not sent again as it is.
+MENDED = ExternalKey("", "")
+
+
 def heard(missing: str) -> Reference:
     words = orjson.loads(missing)
     return ExternalKey(*words) if len(words) == 2 else NaturalKey(*words)
@@ -129,6 +133,10 @@ class Books:
 
     def see(self, version: int, key: ExternalKey) -> None:
         """The key is part of this version of its table."""
+        if key in self._current:
+            self._current[key] = replace(self._current[key], version=version)
+        if key in self._rows:
+            self._rows[key] = replace(self._rows[key], version=version)
         self._seen.setdefault(version, []).append(key)
 
     # The journal
@@ -196,6 +204,17 @@ class Books:
         if task.parked is not None and task.parked.number is not None:
             self._unparking.append(task.parked.number)
             self.parked -= 1
+            task.parked = None
+
+    def keep_waiting(self, task: Task, *, refused: bool = False) -> None:
+        """The record stays where it waits, counted as a reject.
+
+        It goes on waiting for what it refers to, or, if Invoiced refused it, for a newer record of
+        its key, which takes over what it tells.
+        """
+        if task.parked is not None and task.parked.number is not None:
+            missing = {"missing": told(MENDED)} if refused else {}
+            self.ledger.amend(task.parked.number, told=True, **missing)
             task.parked = None
 
     def waiting_for(self, references: Iterable[Reference]) -> list[Parked | Task]:

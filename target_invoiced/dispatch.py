@@ -9,12 +9,17 @@ from target_invoiced.flow import Flow
 from target_invoiced.identity import ExternalKey, Reference
 from target_invoiced.ledger import Parked
 from target_invoiced.outcomes import Done, Kind, Rejected
-from target_invoiced.planning import Nothing
+from target_invoiced.planning import Nothing, Remove
 from target_invoiced.tasks import Task
 from target_invoiced.waiting import Waiting
 from target_invoiced.writer import Order
 
 Job = tuple[Task, Order]
+
+UNKNOWN_CREATE = (
+    "it is to be deleted, and whether an earlier run that died created it is not known. Look for "
+    "it in Invoiced, and delete it there"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +96,21 @@ class Dispatch:
                 self.flow.finish(task, Rejected(str(problem)))
                 return False
         intent = task.intent
+        if task.deletes and alive is None and known and known.idempotency_key:
+            self.flow.finish(task, Rejected(UNKNOWN_CREATE))
+            return False
         if isinstance(intent, Nothing):
             self.flow.finish(task, Done(intent.kind, known.id if known else None))
             return False
         return True
+
+    def _wait(self, task: Task, missing: ExternalKey) -> None:
+        """What is removed went with its parent, if that is gone; all else waits for what comes."""
+        parent = self.books.look_up([missing]).get(missing)
+        if isinstance(task.intent, Remove) and parent is not None and parent.gone:
+            self.flow.finish(task, Done(Kind.DELETED))
+        else:
+            self.waiting.wait(task, missing)
 
     def _ids(self, tasks: list[Task]) -> dict[Reference, object]:
         """Ids for what the tasks refer to, or a natural key where the id may be that itself."""
@@ -118,7 +134,7 @@ class Dispatch:
         for one in task.batch:
             for reference in one.references:
                 if isinstance(reference, ExternalKey) and reference not in ids:
-                    self.waiting.wait(task, reference)
+                    self._wait(task, reference)
                     return None
         try:
             return self.announcer.order(task, ids)

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from invoiced_api.failures import BadInput
 from target_invoiced.messages import Message, Reader, Record
 
 
@@ -20,10 +21,11 @@ class Feed:
     _lines: deque[bytes] = field(default_factory=deque)
     _left_of_parts: deque[int] = field(default_factory=deque)
     _back: Message | None = None
+    _broken: BadInput | None = None
     _sampled: set[str] = field(default_factory=set)
 
     def __bool__(self) -> bool:
-        return bool(self._lines) or self._back is not None
+        return bool(self._lines) or self._back is not None or self._broken is not None
 
     def add(self, lines: list[bytes]) -> None:
         """One part of the input; once all of it was given, the next is asked for."""
@@ -32,7 +34,7 @@ class Feed:
 
     def drop(self) -> None:
         self._lines.clear()
-        self._back = None
+        self._back = self._broken = None
 
     def put_back(self, message: Message) -> None:
         """The next message is this one again."""
@@ -40,6 +42,8 @@ class Feed:
 
     def next(self) -> Message | None:
         """None if no whole line is there. Raises BadInput for a line that is no message."""
+        if self._broken is not None:
+            raise self._broken
         if self._back is not None:
             message, self._back = self._back, None
             return message
@@ -58,7 +62,11 @@ class Feed:
         """The record and those behind it that lie ready, up to a message of another kind."""
         yield from self._sampled_of(first)
         for _ in range(most - 1):
-            other = self.next()
+            try:
+                other = self.next()
+            except BadInput as problem:
+                self._broken = problem  # raised when the records before it were taken in
+                return
             if not isinstance(other, Record):
                 self._back = other
                 return

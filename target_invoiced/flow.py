@@ -57,6 +57,8 @@ class Flow:
 
         STATE need not wait either if the ledger keeps it. Raises BadInput if memory is full.
         """
-        self.books.park(task, missing)
-        self.settlement.parked(task, durable=self.books.ledger.durable)
+        for one in task.batch:
+            self.books.park(one, missing)
+            self.settlement.parked(one, durable=self.books.ledger.durable)
+        task.then = []  # each waits for itself
         self.ready.extend(self._schedule.finish(task))

@@ -17,7 +17,7 @@ class ObjectId:
     """An object of this account, by the id that Invoiced gave it."""
 
     resource: str
-    value: int | str
+    value: str
 
     def __str__(self) -> str:
         return f"{self.resource} {self.value}"

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from invoiced_api.failures import BadInput
@@ -26,6 +26,10 @@ LOGGER = logging.getLogger(__name__)
 TEST_STREAM = "meltano_test_stream"
 
 
+# What was written, or waits in the ledger, needs nothing more when it comes again.
+DEALT_WITH = (Stage.SETTLED, Stage.PARKED)
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """A STATE, and where the journal stands when it comes."""
@@ -41,7 +45,7 @@ class Intake:
 
     `pending` says whether a write for a key is yet to finish, `skip` counts a record of a stream
     that goes nowhere. `clock` is monotonic, in seconds. `replayed` counts records without a key
-    that an earlier run has sent.
+    that an earlier run has sent; `unversioned` are mirrors with records that have no version.
     """
 
     settings: TargetSettings
@@ -53,6 +57,7 @@ class Intake:
     skip: Callable[[str], None]
     clock: Callable[[], float]
     replayed: int = 0
+    unversioned: set[str] = field(default_factory=set)
     _alignment: Alignment[Task] = field(init=False)
     _segment: int = field(init=False)
     _ordinal: int = field(init=False)
@@ -117,22 +122,29 @@ class Intake:
 
     def end(self) -> None:
         """The input is over."""
-        for task in self._alignment.end():
-            self._recognise(task)
+        for task, entry in self._alignment.end():
+            if entry.stage in DEALT_WITH:
+                self._recognise(task)
+            else:
+                self._place([(task, entry)])
         self.send_batches()
 
     def records(self, messages: Iterable[Record]) -> None:
         """Take in several records at once, since the ledger is asked for all of them in one go."""
         tasks = [task for message in messages if (task := self._task(message))]
         keys = [task.key for task in tasks if task.key]
+        if self.books.parked and keys:
+            self.books.flush()
         known, parked = self.books.look_up(keys), self.books.waiting_under(keys)
         for task in tasks:
             if task.key is None:
                 self._take(task, None)
                 continue
             row = known.get(task.key)
-            if row and task.stream.mirrors and task.message.version is not None:
-                self.books.see(task.message.version, task.key)
+            version = task.message.version if task.stream.mirrors else None
+            if row and version is not None:
+                self.books.see(version, task.key)
+                row = replace(row, version=version)
             unchanged = row is not None and row.digest == task.digest
             if unchanged and task.key not in parked and not self.pending(task.key):
                 self.settle(task, Done(Kind.UNCHANGED, row.id if row else None))
@@ -145,6 +157,8 @@ class Intake:
         if stream is None:
             self.skip(message.stream)
             return None
+        if stream.mirrors and message.version is None:
+            self.unversioned.add(message.stream)
         record, exclude = message.record, stream.settings.exclude
         if exclude:
             record = {name: value for name, value in record.items() if name not in exclude}
@@ -185,7 +199,7 @@ class Intake:
         """What the journal says of records without a key."""
         for task, entry in decided:
             task.entry, task.segment = entry, self._segment
-            if entry and entry.stage in (Stage.SETTLED, Stage.PARKED):
+            if entry and entry.stage in DEALT_WITH:
                 self.books.enter(task, entry.stage, entry.idempotency_key, entry.announced_at)
                 self._recognise(task)
             elif isinstance(task.stream.settings, ToCall) and task.stream.settings.batch_size > 1:

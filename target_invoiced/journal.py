@@ -106,14 +106,13 @@ class Alignment(Generic[Item]):
         """Whether a STATE is the later one, in its place."""
         return len(self._held) == len(self._past.covered) and digest == self._past.covered_by
 
-    def end(self) -> list[Item]:
-        """The items still held back when the input ends.
+    def end(self) -> list[tuple[Item, Entry]]:
+        """The items still held back when the input ends, each with the entry that it looks like.
 
-        They are to be left alone: they look as if they were there before, and since no STATE
-        covers them they come again.
+        What was written then is to be left alone: since no STATE covers it, it comes again.
         """
         held, self._held = self._held, []
-        return [item for item, _ in held]
+        return [(item, entry) for (item, _), entry in zip(held, self._past.covered, strict=False)]
 
     def _decide(self, from_the_earlier: bool) -> list[tuple[Item, Entry | None]]:
         covered = self._past.covered if from_the_earlier else ()

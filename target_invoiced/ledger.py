@@ -145,6 +145,7 @@ class Ledger:
                 if self._depth == 1 and not self._rehearsal:
                     self._connection.commit()
             except SQLAlchemyError as error:
+                self._connection.rollback()
                 raise BadInput(f"setting `ledger`: {_reason(error)}") from None
             finally:
                 self._depth -= 1

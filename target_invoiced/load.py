@@ -132,7 +132,8 @@ class Load:
         What was echoed stays true, and what was sent is known to the ledger, however it ends.
         """
         self.inbox.read(file_number)
-        self._waiting.take_up_known()
+        if not self.sample:
+            self._waiting.take_up_known()
         try:
             more = self._turn([])
             while not self._over():
@@ -250,7 +251,8 @@ class Load:
     def _deal_with(self, event: Event) -> None:
         match event:
             case Lines(lines):
-                self._feed.add(lines)
+                if self._bad_input is None:
+                    self._feed.add(lines)
             case End(error):
                 self._ended = True
                 if error:
@@ -304,6 +306,13 @@ class Load:
         if stream is None or not stream.mirrors:
             LOGGER.info("%s: ACTIVATE_VERSION deletes nothing: it is no `mirror`", message.stream)
             return True
+        if self.sample:
+            return True  # most of the version was left out
+        if message.stream in self._intake.unversioned:
+            raise BadInput(
+                f"line {message.line}: ACTIVATE_VERSION of `{message.stream}`, which is a mirror, "
+                "but records of it came without a version. Nothing was deleted for it."
+            )
         self._intake.send_batches()
         if len(self._flow):
             self._feed.put_back(message)
@@ -328,7 +337,8 @@ class Load:
             self._stop(self._bad_input)
             return
         self._put_down()
-        self._waiting.give_last_chance()
+        if not self.sample:
+            self._waiting.give_last_chance()
 
 
 # What remains to be done when all input is in, in this order.

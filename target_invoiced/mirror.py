@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from invoiced_api.failures import BadInput
 from target_invoiced.books import Books
 from target_invoiced.flow import Flow
 from target_invoiced.ledger import Known
@@ -41,7 +42,12 @@ class Mirror:
 
     def _remove(self, stream: Stream, message: ActivateVersion, known: Known) -> None:
         names, value = stream.schema.key_properties, known.key.value
-        keys = [value] if len(names) == 1 else orjson.loads(value)
+        keys = orjson.loads(value) if value.startswith("[") and len(names) > 1 else [value]
+        if len(keys) != len(names):
+            raise BadInput(
+                f"line {message.line}: the SCHEMA of `{stream.name}` has other key properties than "
+                "when its records were written: a mirror needs the same ones always."
+            )
         record = {**dict(zip(names, keys, strict=True)), "_sdc_deleted_at": True}
         task = Task(
             stream=stream,

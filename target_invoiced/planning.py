@@ -267,9 +267,22 @@ class EndpointPlanner:
         if key:
             found.add(key)
         elif not self._external and isinstance(record.get("id"), (int, str)):
-            found.add(ObjectId(self.settings.resource.name, record["id"]))
+            found.add(ObjectId(self.settings.resource.name, str(record["id"])))
         natural = self.natural_key(record)
         return found | {natural} if natural else found
+
+    def refers_to(self, record: Mapping[str, Any]) -> set[Token]:
+        """What names the objects that the record mentions, also where no call has to know them."""
+        found: set[Token] = set()
+        for name, kind in self.settings.writes.create.items():
+            if not isinstance(kind, Ref):
+                continue
+            value = record.get(name, record.get(name.removesuffix("_id")))
+            value = value.get("id") if isinstance(value, dict) else value
+            if isinstance(value, (int, str)) and not isinstance(value, bool) and value != "":
+                token = ExternalKey if self._external else ObjectId
+                found.add(token(kind.resource, str(value)))
+        return found
 
     def _refuse_unless_allowed(self, effect: SideEffect, what: str) -> None:
         refuse_unless_allowed(effect, what, self.allowed)
@@ -285,15 +298,18 @@ class CallPlanner:
 
     def intent(self, record: Mapping[str, Any]) -> Intent:
         """Raises Unwritable."""
-        last = self.settings.path.rpartition("/")[2]
-        if last in REACHING:
-            refuse_unless_allowed(REACHING[last], f"a call to {last}", self.allowed)
+        path = path_of(self.settings.path, record, self.settings.ids, own_id=False)
+        for word in "".join(map(str, path)).split("/"):
+            if word in REACHING:
+                refuse_unless_allowed(REACHING[word], f"a call to {word}", self.allowed)
         placed = _placeholders(self.settings.path)
         body = {name: value for name, value in record.items() if name not in placed}
+        if body.get("autopay"):
+            refuse_unless_allowed(SideEffect.AUTOPAY, "turning `autopay` on", self.allowed)
         refuse_card_numbers(body, self.allow_card_like)
         return Send(
             method=self.settings.method,
-            path=path_of(self.settings.path, record, self.settings.ids, own_id=False),
+            path=path,
             body=body,
             headers=self.settings.headers,
             batched=self.settings.batch_size > 1,

@@ -292,7 +292,7 @@ def _call(given: dict[str, Any], default: Ids) -> ToCall:
     method, path = str(given.get("method", "")).upper(), given.get("path")
     if method not in methods:
         raise _Wrong(f"needs a `method`, one of {', '.join(methods)}")
-    if not isinstance(path, str) or not re.fullmatch(r"/([\w./-]|\{\w+\})+", path):
+    if not isinstance(path, str) or not re.fullmatch(r"(/([\w.-]|\{\w+\})+)+", path):
         raise _Wrong("needs a `path` such as /invoices/{invoice}/emails")
     headers = given.get("headers", {})
     if not isinstance(headers, dict) or not all(

@@ -66,6 +66,9 @@ class Settlement:
             self._put_key(task, outcome)
         elif task.ordinal is not None and task.entry is not None:
             self._put_entry(task, outcome)
+        if isinstance(outcome, Rejected) and task.parked is not None and self.rejects is None:
+            # STATE has passed it, and nothing else keeps it.
+            self.books.keep_waiting(task, refused=True)
         self.books.unpark(task)
         self.books.release(task)
         self.report.add(task.stream.name, outcome, task.retries, task.began, self.clock())

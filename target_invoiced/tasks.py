@@ -1,6 +1,6 @@
 """One stream of the input, and one record of it on its way."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,8 @@ from target_invoiced.planning import (
     Intent,
     Nothing,
     Remove,
+    Send,
+    path_and_body,
     references_of,
 )
 from target_invoiced.settings import Ids, TargetSettings, ToCall, ToEndpoint
@@ -88,6 +90,11 @@ class Stream:
             return set()
         return self.planner.objects(record, key)
 
+    def refers_to(self, record: Mapping[str, Any]) -> set[Token]:
+        if isinstance(self.planner, CallPlanner):
+            return set()
+        return self.planner.refers_to(record)
+
     def unknown_attributes(self, record: Mapping[str, Any]) -> list[str]:
         if isinstance(self.planner, CallPlanner):
             return []
@@ -157,10 +164,16 @@ class Task:
         self.planned = True
         return self.intent
 
+    @property
+    def _called(self) -> set[Hashable]:
+        """A call of the user's own may change what it is sent to: those to one path keep order."""
+        changes = isinstance(self.intent, Send) and self.intent.method != "POST"
+        return {path_and_body(self.intent)[0]} if changes else set()
+
     def depends(self) -> dict[str, Any]:
         """What the schedule has to know."""
         return {
-            "writes": self.stream.objects(self.record, self.key),
-            "reads": self.references,
+            "writes": self.stream.objects(self.record, self.key) | self._called,
+            "reads": self.references | self.stream.refers_to(self.record),
             "removes": isinstance(self.intent, Remove),
         }

@@ -2,11 +2,11 @@
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import orjson
 
-from target_invoiced.books import Books, heard
+from target_invoiced.books import MENDED, Books, heard
 from target_invoiced.failures import Unwritable
 from target_invoiced.flow import Flow
 from target_invoiced.identity import ExternalKey, Reference
@@ -68,11 +68,13 @@ class Waiting:
 
     def merge(self, task: Task, parked: Parked) -> None:
         """A newer record of the same key came: what it does not tell is told by the older one."""
-        if parked.number in self._revived:
+        if parked.number is None or parked.number in self._revived:
             return
+        self._revived.add(parked.number)
         task.parked = parked
         _ = task.digest  # of the record as it came
         task.record = orjson.loads(parked.record) | task.record
+        task.message = replace(task.message, record=task.record)
 
     def _take_up(self, waiting: Iterable[Parked | Task]) -> None:
         for one in waiting:
@@ -81,8 +83,13 @@ class Waiting:
                 self.flow.admit(task)
 
     def _task(self, parked: Parked) -> Task | None:
-        """The task of a parked record; None if it is under way, or its stream goes nowhere."""
+        """The task of a parked record; None if it is under way, or its stream goes nowhere.
+
+        A newer record of its key that is under way takes over what it tells.
+        """
         to = self.settings.stream(parked.stream)
+        if parked.key and self.flow.pending(parked.key):
+            return None
         if to is None or parked.number is None or parked.number in self._revived:
             return None
         self._revived.add(parked.number)
@@ -114,10 +121,10 @@ class Waiting:
         """
         parked = task.parked
         told = parked is not None and parked.told
-        if parked and parked.number is not None and (task.key or not self.settings.rejects):
-            self.books.ledger.amend(parked.number, told=True)
-            task.parked = None
+        if task.key or not self.settings.rejects:
+            self.books.keep_waiting(task)
         if told:
-            LOGGER.warning("%s: a record still waits for %s", task.stream.name, missing)
+            awaited = "a mended one of its key" if missing == MENDED else missing
+            LOGGER.warning("%s: a record still waits for %s", task.stream.name, awaited)
             return Done(Kind.SKIPPED)
         return Rejected(f"it refers to {missing}, which never came")

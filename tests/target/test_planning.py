@@ -178,7 +178,7 @@ def test_a_resource_without_a_natural_key_is_not_searched(stream):
 @pytest.mark.parametrize(
     ("settings", "record", "key", "tokens"),
     [
-        pytest.param({}, {"id": 5}, None, {ObjectId("customers", 5)}, id="an-id-is-the-object"),
+        pytest.param({}, {"id": 5}, None, {ObjectId("customers", "5")}, id="an-id-is-the-object"),
         pytest.param(
             {"ids": Ids.EXTERNAL},
             {"id": 5, "number": "C-1"},

@@ -137,3 +137,20 @@ def test_endured_rejects_are_told_at_the_end(run_target, account, server, singer
     )
     assert run.exit_code == 0
     assert f"WARNING 1 records were rejected: see {file}" in run.stderr
+
+
+def test_a_date_that_no_integer_of_64_bits_holds_is_a_reject_and_stops_nothing_else(
+    run_target, account, server, singer
+):
+    run = run_target(
+        server,
+        singer.stream(
+            "invoices",
+            *({"customer": {"number": "C-1"}, "date": date} for date in (1e20, "9" * 20)),
+        )
+        + singer.stream("customers", {"name": "A"}),
+        max_rejects=-1,
+    )
+    assert run.exit_code == 0
+    assert run.stderr.count("`date` is no date-time: the number is too large") == 2
+    assert len(account.objects("customers")) == 1
