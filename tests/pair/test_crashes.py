@@ -62,6 +62,8 @@ AT_A_FEW_REQUESTS = (
     *(replace(death, most=10) for death in DEATHS if death.at == "copy"),
     Death("state", 2, ("target",)),
 )
+# More requests than any copy takes.
+NEVER = 10**9
 THE_TAP_ALONE = Death("records", 24, ("tap",))
 
 
@@ -91,7 +93,11 @@ class Reaper:
             self._fuses[death.at].light(count, burn, death.fault)
         ended = self._pipe.run()
         self._pipe.on_state = lambda: None
-        assert self.deaths == before + 1, f"nobody died:\n{ended.log}"
+        if self.deaths == before:
+            # What earlier runs left to do may end before that point.
+            assert before and (ended.tap, ended.target) == (0, 0), f"nobody died:\n{ended.log}"
+            for fuse in self._fuses.values():
+                fuse.light(NEVER, lambda: None)
 
     def finish(self) -> None:
         ended = self._pipe.run()
