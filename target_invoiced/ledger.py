@@ -115,7 +115,7 @@ class Ledger:
         self._depth = 0
         self._upserts: dict[str, sa.Insert] = {}
         try:
-            self._engine = _engine(url, rehearsal)
+            self._engine = _engine(url)
             with self.transaction() as connection:
                 _keep_others_out(connection)
                 TABLES.create_all(connection)
@@ -468,7 +468,7 @@ class Ledger:
             connection.execute(self._upserts[table.name], list(rows))
 
 
-def _engine(url: str | None, rehearsal: bool) -> sa.Engine:
+def _engine(url: str | None) -> sa.Engine:
     address = sa.make_url(url or "sqlite://")
     if address.drivername == "postgresql":
         address = address.set(drivername="postgresql+psycopg")
