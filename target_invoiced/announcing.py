@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from invoiced_api.client import STILL_UNDER_WAY_S
 from invoiced_api.resources import BY_NAME
 from target_invoiced.bodies import filled
 from target_invoiced.books import Books
@@ -21,8 +22,6 @@ from target_invoiced.writer import Order
 
 # Invoiced remembers an idempotency key for 24 hours; an hour is left for clocks that differ.
 KEY_LIVES_S = 23 * 3600
-# A request of a run that died may still be under way, and no key protects it from its twin.
-STILL_UNDER_WAY_S = 5
 
 
 @dataclass(frozen=True, slots=True)
