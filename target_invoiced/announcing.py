@@ -15,7 +15,7 @@ from target_invoiced.books import Books
 from target_invoiced.failures import Unwritable
 from target_invoiced.identity import ExternalKey, NaturalKey, Reference
 from target_invoiced.journal import Stage
-from target_invoiced.ledger import Parked
+from target_invoiced.ledger.parked import Parked
 from target_invoiced.planning import Create, Send, path_and_body
 from target_invoiced.tasks import Task
 from target_invoiced.writer import Order
@@ -116,7 +116,7 @@ class Announcer:
             known = self.books.of(task)
             self.books.put(replace(known, idempotency_key=None, announced_at=None))
         elif task.parked is not None and task.parked.number is not None:
-            self.books.ledger.amend(task.parked.number, announced_at=None)
+            self.books.ledger.parked.amend(task.parked.number, announced_at=None)
         elif task.ordinal is not None:
             for one in task.batch:
                 self.books.strike(one)
@@ -144,7 +144,7 @@ class Announcer:
         again = parked.announced_at is not None
         if parked.number is not None:
             since = self._since(parked.announced_at)
-            self.books.ledger.amend(parked.number, announced_at=since)
+            self.books.ledger.parked.amend(parked.number, announced_at=since)
         return replace(
             order,
             idempotency_key=parked.idempotency_key,

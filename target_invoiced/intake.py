@@ -12,7 +12,7 @@ from target_invoiced.books import Books
 from target_invoiced.failures import Unwritable
 from target_invoiced.identity import ExternalKey, digest
 from target_invoiced.journal import Alignment, Entry, Stage
-from target_invoiced.ledger import Known
+from target_invoiced.ledger.keys import Known
 from target_invoiced.messages import Record, Schema
 from target_invoiced.outcomes import Done, Kind, Outcome, Rejected
 from target_invoiced.planning import Send
@@ -67,7 +67,7 @@ class Intake:
     _warned_of: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        past, last, self._ordinal = self.books.ledger.past()
+        past, last, self._ordinal = self.books.ledger.journal.past()
         self._alignment = Alignment(past)
         self.books.journal_in_use = bool(past.covered or past.uncovered)
         self._segment = last + 1

@@ -6,7 +6,7 @@ from typing import Any
 
 from target_invoiced.identity import ExternalKey, Reference, Token, digest, external_key
 from target_invoiced.journal import Entry
-from target_invoiced.ledger import Parked
+from target_invoiced.ledger.parked import Parked
 from target_invoiced.messages import Record, Schema
 from target_invoiced.outcomes import Kind
 from target_invoiced.planning import (
