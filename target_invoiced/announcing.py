@@ -9,7 +9,6 @@ from typing import Any
 import orjson
 
 from invoiced_api.client import STILL_UNDER_WAY_S
-from invoiced_api.resources import BY_NAME
 from target_invoiced.bodies import filled
 from target_invoiced.books import Books
 from target_invoiced.failures import Unwritable
@@ -45,7 +44,7 @@ class Announcer:
             # Nothing would remember which record it is if the object were there already.
             intent = replace(intent, natural=None)
         stream = task.stream
-        objects = stream.objects(task.record, None)
+        objects = stream.planner.objects(task.record, None)
         natural = next((one for one in objects if isinstance(one, NaturalKey)), None)
         order = Order(intent=intent, resource=stream.resource, natural=natural)
         if isinstance(intent, Send) and intent.batched:
@@ -88,7 +87,6 @@ class Announcer:
         entry = task.entry
         again = entry is not None and entry.stage is Stage.ANNOUNCED
         if entry and again and self._expired(entry.announced_at):
-            self.books.enter(task, Stage.REJECTED, entry.idempotency_key, entry.announced_at)
             raise Unwritable(_DOUBT)
         key = entry.idempotency_key if entry and again else uuid.uuid4().hex
         since = self._since(entry.announced_at if entry and again else None)
@@ -101,12 +99,6 @@ class Announcer:
             again=again,
             renewed=self.books.renewal(task),
         )
-
-    @staticmethod
-    def by_own_id(reference: ExternalKey) -> NaturalKey | None:
-        """What an account calls an object whose id is the caller's own: the key itself."""
-        own = BY_NAME[reference.resource].natural_key == "id"
-        return NaturalKey(reference.resource, "id", reference.value) if own else None
 
     def withdraw(self, task: Task, order: Order) -> None:
         """The order was not sent, so that the next run need not find out what came of it."""

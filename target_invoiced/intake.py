@@ -232,7 +232,7 @@ class Intake:
 
     def _warn_of_unknown(self, task: Task) -> None:
         stream = task.stream.name
-        for name in task.stream.unknown_attributes(task.record):
+        for name in task.stream.planner.unknown_attributes(task.record):
             if (stream, name) not in self._warned_of:
                 self._warned_of.add((stream, name))
                 LOGGER.warning("%s: Invoiced has no attribute `%s`: left out", stream, name)

@@ -189,9 +189,12 @@ class Load:
         """
         jobs: list[Job] = []
         more = False
-        try:
-            for event in events:
+        for event in events:
+            try:
                 self._deal_with(event)
+            except (BadInput, InvoicedError) as failure:
+                self._stop(failure)  # the other events have come all the same
+        try:
             while not self._failure and (more := self._progress(jobs)):
                 if jobs or self.inbox:
                     break
