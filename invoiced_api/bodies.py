@@ -6,9 +6,13 @@ from enum import Enum
 
 
 class Plain(Enum):
-    """An attribute whose value goes out as it is, or as UNIX seconds."""
+    """An attribute whose value goes out as it is, or as UNIX seconds.
+
+    Metadata is an object of the caller's own, of few and short keys and values.
+    """
 
     VALUE = "value"
+    METADATA = "metadata"
     TIMESTAMP = "timestamp"
 
 
@@ -38,9 +42,16 @@ Body = Mapping[str, Kind]
 
 
 def body(values: str = "", /, *, timestamps: str = "", **kinds: Kind) -> Body:
-    """A body of plain values and timestamps, named in strings of words, and of other kinds."""
+    """A body of plain values and timestamps, named in strings of words, and of other kinds.
+
+    The value `metadata` is of its own kind, wherever it stands.
+    """
     return {
-        **dict.fromkeys(values.split(), Plain.VALUE),
+        **{word: _kind_of_value(word) for word in values.split()},
         **dict.fromkeys(timestamps.split(), Plain.TIMESTAMP),
         **kinds,
     }
+
+
+def _kind_of_value(word: str) -> Plain:
+    return Plain.METADATA if word == "metadata" else Plain.VALUE

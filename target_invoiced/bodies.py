@@ -46,9 +46,9 @@ def _value(value: Any, kind: Kind, ids: Ids, keep_nulls: bool, path: str) -> Any
         return None
     match kind:
         case Plain.VALUE:
-            if path.endswith("metadata"):
-                _check_metadata(value, path)
             return value
+        case Plain.METADATA:
+            return _metadata(value, path)
         case Plain.TIMESTAMP:
             return _seconds(value, path)
         case Ref(resource):
@@ -133,7 +133,7 @@ def filled(template: Any, ids: Mapping[Reference, Any]) -> Any:
     return ids.get(template, template) if is_reference else template
 
 
-def _check_metadata(metadata: Any, path: str) -> None:
+def _metadata(metadata: Any, path: str) -> dict[str, Any]:
     if not isinstance(metadata, dict):
         raise Unwritable(f"`{path}` is not an object")
     if len(metadata) > MOST_METADATA_KEYS:
@@ -145,6 +145,7 @@ def _check_metadata(metadata: Any, path: str) -> None:
             raise Unwritable(
                 f"`{path}` has a value of more than {LONGEST_METADATA_VALUE} characters"
             )
+    return metadata
 
 
 def unknown_attributes(record: Mapping[str, Any], known: Collection[str]) -> list[str]:
