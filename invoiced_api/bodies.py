@@ -6,9 +6,13 @@ from enum import Enum
 
 
 class Plain(Enum):
-    """An attribute whose value goes out as it is, or as UNIX seconds."""
+    """An attribute whose value goes out as it is, or as UNIX seconds.
+
+    JSON is no text but a number, a boolean, a list or an object: a string there stands for one.
+    """
 
     VALUE = "value"
+    JSON = "json"
     TIMESTAMP = "timestamp"
 
 
@@ -37,10 +41,11 @@ Kind = Plain | Ref | One | Each
 Body = Mapping[str, Kind]
 
 
-def body(values: str = "", /, *, timestamps: str = "", **kinds: Kind) -> Body:
+def body(values: str = "", /, *, json: str = "", timestamps: str = "", **kinds: Kind) -> Body:
     """A body of plain values and timestamps, named in strings of words, and of other kinds."""
     return {
         **dict.fromkeys(values.split(), Plain.VALUE),
+        **dict.fromkeys(json.split(), Plain.JSON),
         **dict.fromkeys(timestamps.split(), Plain.TIMESTAMP),
         **kinds,
     }
