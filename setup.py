@@ -23,6 +23,7 @@ setup(
         "singer_command",
         "tap_invoiced",
         "target_invoiced",
+        "target_invoiced.ledger",
     ],
     package_dir={"invoiced_schemas": "schemas"},
     package_data={

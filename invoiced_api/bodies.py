@@ -9,10 +9,12 @@ class Plain(Enum):
     """An attribute whose value goes out as it is, or as UNIX seconds.
 
     JSON is no text but a number, a boolean, a list or an object: a string there stands for one.
+    Metadata is an object of the caller's own, of few and short keys and values.
     """
 
     VALUE = "value"
     JSON = "json"
+    METADATA = "metadata"
     TIMESTAMP = "timestamp"
 
 
@@ -42,10 +44,17 @@ Body = Mapping[str, Kind]
 
 
 def body(values: str = "", /, *, json: str = "", timestamps: str = "", **kinds: Kind) -> Body:
-    """A body of plain values and timestamps, named in strings of words, and of other kinds."""
+    """A body of plain values and timestamps, named in strings of words, and of other kinds.
+
+    The value `metadata` is of its own kind, wherever it stands.
+    """
     return {
         **dict.fromkeys(values.split(), Plain.VALUE),
-        **dict.fromkeys(json.split(), Plain.JSON),
+        **{word: _kind_of_json(word) for word in json.split()},
         **dict.fromkeys(timestamps.split(), Plain.TIMESTAMP),
         **kinds,
     }
+
+
+def _kind_of_json(word: str) -> Plain:
+    return Plain.METADATA if word == "metadata" else Plain.JSON

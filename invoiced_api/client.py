@@ -15,7 +15,12 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
 from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NewConnectionError,
+    ReadTimeoutError,
+)
 
 from invoiced_api.connection import Connection
 from invoiced_api.failures import InvoicedError, RecordRejected, RunBlocked, TryAgain, failure_for
@@ -23,6 +28,11 @@ from invoiced_api.gate import Gate
 from invoiced_api.retry import retrying
 
 CONNECT_TIMEOUT_S = 10.0
+# How long a write that nobody waits for any more may go on at Invoiced, and no idempotency key
+# protects it from its twin.
+STILL_UNDER_WAY_S = 5.0
+# What proxies answer in Invoiced's place, which may be at work on the request all the same.
+GATEWAY = (502, 503, 504)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +40,8 @@ class Call:
     """One request, before it is sent. `body` is what becomes the JSON body.
 
     `idempotency_key` is 6 to 64 characters; a POST without one gets a fresh one. Before a call
-    that has one goes out under another, `renewed` is told of that. The answer to a `raw` call is
-    left unparsed: its body is bytes.
+    that has one goes out under another, `renewed` is told of that. A `raw` call goes to somebody
+    else, to whom a repetition does no harm: its answer is left unparsed, its body is bytes.
     """
 
     method: str
@@ -149,16 +159,24 @@ class Client:
     def _no_answer(self, call: Call, error: HTTPError) -> InvoicedError:
         """What silence means: ask again, unless the client was closed meanwhile.
 
-        A write that timed out may still be under way, and no key protects from its twin: so it is
-        left as much time again before it is repeated.
+        One that timed out is slow, and left as much time again.
         """
         if self._closed:
             return RunBlocked(f"{call}: not waited for any more")
-        slow = call.writing and isinstance(error, ReadTimeoutError)
-        return TryAgain(
-            f"{call}: no answer ({type(error).__name__})",
-            retry_after_s=self._connection.request_timeout if slow else None,
-        )
+        failure = TryAgain(f"{call}: no answer ({type(error).__name__})")
+        if isinstance(error, ReadTimeoutError):
+            return self._may_go_on(call, failure, self._connection.request_timeout)
+        never_sent = isinstance(error, (NewConnectionError, ConnectTimeoutError))
+        return failure if never_sent else self._may_go_on(call, failure)
+
+    def _may_go_on(
+        self, call: Call, failure: TryAgain, seconds: float = STILL_UNDER_WAY_S
+    ) -> TryAgain:
+        """A write may go on without us, and no key protects it from a twin: repeat it later."""
+        if call.writing and not call.raw:
+            rest_s = min(seconds, self._connection.request_timeout)
+            failure.retry_after_s = max(rest_s, failure.retry_after_s or 0)
+        return failure
 
     def _send_once(self, call: Call) -> Answer:
         headers = {**call.headers, **self._headers}
@@ -188,7 +206,10 @@ class Client:
             else:
                 self._gate.fine()
         if not 200 <= response.status < 300:
-            raise _failure(call, response)
+            failure = _failure(call, response)
+            if isinstance(failure, TryAgain) and response.status in GATEWAY:
+                failure = self._may_go_on(call, failure)
+            raise failure
         body = response.data if call.raw else _json(call, response)
         return Answer(headers=response.headers, body=body, status=response.status)
 

@@ -27,7 +27,8 @@ def retrying(
 ) -> Result:
     """The attempt's result, repeated on `TryAgain` while less than `max_s` seconds have passed.
 
-    Raises the last `TryAgain` when they have: at most one attempt's time later.
+    Raises the last `TryAgain` when they have, at most one attempt's time later, or when the next
+    attempt would have to wait for longer than that.
     """
     deadline = clock() + max_s
     first: TryAgain | None = None
@@ -43,6 +44,12 @@ def retrying(
             raise failure
         return attempt()
 
+    def too_late(failure: Exception) -> bool:
+        # backoff looks at the time before an attempt only, which may itself take a minute, and
+        # would cut short what has to be waited for.
+        wish_s = failure.retry_after_s if isinstance(failure, TryAgain) else None
+        return clock() + (wish_s or 0) >= deadline
+
     def announce(details: Mapping[str, Any]) -> None:
         on_retry()
         LOGGER.warning("%s; trying again in %.1f s", details["exception"], details["wait"])
@@ -51,8 +58,7 @@ def retrying(
         waits,  # type: ignore[arg-type]  # backoff's hints leave out what it sends in
         TryAgain,
         max_time=max_s,
-        # backoff looks at the time before an attempt only, which may itself take a minute
-        giveup=lambda _: clock() >= deadline,
+        giveup=too_late,
         jitter=None,
         on_backoff=announce,
         logger=None,

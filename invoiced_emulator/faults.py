@@ -10,6 +10,7 @@ A rule is a JSON object: `{"kind": "status", "status": 503, "share": 0.05, "time
 | `half_body` | half of the promised body, then the connection closes | yes |
 | `garbage` | 200 with a body that is not JSON | no |
 | `stall` | the answer, `seconds` late | yes |
+| `late` | 504 with HTML at once, as of a proxy that gave up | yes, `seconds` later |
 | `redirect` | 302 to `location` | no |
 
 `methods` and `path` (with everything below it) narrow a rule, `share` is the part of the matching
@@ -24,7 +25,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-KINDS = ("status", "drop_before", "drop_after", "half_body", "garbage", "stall", "redirect")
+KINDS = ("status", "drop_before", "drop_after", "half_body", "garbage", "stall", "late", "redirect")
 _EXECUTED = {"drop_after", "half_body", "stall"}
 
 

@@ -111,6 +111,8 @@ class Door:
         try:
             if fault is not None and fault.kind == "stall":
                 await asyncio.sleep(fault.seconds)
+            if fault is not None and fault.kind == "late":
+                asyncio.get_running_loop().call_later(fault.seconds, self._carry_out, call)
             executed = fault is None or fault.executes
             response = self.api.answer(call) if executed else _instead(fault)
             if self.latency_s:
@@ -120,6 +122,10 @@ class Door:
             return response
         finally:
             self._in_flight -= 1
+
+    def _carry_out(self, call: Call) -> None:
+        """What nobody waits for any more."""
+        self.api.remember(call, self.api.answer(call))
 
 
 def _instead(fault: Fault | None) -> Response | None:
@@ -131,10 +137,11 @@ def _instead(fault: Fault | None) -> Response | None:
     if fault.kind == "garbage":
         return answered(b'[{"id": 1, "object": \x00 this is not JSON')
     headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
-    if fault.html:
-        page = f"<html><body><h1>{fault.status}</h1><p>{fault.message}</p></body></html>"
-        return Response(page, fault.status, headers=headers, media_type="text/html")
-    response = failure(fault.status, fault.message)
+    status = 504 if fault.kind == "late" else fault.status
+    if fault.html or fault.kind == "late":
+        page = f"<html><body><h1>{status}</h1><p>{fault.message}</p></body></html>"
+        return Response(page, status, headers=headers, media_type="text/html")
+    response = failure(status, fault.message)
     response.headers.update(headers)
     return response
 

@@ -2,7 +2,9 @@
 
 import os
 import sys
+from threading import Lock
 
+from invoiced_api.failures import BadInput
 from singer_command.signals import Signals
 
 
@@ -15,15 +17,22 @@ class Stdout:
 
     def __init__(self, signals: Signals) -> None:
         self._signals = signals
+        self._lock = Lock()
         self._file_number = os.dup(sys.stdout.fileno())
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
     def write(self, lines: bytes) -> None:
-        """Raises StdoutClosed; a signal that comes meanwhile is raised after the last byte."""
-        with self._signals.held():
+        """May be called by several threads, whose lines stay whole.
+
+        Raises StdoutClosed, or BadInput if stdout is a file that cannot be written any more; a
+        signal that comes meanwhile is raised after the last byte.
+        """
+        with self._signals.held(), self._lock:
             view = memoryview(lines)
             try:
                 while view:
                     view = view[os.write(self._file_number, view) :]
             except BrokenPipeError:
                 raise StdoutClosed from None
+            except OSError as error:
+                raise BadInput(f"stdout cannot be written: {error.strerror}.") from None

@@ -12,7 +12,8 @@ from invoiced_api.connection import Connection
 from invoiced_api.failures import BadInput, RecordRejected
 from invoiced_api.resources import BY_NAME
 from target_invoiced.courier import Courier
-from target_invoiced.ledger import Credential, Ledger
+from target_invoiced.ledger import Ledger
+from target_invoiced.ledger.accounts import Credential
 
 # Objects that are looked for in an account to see whether it is the one that the ledger knows.
 SAMPLES = 5
@@ -30,15 +31,15 @@ def use_account(ledger: Ledger, courier: Courier, connection: Connection) -> Non
     A credential that is new is tried on objects that the ledger knows.
     """
     base_url, secret = connection.base_url, connection.access_token or connection.api_key or ""
-    known = ledger.accounts(base_url)
+    known = ledger.accounts.at(base_url)
     for one in known:
         if _fingerprint(secret, one.salt) == one.fingerprint:
             ledger.use(one.account)
             return
     account, keyed = uuid.uuid4().hex, False
     for name in dict.fromkeys(one.account for one in known):
-        samples = [object_path(*sample) for sample in ledger.samples(name, SAMPLES)]
-        paths = [path for path in [*samples, *ledger.made(name, SAMPLES)] if path]
+        samples = [object_path(*sample) for sample in ledger.accounts.samples(name, SAMPLES)]
+        paths = [path for path in [*samples, *ledger.accounts.made(name, SAMPLES)] if path]
         if any(_is_there(courier, path) for path in paths):
             account, keyed = name, False
             break
@@ -49,7 +50,7 @@ def use_account(ledger: Ledger, courier: Courier, connection: Connection) -> Non
             "`api_key` finds. Give this account a `ledger` of its own."
         )
     salt = uuid.uuid4().hex
-    ledger.admit(Credential(account, salt, _fingerprint(secret, salt)), base_url)
+    ledger.accounts.admit(Credential(account, salt, _fingerprint(secret, salt)), base_url)
     ledger.use(account)
 
 

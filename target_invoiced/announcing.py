@@ -8,21 +8,19 @@ from typing import Any
 
 import orjson
 
-from invoiced_api.resources import BY_NAME
+from invoiced_api.client import STILL_UNDER_WAY_S
 from target_invoiced.bodies import filled
 from target_invoiced.books import Books
 from target_invoiced.failures import Unwritable
 from target_invoiced.identity import ExternalKey, NaturalKey, Reference
 from target_invoiced.journal import Stage
-from target_invoiced.ledger import Parked
+from target_invoiced.ledger.parked import Parked
 from target_invoiced.planning import Create, Send, path_and_body
 from target_invoiced.tasks import Task
 from target_invoiced.writer import Order
 
 # Invoiced remembers an idempotency key for 24 hours; an hour is left for clocks that differ.
 KEY_LIVES_S = 23 * 3600
-# A request of a run that died may still be under way, and no key protects it from its twin.
-STILL_UNDER_WAY_S = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ class Announcer:
             # Nothing would remember which record it is if the object were there already.
             intent = replace(intent, natural=None)
         stream = task.stream
-        objects = stream.objects(task.record, None)
+        objects = stream.planner.objects(task.record, None)
         natural = next((one for one in objects if isinstance(one, NaturalKey)), None)
         order = Order(intent=intent, resource=stream.resource, natural=natural)
         if isinstance(intent, Send) and intent.batched:
@@ -89,7 +87,6 @@ class Announcer:
         entry = task.entry
         again = entry is not None and entry.stage is Stage.ANNOUNCED
         if entry and again and self._expired(entry.announced_at):
-            self.books.enter(task, Stage.REJECTED, entry.idempotency_key, entry.announced_at)
             raise Unwritable(_DOUBT)
         key = entry.idempotency_key if entry and again else uuid.uuid4().hex
         since = self._since(entry.announced_at if entry and again else None)
@@ -103,12 +100,6 @@ class Announcer:
             renewed=self.books.renewal(task),
         )
 
-    @staticmethod
-    def by_own_id(reference: ExternalKey) -> NaturalKey | None:
-        """What an account calls an object whose id is the caller's own: the key itself."""
-        own = BY_NAME[reference.resource].natural_key == "id"
-        return NaturalKey(reference.resource, "id", reference.value) if own else None
-
     def withdraw(self, task: Task, order: Order) -> None:
         """The order was not sent, so that the next run need not find out what came of it."""
         if order.again:
@@ -117,7 +108,7 @@ class Announcer:
             known = self.books.of(task)
             self.books.put(replace(known, idempotency_key=None, announced_at=None))
         elif task.parked is not None and task.parked.number is not None:
-            self.books.ledger.amend(task.parked.number, announced_at=None)
+            self.books.ledger.parked.amend(task.parked.number, announced_at=None)
         elif task.ordinal is not None:
             for one in task.batch:
                 self.books.strike(one)
@@ -145,7 +136,7 @@ class Announcer:
         again = parked.announced_at is not None
         if parked.number is not None:
             since = self._since(parked.announced_at)
-            self.books.ledger.amend(parked.number, announced_at=since)
+            self.books.ledger.parked.amend(parked.number, announced_at=since)
         return replace(
             order,
             idempotency_key=parked.idempotency_key,

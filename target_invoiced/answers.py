@@ -3,16 +3,16 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
 import orjson
 
-from invoiced_api.failures import BadInput, InvoicedError, RecordRejected
+from invoiced_api.failures import InvoicedError, RecordRejected
 from target_invoiced.bodies import without_card_numbers
 from target_invoiced.books import Books
 from target_invoiced.ledger import Ledger
+from target_invoiced.message_file import MessageFile
 from target_invoiced.outcomes import Done, Outcome
 from target_invoiced.tasks import Task
 
@@ -50,25 +50,13 @@ def answer_of(task: Task, outcome: Done) -> dict[str, Any]:
 
 
 class AnswerFile:
-    """Singer messages, added to a file. Raises BadInput if it cannot be written."""
+    """Answers as Singer messages, added to a file. Raises BadInput if it cannot be written."""
 
     def __init__(self, path: str) -> None:
-        try:
-            self._file = Path(path).open("ab")  # noqa: SIM115  # until close()
-        except OSError as error:
-            raise BadInput(
-                f"setting `responses`: {path} cannot be written: {error.strerror}."
-            ) from None
-        self._streams: set[str] = set()
+        self._file = MessageFile(path, "responses")
 
     def add(self, answer: dict[str, Any]) -> None:
-        stream = answer["stream"]
-        if stream not in self._streams:
-            self._streams.add(stream)
-            head = {"type": "SCHEMA", "stream": stream, "schema": SCHEMA, "key_properties": []}
-            self._file.write(orjson.dumps(head, option=orjson.OPT_APPEND_NEWLINE))
-        message = {"type": "RECORD", **answer}
-        self._file.write(orjson.dumps(message, option=orjson.OPT_APPEND_NEWLINE))
+        self._file.add(answer["stream"], SCHEMA, [], {"record": answer["record"]})
 
     def flush(self) -> None:
         self._file.flush()
@@ -95,14 +83,14 @@ class Answers:
             self.file.add(answer)
 
     def durable(self) -> None:
-        """The ledger has what it was given."""
+        """The ledger has what it was given. Raises BadInput if an answer cannot be kept."""
         if self.webhook:
             self.webhook.wake()
         else:
             self.file.flush()
 
     def close(self, *, wait: bool) -> None:
-        """Give the webhook its chance with everything; else the next run does."""
+        """Give the webhook its chance with everything; else the next run does. Raises BadInput."""
         if self.webhook and wait:
             self.webhook.finish()
         elif self.webhook:
@@ -114,17 +102,20 @@ class Answers:
 class Webhook:
     """Sends answers in their order, one after the other, in a thread of its own.
 
-    `post` raises InvoicedError if the webhook did not take an answer; that goes to the file.
+    `post` raises InvoicedError if the webhook did not take an answer; that goes to the file. If
+    that or the ledger cannot be written, `wake` and `finish` raise what the thread met.
     """
 
     def __init__(self, ledger: Ledger, file: AnswerFile, post: Callable[[bytes], Any]) -> None:
         self._ledger, self._file, self._post = ledger, file, post
         self._news, self._over, self._abandoned = Event(), False, False
+        self._failure: Exception | None = None
         self._news.set()  # what an earlier run still owes
         self._thread = Thread(target=self._run, daemon=True, name="webhook")
         self._thread.start()
 
     def wake(self) -> None:
+        self._raise_failure()
         self._news.set()
 
     def abandon(self) -> None:
@@ -135,18 +126,29 @@ class Webhook:
         self._over = True
         self._news.set()
         self._thread.join()
+        self._raise_failure()
+
+    def _raise_failure(self) -> None:
+        if self._failure:
+            raise self._failure
 
     def _run(self) -> None:
+        try:
+            self._deliver_all()
+        except Exception as failure:  # noqa: BLE001  # raised by the thread that asks
+            self._failure = failure
+
+    def _deliver_all(self) -> None:
         while True:
             self._news.wait()
             self._news.clear()
             over = self._over
-            while owed := self._ledger.owed(PER_DELIVERY):
+            while owed := self._ledger.answers.owed(PER_DELIVERY):
                 for number, answer in owed:
                     answered = self._deliver(answer)
                     if self._abandoned:
                         return  # the next run delivers it
-                    self._ledger.paid(number)
+                    self._ledger.answers.paid(number)
                     if self._over and not answered:
                         return  # nor does it wait for a webhook that does not answer
             if over:

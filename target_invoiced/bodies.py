@@ -50,10 +50,10 @@ def _value(value: Any, kind: Kind, ids: Ids, keep_nulls: bool, path: str) -> Any
         case Plain.VALUE:
             return value
         case Plain.JSON:
+            return from_text(value)
+        case Plain.METADATA:
             value = from_text(value)
-            if path.endswith("metadata") and value != "":
-                _check_metadata(value, path)
-            return value
+            return value if value == "" else _metadata(value, path)
         case Plain.TIMESTAMP:
             return _seconds(value, path)
         case Ref(resource):
@@ -163,7 +163,7 @@ def filled(template: Any, ids: Mapping[Reference, Any]) -> Any:
     return ids.get(template, template) if is_reference else template
 
 
-def _check_metadata(metadata: Any, path: str) -> None:
+def _metadata(metadata: Any, path: str) -> dict[str, Any]:
     if not isinstance(metadata, dict):
         raise Unwritable(f"`{path}` is not an object")
     if len(metadata) > MOST_METADATA_KEYS:
@@ -175,6 +175,7 @@ def _check_metadata(metadata: Any, path: str) -> None:
             raise Unwritable(
                 f"`{path}` has a value of more than {LONGEST_METADATA_VALUE} characters"
             )
+    return metadata
 
 
 def unknown_attributes(record: Mapping[str, Any], known: Collection[str]) -> list[str]:

@@ -12,7 +12,10 @@ from invoiced_api.failures import BadInput
 from target_invoiced.bodies import without_card_numbers
 from target_invoiced.identity import ExternalKey, NaturalKey, Reference
 from target_invoiced.journal import Entry, Stage
-from target_invoiced.ledger import Journaled, Known, Ledger, Parked
+from target_invoiced.ledger import Ledger
+from target_invoiced.ledger.journal import Journaled
+from target_invoiced.ledger.keys import Known
+from target_invoiced.ledger.parked import Parked
 from target_invoiced.tasks import Task
 
 MOST_IDS_REMEMBERED = 10_000
@@ -58,21 +61,21 @@ class Books:
     _in_memory: dict[str, list[Task]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.parked = self.ledger.parked_count()
+        self.parked = self.ledger.parked.count()
 
     def flush(self) -> None:
         """Everything put down since the last time is durable when this returns."""
         with self.ledger.transaction():
-            self.ledger.keep(self._rows.values())
+            self.ledger.keys.keep(self._rows.values())
             if self._entries or self._replaced:
-                self.ledger.journal(self._entries.values(), self._replaced)
+                self.ledger.journal.enter(self._entries.values(), self._replaced)
             for version, keys in self._seen.items():
-                self.ledger.see(keys, version)
+                self.ledger.keys.see(keys, version)
             if self._unparking:
-                self.ledger.unpark(self._unparking)
+                self.ledger.parked.remove(self._unparking)
             if self._parking:
-                self.ledger.park(self._parking)
-            self.ledger.owe(self._owed)
+                self.ledger.parked.add(self._parking)
+            self.ledger.answers.owe(self._owed)
         self._rows, self._entries, self._replaced, self._seen = {}, {}, [], {}
         self._parking, self._unparking, self._owed = [], [], []
 
@@ -83,7 +86,7 @@ class Books:
         # What was put down and not flushed is not in the ledger yet.
         here = {key: self._rows[key] for key in keys if key in self._rows}
         here |= {key: self._current[key] for key in keys if key in self._current}
-        return self.ledger.known([key for key in keys if key not in here]) | here
+        return self.ledger.keys.known([key for key in keys if key not in here]) | here
 
     def hold(self, task: Task, known: Known) -> None:
         """Keep at hand what is known of the task's key, until it is released."""
@@ -129,7 +132,7 @@ class Books:
         for known in (*self._rows.values(), *self._current.values()):
             if known.key.resource == resource and known.alive == id:
                 return known.key
-        return self.ledger.owner(resource, id)
+        return self.ledger.keys.owner(resource, id)
 
     def see(self, version: int, key: ExternalKey) -> None:
         """The key is part of this version of its table."""
@@ -214,7 +217,7 @@ class Books:
         """
         if task.parked is not None and task.parked.number is not None:
             missing = {"missing": told(MENDED)} if refused else {}
-            self.ledger.amend(task.parked.number, told=True, **missing)
+            self.ledger.parked.amend(task.parked.number, told=True, **missing)
             task.parked = None
 
     def waiting_for(self, references: Iterable[Reference]) -> list[Parked | Task]:
@@ -224,7 +227,7 @@ class Books:
         missing = [told(one) for one in references]
         here = [task for one in missing for task in self._in_memory.pop(one, ())]
         self.parked -= len(here)
-        return [*here, *self.ledger.parked_for(missing)]
+        return [*here, *self.ledger.parked.waiting_for(missing)]
 
     def all_waiting(self) -> Iterator[Parked | Task]:
         """Every record that waits still. To be asked after a `flush`."""
@@ -233,13 +236,13 @@ class Books:
             self.parked -= len(tasks)
             yield from tasks
         last = 0
-        while rows := self.ledger.parked_after(last, PARKED_PER_PAGE):
+        while rows := self.ledger.parked.after(last, PARKED_PER_PAGE):
             last = rows[-1].number or 0
             yield from rows
 
     def waiting_under(self, keys: Collection[ExternalKey]) -> dict[ExternalKey, Parked]:
         """Parked records of these keys. To be asked after a `flush`."""
-        return self.ledger.parked_under(keys) if self.parked and keys else {}
+        return self.ledger.parked.under(keys) if self.parked and keys else {}
 
     def owe(self, answer: bytes) -> None:
         """The webhook is to have this answer."""
@@ -255,15 +258,15 @@ class Books:
 
         def renew(idempotency_key: str) -> None:
             if known is not None:
-                ledger.renew(known, idempotency_key, int(now()))
+                ledger.keys.renew(known, idempotency_key, int(now()))
             elif task.parked is not None and task.parked.number is not None:
-                ledger.amend(
+                ledger.parked.amend(
                     task.parked.number, idempotency_key=idempotency_key, announced_at=int(now())
                 )
             elif task.entry is not None:
                 entry = replace(
                     task.entry, idempotency_key=idempotency_key, announced_at=int(now())
                 )
-                ledger.journal([Journaled(entry, task.segment)])
+                ledger.journal.enter([Journaled(entry, task.segment)])
 
         return renew

@@ -7,9 +7,10 @@ from target_invoiced.books import Books
 from target_invoiced.failures import Unwritable
 from target_invoiced.flow import Flow
 from target_invoiced.identity import ExternalKey, Reference
-from target_invoiced.ledger import Parked
+from target_invoiced.ledger.parked import Parked
 from target_invoiced.outcomes import Done, Kind, Rejected
 from target_invoiced.planning import Nothing, Remove
+from target_invoiced.references import by_own_id
 from target_invoiced.tasks import Task
 from target_invoiced.waiting import Waiting
 from target_invoiced.writer import Order
@@ -124,7 +125,7 @@ class Dispatch:
         known = self.books.ids(set(wanted))
         ids: dict[Reference, object] = {reference: known[reference] for reference in known}
         for reference in wanted:
-            natural = None if reference in ids else self.announcer.by_own_id(reference)
+            natural = None if reference in ids else by_own_id(reference)
             if natural:
                 ids[reference] = natural
         return ids

@@ -47,7 +47,7 @@ class Flow:
     def finish(self, task: Task, outcome: Outcome) -> None:
         """The task is settled: what waited for it may go on."""
         if isinstance(outcome, Done):
-            objects = task.stream.objects(task.record, task.key)
+            objects = task.stream.planner.objects(task.record, task.key)
             self.arrived |= {one for one in objects if isinstance(one, (ExternalKey, NaturalKey))}
         self.settlement.settle(task, outcome)
         self.ready.extend(self._schedule.finish(task))

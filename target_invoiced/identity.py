@@ -88,5 +88,8 @@ def _part(value: Any) -> str | dict[str, str] | None:
 
 def digest(record: Any, *more: str) -> bytes:
     """Two records with the same content have the same one, whatever the order of attributes."""
-    text = orjson.dumps([more, record], option=orjson.OPT_SORT_KEYS)
-    return blake2b(text, digest_size=DIGEST_BYTES).digest()
+    return digest_of(orjson.dumps([more, record], option=orjson.OPT_SORT_KEYS))
+
+
+def digest_of(content: bytes) -> bytes:
+    return blake2b(content, digest_size=DIGEST_BYTES).digest()

@@ -12,7 +12,7 @@ from target_invoiced.books import Books
 from target_invoiced.failures import Unwritable
 from target_invoiced.identity import ExternalKey, digest
 from target_invoiced.journal import Alignment, Entry, Stage
-from target_invoiced.ledger import Known
+from target_invoiced.ledger.keys import Known
 from target_invoiced.messages import Record, Schema
 from target_invoiced.outcomes import Done, Kind, Outcome, Rejected
 from target_invoiced.planning import Send
@@ -68,7 +68,7 @@ class Intake:
     _without_key: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        past, last, self._ordinal = self.books.ledger.past()
+        past, last, self._ordinal = self.books.ledger.journal.past()
         self._alignment = Alignment(past)
         self.books.journal_in_use = bool(past.covered or past.uncovered)
         self._segment = last + 1
@@ -244,7 +244,7 @@ class Intake:
 
     def _warn_of_unknown(self, task: Task) -> None:
         stream = task.stream.name
-        for name in task.stream.unknown_attributes(task.record):
+        for name in task.stream.planner.unknown_attributes(task.record):
             if (stream, name) not in self._warned_of:
                 self._warned_of.add((stream, name))
                 LOGGER.warning("%s: Invoiced has no attribute `%s`: left out", stream, name)

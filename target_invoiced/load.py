@@ -189,9 +189,12 @@ class Load:
         """
         jobs: list[Job] = []
         more = False
-        try:
-            for event in events:
+        for event in events:
+            try:
                 self._deal_with(event)
+            except (BadInput, InvoicedError) as failure:
+                self._stop(failure)  # the other events have come all the same
+        try:
             while not self._failure and (more := self._progress(jobs)):
                 if jobs or self.inbox:
                     break
@@ -245,7 +248,7 @@ class Load:
         for mark in self._states.safe():
             if self.tell is not None:
                 if self._books.journal_in_use:
-                    self.ledger.cover(mark.segment, mark.digest)
+                    self.ledger.journal.cover(mark.segment, mark.digest)
                 self.tell(orjson.dumps(mark.value, option=orjson.OPT_APPEND_NEWLINE))
 
     def _deal_with(self, event: Event) -> None:

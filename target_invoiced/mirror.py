@@ -8,7 +8,7 @@ import orjson
 from invoiced_api.failures import BadInput
 from target_invoiced.books import Books
 from target_invoiced.flow import Flow
-from target_invoiced.ledger import Known
+from target_invoiced.ledger.keys import Known
 from target_invoiced.messages import ActivateVersion, Record
 from target_invoiced.state import States
 from target_invoiced.tasks import Stream, Task
@@ -32,7 +32,7 @@ class Mirror:
         The records of the version must have settled, and what became of them been flushed.
         """
         last, resource = "", stream.resource or ""
-        while rows := self.books.ledger.left_behind(
+        while rows := self.books.ledger.keys.left_behind(
             stream.name, resource, message.version, last, AT_ONCE
         ):
             last = rows[-1].key.value

@@ -297,7 +297,19 @@ class CallPlanner:
     allow_card_like: frozenset[str]
     allowed: frozenset[SideEffect]
 
-    def intent(self, record: Mapping[str, Any]) -> Intent:
+    def unknown_attributes(self, record: Mapping[str, Any]) -> list[str]:
+        """None: what a call takes is the user's own affair."""
+        return []
+
+    def objects(self, record: Mapping[str, Any], key: ExternalKey | None) -> set[Token]:
+        """None: what a call does is not known."""
+        return set()
+
+    def refers_to(self, record: Mapping[str, Any]) -> set[Token]:
+        """None but what the path names, which is a reference of the intent."""
+        return set()
+
+    def intent(self, record: Mapping[str, Any], known: int | str | None) -> Intent:
         """Raises Unwritable."""
         path = path_of(self.settings.path, record, self.settings.ids, own_id=False)
         for word in "".join(map(str, path)).split("/"):

@@ -10,9 +10,15 @@ from invoiced_api.failures import NotFound
 from invoiced_api.resources import BY_NAME
 from target_invoiced.courier import Courier
 from target_invoiced.failures import Unwritable
-from target_invoiced.identity import NaturalKey
+from target_invoiced.identity import ExternalKey, NaturalKey
 
 MOST_REMEMBERED = 10_000
+
+
+def by_own_id(reference: ExternalKey) -> NaturalKey | None:
+    """What the account calls an object whose id is the caller's own: the key itself."""
+    own = BY_NAME[reference.resource].natural_key == "id"
+    return NaturalKey(reference.resource, "id", reference.value) if own else None
 
 
 class References:

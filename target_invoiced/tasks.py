@@ -4,9 +4,9 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from target_invoiced.identity import ExternalKey, Reference, Token, digest, external_key
+from target_invoiced.identity import ExternalKey, Reference, digest, external_key
 from target_invoiced.journal import Entry
-from target_invoiced.ledger import Parked
+from target_invoiced.ledger.parked import Parked
 from target_invoiced.messages import Record, Schema
 from target_invoiced.outcomes import Kind
 from target_invoiced.planning import (
@@ -79,27 +79,6 @@ class Stream:
         fresh = record.get("id") in (None, "") and not self.settings.writes.sole
         return fresh and not record.get("_sdc_deleted_at")
 
-    def intent(self, record: Mapping[str, Any], known: int | str | None) -> Intent:
-        """Raises Unwritable."""
-        if isinstance(self.planner, CallPlanner):
-            return self.planner.intent(record)
-        return self.planner.intent(record, known)
-
-    def objects(self, record: Mapping[str, Any], key: ExternalKey | None) -> set[Token]:
-        if isinstance(self.planner, CallPlanner):
-            return set()
-        return self.planner.objects(record, key)
-
-    def refers_to(self, record: Mapping[str, Any]) -> set[Token]:
-        if isinstance(self.planner, CallPlanner):
-            return set()
-        return self.planner.refers_to(record)
-
-    def unknown_attributes(self, record: Mapping[str, Any]) -> list[str]:
-        if isinstance(self.planner, CallPlanner):
-            return []
-        return self.planner.unknown_attributes(record)
-
 
 @dataclass(slots=True, eq=False)
 class Task:
@@ -159,7 +138,7 @@ class Task:
     def plan(self, known: int | str | None) -> Intent:
         """What the record asks for of the object with this id, None for none. Raises Unwritable."""
         self.planned = False
-        self.intent, self.planned_for = self.stream.intent(self.record, known), known
+        self.intent, self.planned_for = self.stream.planner.intent(self.record, known), known
         self.references = frozenset(references_of(self.intent))
         self.planned = True
         return self.intent
@@ -172,8 +151,9 @@ class Task:
 
     def depends(self) -> dict[str, Any]:
         """What the schedule has to know."""
+        planner = self.stream.planner
         return {
-            "writes": self.stream.objects(self.record, self.key) | self._called,
-            "reads": self.references | self.stream.refers_to(self.record),
+            "writes": planner.objects(self.record, self.key) | self._called,
+            "reads": self.references | planner.refers_to(self.record),
             "removes": isinstance(self.intent, Remove),
         }

@@ -10,7 +10,8 @@ from target_invoiced.books import MENDED, Books, heard
 from target_invoiced.failures import Unwritable
 from target_invoiced.flow import Flow
 from target_invoiced.identity import ExternalKey, Reference
-from target_invoiced.ledger import Known, Parked
+from target_invoiced.ledger.keys import Known
+from target_invoiced.ledger.parked import Parked
 from target_invoiced.messages import Record, Schema
 from target_invoiced.outcomes import Done, Kind, Outcome, Rejected
 from target_invoiced.settings import TargetSettings

@@ -67,7 +67,7 @@ def test_only_one_place_waits_and_only_one_speaks_http() -> None:
         return {
             path.name
             for package in ("invoiced_api", "singer_command", "tap_invoiced", "target_invoiced")
-            for path in (ROOT / package).glob("*.py")
+            for path in (ROOT / package).rglob("*.py")
             if re.search(rf"^\s*(import|from) {module}\b", path.read_text(), re.MULTILINE)
         }
 

@@ -149,7 +149,7 @@ def test_a_refusal_without_invoiceds_own_words_is_still_a_refusal(
 @pytest.mark.parametrize("call", [LIST, CREATE], ids=["read", "write"])
 def test_what_may_pass_is_tried_again_and_done_once(client_of, account, fault, call):
     with faulty(account, {**fault, "times": 2}) as server:
-        client = client_of(server)
+        client = client_of(server, request_timeout=1)
         answer = client.send(call)
     created = account.objects("customers")
     assert [row["name"] for row in created] == (["Acme"] if call is CREATE else [])
@@ -303,6 +303,20 @@ def test_a_post_that_timed_out_is_left_as_much_time_again(httpserver):
         client.send(CREATE)
     done.set()
     assert arrived[1] - arrived[0] >= 0.75
+
+
+@pytest.mark.parametrize("fault", [{"kind": "drop_after"}, {"kind": "late", "seconds": 0.2}])
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_a_write_whose_answer_was_lost_is_left_time_to_end(client_of, account, fault, method):
+    """It may go on at Invoiced, and a later write of ours must not be overtaken by it."""
+    customer = account.add("customers", name="Acme")
+    path = "/customers" if method == "POST" else f"/customers/{customer['id']}"
+    with faulty(account, {**fault, "methods": [method], "times": 1}) as server:
+        client = client_of(server, request_timeout=0.5)
+        began = time.monotonic()
+        client.send(Call(method=method, path=path, body={"name": "B"}))
+        assert time.monotonic() - began >= 0.5
+    assert (client.retries, len(account.objects("customers"))) == (1, 2 if method == "POST" else 1)
 
 
 def connection_to(url, **changes):

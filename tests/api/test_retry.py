@@ -85,6 +85,18 @@ def test_an_attempt_that_took_all_the_time_is_not_repeated():
     assert attempts.made == 1
 
 
+def test_what_has_to_be_waited_for_is_not_cut_short():
+    made = []
+
+    def slow():
+        made.append(1)
+        raise TryAgain("still at it", retry_after_s=60)
+
+    with pytest.raises(TryAgain, match="still at it"):
+        retrying(slow, max_s=10, on_retry=lambda: None)
+    assert len(made) == 1
+
+
 def test_a_refusal_is_not_repeated():
     made = []
 

@@ -1,6 +1,7 @@
 """What can be made to go wrong on the way."""
 
 import json
+import time
 
 import pytest
 import requests
@@ -61,6 +62,16 @@ def test_a_server_stops_while_an_answer_is_stalled(account, serve):
     api = serve(account, faults=Faults([{"kind": "stall", "seconds": 600}]))
     with pytest.raises(requests.ReadTimeout):
         api.session.get(f"{api.server.url}/customers", auth=("a-key-of-ours", ""), timeout=0.1)
+
+
+def test_a_late_request_is_carried_out_when_nobody_waits_any_more(account, serve):
+    api = serve(account, faults=Faults([{"kind": "late", "seconds": 0.2, "times": 1}]))
+    answer = api.post("/customers", {"name": "B"})
+    assert (answer.status_code, customers(account)) == (504, 1)
+    arrived = time.monotonic()
+    while customers(account) == 1:
+        assert time.monotonic() < arrived + 10
+        api.get("/customers")
 
 
 def test_a_rule_is_narrowed_by_method_path_and_times(account, serve):

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from invoiced_emulator import Account, Faults, Server, seeded
 from invoiced_emulator.faults import Fault
-from target_invoiced.tables import ACCOUNTS, OBJECTS
+from target_invoiced.ledger.tables import ACCOUNTS, OBJECTS
 
 API_KEY = "emulator-key"
 PIPE_TIMEOUT_S = 90

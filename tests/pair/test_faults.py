@@ -37,6 +37,7 @@ def test_faults_in_a_twentieth_of_the_requests_of_both_sides_change_nothing(
         at_source={"faults": Faults(rules, seed=seed)},
         at_copy={"faults": Faults(rules, seed=100 + seed)},
         of_tap={"page_size": 10},
+        request_timeout=1,
     )
     ended = copy.pipe.run()
     assert (ended.tap, ended.target) == (0, 0), ended.log

@@ -208,3 +208,15 @@ def test_metrics_are_logged_as_singer_wants_them(run_target, server, singer):
         ("timer", "job_duration"),
     ]
     assert own[0]["value"] == 2
+
+
+def test_an_answer_that_can_be_kept_nowhere_ends_the_run_and_is_owed_still(
+    hooked, httpserver, singer, file
+):
+    httpserver.expect_ordered_request(HOOK).respond_with_data("no", status=400)
+    httpserver.expect_ordered_request(HOOK).respond_with_data("")
+    messages = singer.stream("customers", {"id": "a", "name": "A"})
+    run = hooked(messages, responses="/dev/full")
+    assert "setting `responses`: /dev/full cannot be written" in run.complaint
+    assert hooked(messages).exit_code == 0
+    assert [answer["record"]["object"]["name"] for answer in delivered(httpserver)] == ["A"]

@@ -230,7 +230,7 @@ class Run:
         self.settlement.durable()
         for mark in self.states.safe():
             assert isinstance(mark, Mark)
-            self.world.ledger.cover(mark.segment, mark.digest)
+            self.world.ledger.journal.cover(mark.segment, mark.digest)
             self._perhaps()  # the echo is lost
             self._check_safe(mark.value)
             self.world.stored = mark.value

@@ -9,10 +9,23 @@ def test_dropped_answers_do_not_double_a_post(run_target, account, singer):
     faults = Faults([{"kind": "drop_after", "methods": ["POST"], "times": 2}])
     with Server(account, faults=faults) as server:
         records = [{"name": name} for name in "ABC"]
-        run = run_target(server, singer.stream("customers", *records), max_retry_seconds=20)
+        run = run_target(server, singer.stream("customers", *records), request_timeout=1)
     assert run.exit_code == 0
     assert sorted(row["name"] for row in account.objects("customers")) == ["A", "B", "C"]
     assert run.counts("customers") == {"created": 3, "retries": 2}
+
+
+@pytest.mark.parametrize("seconds", [0.3, 0.9])
+def test_a_post_that_goes_on_behind_a_gateway_that_gave_up_is_not_doubled(
+    run_target, account, singer, seconds
+):
+    """A key does not protect it from a twin that comes while it is still under way."""
+    faults = Faults([{"kind": "late", "seconds": seconds, "methods": ["POST"], "times": 3}])
+    with Server(account, faults=faults) as server:
+        records = [{"name": name} for name in "ABC"]
+        run = run_target(server, singer.stream("customers", *records), request_timeout=1)
+    assert run.exit_code == 0
+    assert sorted(row["name"] for row in account.objects("customers")) == ["A", "B", "C"]
 
 
 def test_what_keeps_failing_stops_the_run_at_the_last_safe_state(run_target, account, singer):
@@ -43,6 +56,6 @@ def test_a_cancellation_whose_answer_was_lost_is_done(run_target, account, singe
     faults = Faults([{"kind": kind, "methods": ["DELETE"], "times": 1}])
     deletion = {"id": key, "_sdc_deleted_at": "2026-03-01T00:00:00Z"}
     with Server(account, faults=faults) as server:
-        run = run_target(server, singer.stream("subscriptions", deletion))
+        run = run_target(server, singer.stream("subscriptions", deletion), request_timeout=1)
     assert run.exit_code == 0, run.stderr
     assert account.get("subscriptions", key)["status"] == "canceled"

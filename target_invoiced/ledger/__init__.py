@@ -1,0 +1,42 @@
+"""What is remembered from run to run, of each account: keys, writes under way, records that wait.
+
+Everything between `Ledger.transaction()` and its end is durable together or not at all.
+"""
+
+from contextlib import AbstractContextManager
+
+import sqlalchemy as sa
+
+from target_invoiced.ledger.accounts import Accounts
+from target_invoiced.ledger.answers import OwedAnswers
+from target_invoiced.ledger.database import Database
+from target_invoiced.ledger.journal import Journal
+from target_invoiced.ledger.keys import Keys
+from target_invoiced.ledger.parked import ParkedRecords
+
+
+class Ledger:
+    """One account's part of the database. Raises BadInput if the database cannot be used.
+
+    A `rehearsal` leaves the database as it was. What is `durable` outlives the run.
+    """
+
+    def __init__(self, url: str | None, *, rehearsal: bool = False) -> None:
+        self.durable = url is not None
+        self._database = Database(url, rehearsal=rehearsal)
+        self.accounts = Accounts(self._database)
+        self.keys = Keys(self._database)
+        self.journal = Journal(self._database)
+        self.parked = ParkedRecords(self._database)
+        self.answers = OwedAnswers(self._database)
+
+    def use(self, account: str) -> None:
+        """From here on, everything is about this account."""
+        self._database.account = account
+
+    def transaction(self) -> AbstractContextManager[sa.Connection]:
+        """Everything inside is durable when it ends, or none of it, if it fails."""
+        return self._database.transaction()
+
+    def close(self) -> None:
+        self._database.close()

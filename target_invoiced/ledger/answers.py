@@ -1,0 +1,32 @@
+"""Answers that a webhook is to have."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from target_invoiced.ledger.database import Database
+from target_invoiced.ledger.tables import ANSWERS
+
+
+class OwedAnswers:
+    """Those of the account that were not delivered, oldest first."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def owe(self, answers: Sequence[bytes]) -> None:
+        if answers:
+            with self._database.transaction() as connection:
+                rows = [{"account": self._database.account, "answer": answer} for answer in answers]
+                connection.execute(sa.insert(ANSWERS), rows)
+
+    def owed(self, count: int) -> list[tuple[int, bytes]]:
+        """The oldest answers that were not delivered, each with its number."""
+        query = sa.select(ANSWERS).where(ANSWERS.c.account == self._database.account)
+        with self._database.transaction() as connection:
+            rows = connection.execute(query.order_by(ANSWERS.c.number).limit(count))
+            return [(row.number, row.answer) for row in rows]
+
+    def paid(self, number: int) -> None:
+        with self._database.transaction() as connection:
+            connection.execute(sa.delete(ANSWERS).where(ANSWERS.c.number == number))

@@ -1,0 +1,131 @@
+"""The database behind the ledger: one connection, transactions, locks. SQLAlchemy Core."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import RLock
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from invoiced_api.failures import BadInput
+from target_invoiced.ledger.tables import TABLES
+
+# How many keys one query asks for; databases bound the parameters of a statement.
+KEYS_PER_QUERY = 500
+# How long this run waits for another one to end.
+BUSY_S = 30
+# The ledger's own number among the locks of a PostgreSQL database.
+LOCK = 0x1_6E_76_6F_69_63_65_64
+
+
+class Database:
+    """SQLite or PostgreSQL; None for one in memory. Raises BadInput if it cannot be used.
+
+    May be used by several threads: each use is a transaction of its own, one after the other. A
+    `rehearsal` leaves the database as it was. `account` is the one that the run is about.
+    """
+
+    def __init__(self, url: str | None, *, rehearsal: bool = False) -> None:
+        self.account = ""
+        self._lock = RLock()
+        self._rehearsal = rehearsal
+        self._connection: sa.Connection | None = None
+        self._depth = 0
+        self._upserts: dict[str, sa.Insert] = {}
+        try:
+            self._engine = _engine(url)
+            with self.transaction() as connection:
+                _keep_others_out(connection)
+                TABLES.create_all(connection)
+        except (ArgumentError, NoSuchModuleError, ImportError):
+            raise BadInput(
+                "setting `ledger` is not the URL of a database that can be used here. For "
+                "PostgreSQL: pip install 'singer-invoiced[postgresql]' and postgresql+psycopg://…"
+            ) from None
+
+    def close(self) -> None:
+        with self._lock:
+            if self._connection is not None:
+                self._connection.rollback()
+                self._connection.close()
+                self._connection = None
+            self._engine.dispose()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """Everything inside is durable when it ends, or none of it, if it fails.
+
+        Transactions within join the outer one.
+        """
+        with self._lock:
+            if self._connection is None:
+                self._connection = self._engine.connect()
+            self._depth += 1
+            try:
+                yield self._connection
+                if self._depth == 1 and not self._rehearsal:
+                    self._connection.commit()
+            except SQLAlchemyError as error:
+                self._connection.rollback()
+                raise BadInput(f"setting `ledger`: {_reason(error)}") from None
+            except BaseException:
+                if self._depth == 1:
+                    self._connection.rollback()
+                raise
+            finally:
+                self._depth -= 1
+
+    def upsert(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert rows, all with the same columns, over those of the same primary key."""
+        if table.name not in self._upserts:
+            own = sqlite if self._engine.dialect.name == "sqlite" else postgresql
+            statement = own.insert(table)
+            keys = [column.name for column in table.primary_key]
+            others = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+            self._upserts[table.name] = statement.on_conflict_do_update(
+                index_elements=keys, set_=others
+            )
+        with self.transaction() as connection:
+            connection.execute(self._upserts[table.name], list(rows))
+
+
+def _engine(url: str | None) -> sa.Engine:
+    address = sa.make_url(url or "sqlite://")
+    if address.drivername == "postgresql":
+        address = address.set(drivername="postgresql+psycopg")
+    if address.get_backend_name() != "sqlite":
+        return sa.create_engine(address)
+    engine = sa.create_engine(address, connect_args={"timeout": BUSY_S, "check_same_thread": False})
+
+    @sa.event.listens_for(engine, "connect")
+    def set_up(connection: Any, _: Any) -> None:
+        # One run at a time: two would each find that the other's records were not sent.
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode = WAL")
+        # What is committed survives a power cut, not only a kill.
+        connection.execute("PRAGMA synchronous = FULL")
+
+    return engine
+
+
+def _keep_others_out(connection: sa.Connection) -> None:
+    """Until the connection ends, no other run uses the ledger. Waits for one that does."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        return
+    connection.exec_driver_sql(f"SET lock_timeout = '{BUSY_S}s'")
+    connection.exec_driver_sql(f"SELECT pg_advisory_lock({LOCK})")
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    """What the database said, in one line and without the statement or its values."""
+    said = str(getattr(error, "orig", None) or type(error).__name__)
+    return f"the database cannot be used: {' '.join(said.split())}"
+
+
+def parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """The values in lots that fit into one statement."""
+    for start in range(0, len(values), KEYS_PER_QUERY):
+        yield values[start : start + KEYS_PER_QUERY]

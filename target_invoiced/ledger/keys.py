@@ -1,0 +1,136 @@
+"""What is known of the keys of other systems: which objects they stand for, and how they were."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from target_invoiced.identity import ExternalKey
+from target_invoiced.ledger.database import Database, parts
+from target_invoiced.ledger.tables import OBJECTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the ledger has for one key; for a new one nothing but the key and its stream.
+
+    `idempotency_key` and `announced_at` (UNIX seconds) are of a create whose end is not known.
+    """
+
+    key: ExternalKey
+    stream: str
+    id: int | str | None = None
+    gone: bool = False
+    digest: bytes | None = None
+    generation: int = 0
+    idempotency_key: str | None = None
+    announced_at: int | None = None
+    version: int | None = None
+
+    @property
+    def alive(self) -> int | str | None:
+        """The id of the object, if there is one."""
+        return None if self.gone else self.id
+
+
+class Keys:
+    """The keys of the account."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def known(self, keys: Collection[ExternalKey]) -> dict[ExternalKey, Known]:
+        """What is known of each of the keys; those never heard of are left out."""
+        by_resource: dict[str, list[str]] = {}
+        for key in keys:
+            by_resource.setdefault(key.resource, []).append(key.value)
+        found = {}
+        with self._database.transaction() as connection:
+            for resource, values in by_resource.items():
+                for part in parts(values):
+                    of_account = OBJECTS.c.account == self._database.account
+                    wanted = of_account & (OBJECTS.c.resource == resource)
+                    query = sa.select(OBJECTS).where(wanted & OBJECTS.c.key.in_(part))
+                    for row in connection.execute(query):
+                        one = _known(row)
+                        found[one.key] = one
+        return found
+
+    def keep(self, rows: Iterable[Known]) -> None:
+        """Put down what is known now of these keys, the last of each."""
+        last = {row.key: self._values(row) for row in rows}
+        if last:
+            self._database.upsert(OBJECTS, list(last.values()))
+
+    def renew(self, known: Known, idempotency_key: str, announced_at: int) -> None:
+        """The create under way for this key goes out again under another idempotency key."""
+        self.keep([replace(known, idempotency_key=idempotency_key, announced_at=announced_at)])
+
+    def owner(self, resource: str, id: int | str) -> ExternalKey | None:
+        """The key that has the object already."""
+        wanted = (OBJECTS.c.account == self._database.account) & (OBJECTS.c.resource == resource)
+        wanted &= (OBJECTS.c.id == orjson.dumps(id).decode()) & ~OBJECTS.c.gone
+        with self._database.transaction() as connection:
+            row = connection.execute(sa.select(OBJECTS.c.key).where(wanted)).first()
+        return ExternalKey(resource, row.key) if row else None
+
+    def see(self, keys: Iterable[ExternalKey], version: int) -> None:
+        """These keys are part of the version of their table."""
+        statement = (
+            sa.update(OBJECTS)
+            .where(OBJECTS.c.account == self._database.account)
+            .where(OBJECTS.c.resource == sa.bindparam("of"))
+            .where(OBJECTS.c.key == sa.bindparam("is"))
+            .values(version=version)
+        )
+        rows = [{"of": key.resource, "is": key.value} for key in keys]
+        if rows:
+            with self._database.transaction() as connection:
+                connection.execute(statement, rows)
+
+    def left_behind(
+        self, stream: str, resource: str, version: int, after: str, count: int
+    ) -> list[Known]:
+        """Objects of the stream that its new version did not bring, in the order of their keys."""
+        query = (
+            sa.select(OBJECTS)
+            .where(OBJECTS.c.account == self._database.account, OBJECTS.c.resource == resource)
+            .where(OBJECTS.c.stream == stream, OBJECTS.c.key > after)
+            .where(~OBJECTS.c.gone, OBJECTS.c.id.is_not(None))
+            .where(OBJECTS.c.version.is_(None) | (OBJECTS.c.version != version))
+            .order_by(OBJECTS.c.key)
+            .limit(count)
+        )
+        with self._database.transaction() as connection:
+            return [_known(row) for row in connection.execute(query)]
+
+    def _values(self, row: Known) -> dict[str, Any]:
+        return {
+            "account": self._database.account,
+            "resource": row.key.resource,
+            "key": row.key.value,
+            "stream": row.stream,
+            "id": None if row.id is None else orjson.dumps(row.id).decode(),
+            "gone": row.gone,
+            "digest": row.digest,
+            "generation": row.generation,
+            "idempotency_key": row.idempotency_key,
+            "announced_at": row.announced_at,
+            "version": row.version,
+        }
+
+
+def _known(row: Any) -> Known:
+    return Known(
+        key=ExternalKey(row.resource, row.key),
+        stream=row.stream,
+        id=None if row.id is None else orjson.loads(row.id),
+        gone=row.gone,
+        digest=row.digest,
+        generation=row.generation,
+        idempotency_key=row.idempotency_key,
+        announced_at=row.announced_at,
+        version=row.version,
+    )

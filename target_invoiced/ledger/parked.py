@@ -1,0 +1,133 @@
+"""Records that wait for others, from run to run."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from target_invoiced.identity import ExternalKey, digest_of
+from target_invoiced.ledger.database import Database, parts
+from target_invoiced.ledger.tables import PARKED, SCHEMAS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parked:
+    """A record that waits for another. `number` is the ledger's own, None before it is kept.
+
+    One without a key goes out under `idempotency_key`, since `announced_at` (UNIX seconds), if it
+    was sent before. `record` and `schema` are JSON.
+    """
+
+    number: int | None = None
+    key: ExternalKey | None
+    resource: str
+    missing: str
+    idempotency_key: str
+    announced_at: int | None = None
+    line: int
+    stream: str
+    record: bytes
+    schema: bytes
+    told: bool = False
+
+
+class ParkedRecords:
+    """The records of the account that wait."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, rows: Sequence[Parked]) -> None:
+        with self._database.transaction() as connection:
+            schemas = {}
+            for row in rows:
+                schemas[digest_of(row.schema)] = row.schema
+            self._database.upsert(
+                SCHEMAS, [{"digest": key, "schema": value} for key, value in schemas.items()]
+            )
+            connection.execute(
+                sa.insert(PARKED),
+                [
+                    {
+                        "account": self._database.account,
+                        "resource": row.resource,
+                        "key": row.key.value if row.key else None,
+                        "missing": row.missing,
+                        "idempotency_key": row.idempotency_key,
+                        "announced_at": row.announced_at,
+                        "line": row.line,
+                        "stream": row.stream,
+                        "record": row.record,
+                        "schema": digest_of(row.schema),
+                        "told": row.told,
+                    }
+                    for row in rows
+                ],
+            )
+
+    def waiting_for(self, missing: Collection[str]) -> list[Parked]:
+        """The records that wait for one of these, in the order in which they came."""
+        found = []
+        for part in parts(list(missing)):
+            found += self._where(PARKED.c.missing.in_(part))
+        return sorted(found, key=lambda one: one.number or 0)
+
+    def under(self, keys: Collection[ExternalKey]) -> dict[ExternalKey, Parked]:
+        """The records of these keys that wait, the last of each."""
+        by_resource: dict[str, list[str]] = {}
+        for key in keys:
+            by_resource.setdefault(key.resource, []).append(key.value)
+        found: dict[ExternalKey, Parked] = {}
+        for resource, values in by_resource.items():
+            for part in parts(values):
+                rows = self._where((PARKED.c.resource == resource) & PARKED.c.key.in_(part))
+                found |= {row.key: row for row in rows if row.key}
+        return found
+
+    def after(self, number: int, count: int) -> list[Parked]:
+        """So many of all records that wait, in order, beyond the one of this number."""
+        return self._where(PARKED.c.number > number, count)
+
+    def count(self) -> int:
+        query = sa.select(sa.func.count()).select_from(PARKED)
+        query = query.where(PARKED.c.account == self._database.account)
+        with self._database.transaction() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def remove(self, numbers: Collection[int]) -> None:
+        with self._database.transaction() as connection:
+            for part in parts(list(numbers)):
+                connection.execute(sa.delete(PARKED).where(PARKED.c.number.in_(part)))
+
+    def amend(self, number: int, **values: Any) -> None:
+        """Put down more about a record that waits."""
+        with self._database.transaction() as connection:
+            connection.execute(sa.update(PARKED).where(PARKED.c.number == number).values(values))
+
+    def _where(self, wanted: Any, count: int | None = None) -> list[Parked]:
+        query = (
+            sa.select(PARKED, SCHEMAS.c.schema.label("whole_schema"))
+            .join(SCHEMAS, SCHEMAS.c.digest == PARKED.c.schema)
+            .where((PARKED.c.account == self._database.account) & wanted)
+            .order_by(PARKED.c.number)
+        )
+        if count is not None:
+            query = query.limit(count)
+        with self._database.transaction() as connection:
+            return [
+                Parked(
+                    number=row.number,
+                    key=None if row.key is None else ExternalKey(row.resource, row.key),
+                    resource=row.resource,
+                    missing=row.missing,
+                    idempotency_key=row.idempotency_key,
+                    announced_at=row.announced_at,
+                    line=row.line,
+                    stream=row.stream,
+                    record=row.record,
+                    schema=row.whole_schema,
+                    told=row.told,
+                )
+                for row in connection.execute(query)
+            ]

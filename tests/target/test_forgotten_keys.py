@@ -1,0 +1,56 @@
+"""Invoiced forgets an idempotency key after a day: what was sent longer ago is not sent again."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from invoiced_emulator import Faults, Server
+
+DAYS_S = 2 * 24 * 3600
+
+
+@pytest.fixture
+def left_for_days(run_target, account, tmp_path):
+    """A run whose POSTs are carried out without an answer gives up; days later it goes on."""
+
+    def run(messages, **settings):
+        lost = Faults([{"kind": "drop_after", "methods": ["POST"]}])
+        with Server(account, faults=lost) as server:
+            first = run_target(server, messages, max_retry_seconds=0.3, **settings)
+            assert "kept failing" in first.complaint
+            ledger = sqlite3.connect(tmp_path / "ledger.db")
+            with closing(ledger), ledger:
+                for table in ("invoiced_objects", "invoiced_journal"):
+                    ledger.execute(f"UPDATE {table} SET announced_at = announced_at - {DAYS_S}")
+        with Server(account, port=server.port) as server:
+            return run_target(server, messages, max_rejects=-1, **settings)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("settings", "records"),
+    [
+        pytest.param({"ids": "external"}, [{"id": "a", "name": "A"}], id="with-a-key"),
+        pytest.param({}, [{"name": "A"}], id="without-a-key"),
+        pytest.param(
+            {"streams": {"customers": {"method": "POST", "path": "/customers", "batch_size": 1}}},
+            [{"name": "A"}],
+            id="of-a-call",
+        ),
+    ],
+)
+def test_it_is_a_reject_that_says_where_to_look(left_for_days, account, singer, settings, records):
+    run = left_for_days(singer.stream("customers", *records), **settings)
+    assert run.exit_code == 0
+    assert "it was sent before, by a run that died a day or more ago" in run.stderr
+    assert run.counts("customers") == {"rejected": 1}
+    assert len(account.objects("customers")) == 1
+
+
+def test_of_a_batch_each_record_is(left_for_days, singer):
+    stream = {"method": "POST", "path": "/customers", "batch_size": 2}
+    messages = singer.stream("customers", {"name": "A"}, {"name": "B"})
+    run = left_for_days(messages, streams={"customers": stream})
+    assert run.counts("customers") == {"rejected": 2}
