@@ -32,10 +32,14 @@ DEALT_WITH = (Stage.SETTLED, Stage.PARKED)
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A STATE, and where the journal stands when it comes."""
+    """A STATE, and where the journal stands when it comes.
+
+    `began` is the last ordinal of earlier runs: what came again has a later one.
+    """
 
     segment: int
     digest: bytes
+    began: int
     value: Any
 
 
@@ -61,6 +65,7 @@ class Intake:
     _alignment: Alignment[Task] = field(init=False)
     _segment: int = field(init=False)
     _ordinal: int = field(init=False)
+    _began: int = field(init=False)
     _placed: bool = False
     _streams: dict[str, Stream | None] = field(default_factory=dict)
     _batches: dict[str, list[Task]] = field(default_factory=dict)
@@ -68,7 +73,8 @@ class Intake:
     _without_key: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        past, last, self._ordinal = self.books.ledger.journal.past()
+        past, last, self._began = self.books.ledger.journal.past()
+        self._ordinal = self._began
         self._alignment = Alignment(past)
         self.books.journal_in_use = bool(past.covered or past.uncovered)
         self._segment = last + 1
@@ -120,7 +126,7 @@ class Intake:
             self._segment -= self._alignment.segments_back(mark)
         self._place(self._alignment.state(mark))
         self.send_batches()
-        self.states.told(Mark(self._segment, mark, value))
+        self.states.told(Mark(self._segment, mark, self._began, value))
         self._segment += 1
 
     def end(self) -> None:
@@ -202,8 +208,10 @@ class Intake:
         """What the journal says of records without a key."""
         for task, entry in decided:
             task.entry, task.segment = entry, self._segment
-            if entry and entry.stage in DEALT_WITH:
+            if entry:
+                # At once, whatever becomes of it now: the journal keeps the order of the input.
                 self.books.enter(task, entry.stage, entry.idempotency_key, entry.announced_at)
+            if entry and entry.stage in DEALT_WITH:
                 self._recognise(task)
             elif isinstance(task.stream.settings, ToCall) and task.stream.settings.batch_size > 1:
                 self._add_to_batch(task, task.stream.settings.batch_size)

@@ -249,7 +249,7 @@ class Load:
         for mark in self._states.safe():
             if self.tell is not None:
                 if self._books.journal_in_use:
-                    self.ledger.journal.cover(mark.segment, mark.digest)
+                    self.ledger.journal.cover(mark.segment, mark.digest, mark.began)
                 self.tell(orjson.dumps(mark.value, option=orjson.OPT_APPEND_NEWLINE))
 
     def _deal_with(self, event: Event) -> None:

@@ -73,11 +73,17 @@ class Journal:
             if values:
                 self._database.upsert(JOURNAL, values)
 
-    def cover(self, segment: int, digest: bytes) -> None:
-        """The STATE that ends the segment is about to be echoed: forget what lies further back."""
+    def cover(self, segment: int, digest: bytes, began: int) -> None:
+        """The STATE that ends the segment is about to be echoed: forget what lies further back.
+
+        And what earlier runs, up to the ordinal `began`, sent of this segment and what did not come
+        again: the same input is laid beside the rest, should the STATE be lost.
+        """
         with self._database.transaction() as connection:
             ours = JOURNAL.c.account == self._database.account
-            connection.execute(sa.delete(JOURNAL).where(ours, JOURNAL.c.segment < segment))
+            stale = (JOURNAL.c.segment == segment) & (JOURNAL.c.ordinal <= began)
+            stale |= JOURNAL.c.segment < segment
+            connection.execute(sa.delete(JOURNAL).where(ours, stale))
             kept = STATES.c.segment.in_((segment - 1, segment))
             ours = STATES.c.account == self._database.account
             connection.execute(sa.delete(STATES).where(ours, ~kept))

@@ -1,5 +1,6 @@
 """Properties of what the target decides: which STATE is safe, who waits for whom, what was sent."""
 
+import itertools
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -164,7 +165,7 @@ class Crash(Exception):
 class Run:
     """One run of the target over a world: the rooms of the real one, without threads and HTTP."""
 
-    def __init__(self, world: World, rng: random.Random, mishap: float) -> None:
+    def __init__(self, world: World, rng: random.Random, mishap: Callable[[], bool]) -> None:
         self.world, self.random, self.mishap = world, rng, mishap
         self.books = Books(world.ledger, lambda: NOW)
         self.states = States()
@@ -230,7 +231,7 @@ class Run:
         self.settlement.durable()
         for mark in self.states.safe():
             assert isinstance(mark, Mark)
-            self.world.ledger.journal.cover(mark.segment, mark.digest)
+            self.world.ledger.journal.cover(mark.segment, mark.digest, mark.began)
             self._perhaps()  # the echo is lost
             self._check_safe(mark.value)
             self.world.stored = mark.value
@@ -243,7 +244,7 @@ class Run:
         assert all(made[token] >= before[token] for token in "abc")
 
     def _perhaps(self) -> None:
-        if self.random.random() < self.mishap:
+        if self.mishap():
             raise Crash
 
     def _stop(self, failure: Exception) -> None:
@@ -263,16 +264,72 @@ def test_equal_payments_without_a_key_are_created_once_each_whatever_crashes(
     try:
         for _ in range(crashes):
             try:
-                Run(world, rng, mishap=0.1).live()
+                Run(world, rng, lambda: rng.random() < 0.1).live()
             except Crash:
                 continue
-        Run(world, rng, mishap=0.0).live()
+        Run(world, rng, never).live()
     finally:
         world.ledger.close()
     assert Counter(world.created.values()) == Counter(
         token for token in tokens if token not in ("STATE", REFUSED)
     )
     assert world.stored == world.tokens.count("STATE")
+
+
+def never() -> bool:
+    return False
+
+
+def after(moments: int) -> Callable[[], bool]:
+    """True once, after so many moments at which it might have been."""
+    countdown = itertools.count(moments, -1)
+    return lambda: next(countdown) == 0
+
+
+def crashed(world: World, moments: int, seed: int) -> bool:
+    """Whether a run died, so many moments after it began."""
+    try:
+        Run(world, random.Random(seed), after(moments)).live()
+    except Crash:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(
+    "tokens",
+    [["b", "z", "z"], ["a", "STATE", "z", "a"], ["z", "STATE", "a", "a"], ["a", "STATE", "STATE"]],
+    ids="-".join,
+)
+def test_two_runs_that_die_at_any_two_moments_create_each_payment_once(
+    tokens: list[str], seed: int
+) -> None:
+    """The second one amid what the first one had done, so that the journal is half of each."""
+    wanted = Counter(token for token in tokens if token not in ("STATE", REFUSED))
+    for first in itertools.count():
+        for second in itertools.count():
+            world = World(tokens=[*tokens, "STATE"], ledger=Ledger(None))
+            died = crashed(world, first, seed), crashed(world, second, seed)
+            Run(world, random.Random(seed), never).live()
+            world.ledger.close()
+            assert Counter(world.created.values()) == wanted, (first, second)
+            if not died[1]:
+                break
+        if not died[0]:
+            break
+
+
+def test_what_did_not_come_again_is_not_looked_for_in_later_input() -> None:
+    """The tap reads anew after a crash, and one record is another by then."""
+    for last in range(1, 12):
+        world = World(tokens=["a", "b", "STATE"], ledger=Ledger(None))
+        assert crashed(world, 5, seed=0)
+        before = Counter(world.created.values())
+        world.tokens = ["a", "c", "STATE"]
+        crashed(world, last, seed=0)
+        Run(world, random.Random(0), never).live()
+        world.ledger.close()
+        assert Counter(world.created.values()) == before | Counter("ac"), last
 
 
 # Through the command
