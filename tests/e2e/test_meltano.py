@@ -50,6 +50,21 @@ def test_the_hub_s_definitions_can_be_added_to_another_project(
     assert "sk-e2e-secret" not in shown, "declared as sensitive"
 
 
+def test_meltano_changes_nothing_in_its_file_but_what_it_is_told_to(
+    project: Any, tmp_path: Path
+) -> None:
+    """It writes the whole file anew, in its own form: the one that the file has."""
+    file = tmp_path / "meltano.yml"
+    before = (ROOT / file.name).read_text()
+    file.write_text(before)
+    clone = replace(project, home=tmp_path)
+    for _ in range(2):  # it looks for a project_id from its second command on
+        clone("config", "print", "tap-invoiced")
+    assert file.read_text() == before
+    clone("config", "set", "tap-invoiced", "start_date", "2021-01-01")
+    assert file.read_text() == before.replace("2010-01-01", "2021-01-01")
+
+
 def test_the_settings_arrive(meltano: Any) -> None:
     shown = meltano("--environment=dev", "config", "print", "tap-invoiced", "--format=json")
     settings = json.loads(shown[shown.index("{") :])
