@@ -116,6 +116,10 @@ def test_the_streams_of_the_project_are_the_default_ones() -> None:
     assert sorted(selected) == sorted(f"{one.name}.*" for one in RESOURCES if one.by_default)
 
 
+def test_the_project_reads_everything_at_first() -> None:
+    assert in_project("tap-invoiced")["config"] == {"start_date": "2010-01-01"}
+
+
 def test_the_project_has_three_environments_a_job_and_a_schedule() -> None:
     assert PROJECT["default_environment"] == "dev"
     assert [one["name"] for one in PROJECT["environments"]] == ["dev", "sandbox", "prod"]
