@@ -1,24 +1,35 @@
 """Tries the credentials: what may they read?"""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from invoiced_api.client import Call, Client
+from invoiced_api.connection import Connection
 from invoiced_api.failures import Forbidden
 from invoiced_api.resources import RESOURCES
 
+# Somebody waits for the answer.
+MOST_FOR_CHECK_S = 10.0
 
-def check_access(client: Client) -> Iterator[str]:
-    """A line per resource: whether it may be read, and if not, what Invoiced says of it.
+
+def check_access(connection: Connection) -> Iterator[str]:
+    """The account's address, then a line per resource: may it be read, and if not, why not?
 
     Children are left out: they are where their parents are.
 
-    Raises RunBlocked if the credentials are good for nothing.
+    Raises RunBlocked if the credentials are good for nothing, TryAgain if nobody answers.
     """
-    for resource in RESOURCES:
-        if resource.parent:
-            continue
-        try:
-            client.send(Call(method="GET", path=resource.path, params={"per_page": 1}))
-            yield f"{resource.name}: readable"
-        except Forbidden as refusal:
-            yield f"{resource.name}: not readable, {refusal}"
+    yield connection.base_url
+    patience_s = min(connection.max_retry_seconds, MOST_FOR_CHECK_S)
+    with Client(replace(connection, max_retry_seconds=patience_s)) as client:
+        for resource in RESOURCES:
+            if not resource.parent:
+                yield f"{resource.name}: {_readable(client, resource.path)}"
+
+
+def _readable(client: Client, path: str) -> str:
+    try:
+        client.send(Call(method="GET", path=path, params={"per_page": 1}))
+    except Forbidden as refusal:
+        return f"not readable, {refusal}"
+    return "readable"

@@ -18,7 +18,9 @@ from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
+    NameResolutionError,
     NewConnectionError,
+    ProtocolError,
     ReadTimeoutError,
 )
 
@@ -163,7 +165,7 @@ class Client:
         """
         if self._closed:
             return RunBlocked(f"{call}: not waited for any more")
-        failure = TryAgain(f"{call}: no answer ({type(error).__name__})")
+        failure = TryAgain(f"{call}: {_what_happened(error)}")
         if isinstance(error, ReadTimeoutError):
             return self._may_go_on(call, failure, self._connection.request_timeout)
         never_sent = isinstance(error, (NewConnectionError, ConnectTimeoutError))
@@ -212,6 +214,22 @@ class Client:
             raise failure
         body = response.data if call.raw else _json(call, response)
         return Answer(headers=response.headers, body=body, status=response.status)
+
+
+def _what_happened(error: HTTPError) -> str:
+    """Why there is no answer, in words for those who do not know urllib3."""
+    match error:
+        case NameResolutionError():
+            return "the name of the host is not known"
+        case NewConnectionError():
+            return f"no connection: {getattr(error.__cause__, 'strerror', None) or 'failed'}"
+        case ConnectTimeoutError():
+            return f"no connection within {CONNECT_TIMEOUT_S:g} s"
+        case ReadTimeoutError():
+            return "no answer in time"
+        case ProtocolError():
+            return "the connection was dropped"
+    return f"no answer ({type(error).__name__})"
 
 
 def _pool(connection: Connection) -> tuple[HTTPConnectionPool, dict[str, str]]:

@@ -13,6 +13,8 @@ from invoiced_api.settings import Setting
 
 PRODUCTION = "https://api.invoiced.com"
 SANDBOX = "https://api.sandbox.invoiced.com"
+# What sample_config.json holds.
+SAMPLE_KEY = "YOUR_INVOICED_API_KEY"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,13 @@ def url(value: Any) -> str:
     return str(value).rstrip("/")
 
 
+def key(value: Any) -> str:
+    """An API key, which a header carries."""
+    if value == SAMPLE_KEY:
+        raise ValueError("the account's own key, in place of the sample's")
+    return header(value)
+
+
 def header(value: Any) -> str:
     """Text that an HTTP header can carry."""
     line = settings.text(value)
@@ -67,7 +76,7 @@ CONNECTION_SETTINGS = (
     Setting(
         name="api_key",
         kind="string",
-        parse=header,
+        parse=key,
         secret=True,
         also_from="INVOICED_API_KEY",
         help="API key of the account: Settings > Developers > API Keys. Required unless "

@@ -12,21 +12,26 @@ LOGGER = logging.getLogger(__name__)
 LOG_WIDTH = 140
 
 
-def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def show_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None
+) -> None:
     """The first column is a name, the others are numbers. Where logs are JSON, a line per row."""
     if logs_are_json():
         for name, *numbers in rows:
             pairs = zip(columns[1:], numbers, strict=True)
-            LOGGER.info("%s: %s", name, ", ".join(f"{column} {one}" for column, one in pairs))
+            told = ", ".join(f"{column} {one}" for column, one in pairs)
+            LOGGER.info("%s%s: %s", f"{title}: " if title else "", name, told)
         return
-    _print_table(columns, rows)
+    _print_table(columns, rows, title)
 
 
-def _print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def _print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None
+) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table()
+    table = Table(title=title, title_justify="left")
     for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number else "left")
     for row in rows:

@@ -3,30 +3,59 @@
 A stream's bookmark says: everything updated before this second has been emitted.
 """
 
-from collections.abc import Mapping
+import difflib
+import logging
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from singer import get_bookmark
 
 from invoiced_api.failures import BadInput
+from invoiced_api.resources import BY_NAME
 from invoiced_api.timestamps import to_rfc_3339, to_seconds
 
 SHAPE = '{"bookmarks": {"invoices": {"updated_at": "2026-01-31T10:00:00Z"}}}'
+# What a state of ours holds, and one of earlier taps.
+OWN_KEYS = ("bookmarks", "currently_syncing")
 
 State = dict[str, Any]
 
+LOGGER = logging.getLogger(__name__)
+
 
 def checked_state(state: Any) -> State:
-    """The state, or BadInput if it is of another shape than ours."""
-    bookmarks = state.get("bookmarks", {}) if isinstance(state, dict) else None
-    if not isinstance(bookmarks, dict) or not all(
-        isinstance(mark, dict) for mark in bookmarks.values()
-    ):
+    """The state, which may stand in the STATE message that it came in.
+
+    Raises BadInput if it is of another shape than ours: what is not understood is never taken for
+    a first run, which would read little where all was read, or all again.
+    """
+    if isinstance(state, dict) and state.get("type") == "STATE":
+        state = state.get("value")
+    bookmarks = _bookmarks(state)
+    if bookmarks is None:
         raise BadInput(
             f"state: must look like {SHAPE}. Give the last STATE's value that reached the target, "
             "or leave --state out to read from `start_date`."
         )
+    _warn_of_unknown(bookmarks)
     return dict(state)
+
+
+def _bookmarks(state: Any) -> Mapping[str, Any] | None:
+    """None if they have another shape. An empty state has none, nor has one of a start alone."""
+    if not isinstance(state, dict) or (state and state.keys().isdisjoint(OWN_KEYS)):
+        return None
+    bookmarks = state.get("bookmarks", {})
+    if not isinstance(bookmarks, dict):
+        return None
+    return bookmarks if all(isinstance(mark, dict) for mark in bookmarks.values()) else None
+
+
+def _warn_of_unknown(bookmarks: Iterable[str]) -> None:
+    for stream in sorted(set(bookmarks) - BY_NAME.keys()):
+        near = difflib.get_close_matches(stream, BY_NAME, n=1, cutoff=0.75)
+        hint = f". Is `{near[0]}` meant?" if near else ""
+        LOGGER.warning("state: there is no stream `%s`: its bookmark is not used%s", stream, hint)
 
 
 def bookmark(state: State, stream: str, replication_key: str) -> int | None:

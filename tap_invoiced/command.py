@@ -12,10 +12,12 @@ from invoiced_api.access import check_access
 from invoiced_api.client import Client
 from invoiced_api.resources import RESOURCES
 from invoiced_api.settings import warn_of_unknown
+from invoiced_api.timestamps import to_rfc_3339
 from singer_command.about import about
 from singer_command.endings import exit_code
 from singer_command.files import read_config, read_json
 from singer_command.logs import chosen_format, log_to_stderr
+from singer_command.siblings import TARGET_SETTINGS
 from singer_command.signals import Signals
 from singer_command.stdout import Stdout
 from tap_invoiced import discovery
@@ -30,6 +32,9 @@ from tap_invoiced.sync import Sync
 LOGGER = logging.getLogger(__name__)
 
 CAPABILITIES = ("about", "catalog", "discover", "properties", "state", "structured-logging")
+
+# So many streams are not named one by one.
+MANY = 7
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -55,22 +60,30 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     log_to_stderr(environ, (), log_format)
     settings = tap_settings(config, environ)
     log_to_stderr(environ, settings.connection.secrets, log_format)
-    warn_of_unknown(setting_table(), config)
+    warn_of_unknown(setting_table(), config, siblings=TARGET_SETTINGS)
+    if options.check:
+        for line in check_access(settings.connection):
+            stdout.write(f"{line}\n".encode())
+        return 0
     with Client(settings.connection) as client:
-        if options.check:
-            stdout.write(f"{settings.connection.base_url}\n".encode())
-            for line in check_access(client):
-                stdout.write(f"{line}\n".encode())
-            return 0
         streams = selected_streams(
             read_json(options.catalog, "catalog") if options.catalog else None
         )
         state = checked_state(read_json(options.state, "state") if options.state else {})
         if not streams:
             LOGGER.warning("no stream is selected in %s: nothing is read", options.catalog)
+        new = []
         for stream in streams:  # a bad bookmark is told before anything is written
-            bookmark(state, stream.name, stream.resource.replication_key)
+            if bookmark(state, stream.name, stream.resource.replication_key) is None:
+                new.append(stream.name)
             bookmark(state, stream.name, "deleted_at")
+        if new and settings.since_last_year:
+            LOGGER.warning(
+                "no `start_date`: of %s, only what was updated since %s is read, and may refer to "
+                "what is older. Set `start_date` to read all.",
+                ", ".join(new) if len(new) < MANY else f"{len(new)} streams",
+                to_rfc_3339(settings.start_date),
+            )
         # What is read holds no cycles, and looking for them often takes a third of the time.
         gc.set_threshold(100_000, 50, 1_000)
         with shown_progress() as progress:

@@ -16,10 +16,11 @@ YEAR_S = 365 * 24 * 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TapSettings:
-    """`start_date` is in UNIX seconds; RFC 3339 in the file."""
+    """`start_date` is in UNIX seconds; RFC 3339 in the file. `since_last_year`: it is not given."""
 
     connection: Connection
     start_date: int
+    since_last_year: bool
     page_size: int
     lookback_seconds: int
     capture_deletes: bool
@@ -96,6 +97,7 @@ def tap_settings(
     return TapSettings(
         connection=connection_from(values),
         start_date=int(clock()) - YEAR_S if start_date is None else start_date,
+        since_last_year=start_date is None,
         page_size=values["page_size"],
         lookback_seconds=values["lookback_seconds"],
         capture_deletes=values["capture_deletes"],

@@ -23,6 +23,7 @@ from singer_command.about import about
 from singer_command.endings import exit_code
 from singer_command.files import read_config
 from singer_command.logs import chosen_format, log_to_stderr
+from singer_command.siblings import TAP_SETTINGS
 from singer_command.signals import Signals
 from singer_command.stdout import Stdout
 from target_invoiced.__main__ import DESCRIPTION
@@ -71,22 +72,30 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     log_to_stderr(environ, (), log_format)
     settings = target_settings(config, environ)
     log_to_stderr(environ, secrets(settings), log_format)
-    warn_of_unknown(TARGET_SETTINGS, config)
-    with Client(settings.connection) as client:
-        if options.check:
-            stdout.write(f"{settings.connection.base_url}\n".encode())
-            for line in check_access(client):
-                stdout.write(f"{line}\n".encode())
-            return 0
-        with ExitStack() as room:
-            load = _load(room, client, settings, stdout.write, options)
-            lines = room.enter_context(_input(options.input))
-            if load.rejects:
-                load.rejects.refuse_as_input(lines)
-            load.inbox.listen_for_signals()
-            load.run(lines.fileno())
-            _closing_words(load)
+    warn_of_unknown(TARGET_SETTINGS, config, siblings=TAP_SETTINGS)
+    if options.check:
+        for line in _check(settings):
+            stdout.write(f"{line}\n".encode())
+        return 0
+    with ExitStack() as room:
+        client = room.enter_context(Client(settings.connection))
+        load = _load(room, client, settings, stdout.write, options)
+        lines = room.enter_context(_input(options.input))
+        if load.rejects:
+            load.rejects.refuse_as_input(lines)
+        load.inbox.listen_for_signals()
+        load.run(lines.fileno())
+        _closing_words(load)
     return 0
+
+
+def _check(settings: TargetSettings) -> Iterator[str]:
+    """What can be said without writing: of the account, and of the ledger. Raises BadInput."""
+    yield from check_access(settings.connection)
+    if settings.ledger:
+        Ledger(settings.ledger).close()
+        yield f"ledger: {make_url(settings.ledger).render_as_string(hide_password=True)} is usable"
+    yield "what may be written shows when it is: --test writes one record of each stream"
 
 
 def secrets(settings: TargetSettings) -> tuple[str | None, ...]:
@@ -110,7 +119,9 @@ def _load(
     options: argparse.Namespace,
 ) -> Load:
     """Everything a run needs; what is opened for it is closed with the room."""
-    ledger = Ledger(_place_of(settings.ledger, options.dry_run), rehearsal=options.dry_run)
+    place = _place_of(settings.ledger, options.dry_run)
+    _say_if_new(place)
+    ledger = Ledger(place, rehearsal=options.dry_run)
     room.callback(ledger.close)
     use_account(ledger, Courier(client), settings.connection)
     courier = Courier(client)
@@ -132,7 +143,8 @@ def _load(
         answers=None if options.dry_run else _answers(settings, ledger, room),
         sample=options.test,
     )
-    room.callback(_tell, load.report, settings.report)
+    title = "what would be: nothing was sent" if options.dry_run else None
+    room.callback(_tell, load.report, settings.report, title)
     return load
 
 
@@ -142,6 +154,15 @@ def _place_of(ledger: str | None, rehearsal: bool) -> str | None:
     if rehearsal and address and address.get_backend_name() == "sqlite":
         return ledger if Path(address.database or "").exists() else None
     return ledger
+
+
+def _say_if_new(ledger: str | None) -> None:
+    """A ledger that is looked for in the wrong folder knows nothing of what was written."""
+    address = make_url(ledger) if ledger else None
+    if address and address.get_backend_name() == "sqlite" and address.database:
+        file = Path(address.database).absolute()
+        if not file.exists():
+            LOGGER.info("the ledger is new: %s", file)
 
 
 def _answers(
@@ -171,8 +192,8 @@ def _post(client: Client, query: str, answer: bytes) -> None:
     client.send(Call(method="POST", path="", params=params, body=orjson.loads(answer), raw=True))
 
 
-def _tell(report: Report, path: str | None) -> None:
-    report.show()
+def _tell(report: Report, path: str | None, title: str | None) -> None:
+    report.show(title)
     if path:
         report.write(path)
 

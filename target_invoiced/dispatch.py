@@ -21,6 +21,12 @@ UNKNOWN_CREATE = (
     "it is to be deleted, and whether an earlier run that died created it is not known. Look for "
     "it in Invoiced, and delete it there"
 )
+# A 404 for an object that the ledger knows.
+NOT_FOUND = 404
+STRANGE = (
+    "The ledger knows it all the same: either it was deleted in Invoiced since, or the ledger is "
+    "of another account"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,8 @@ class Dispatch:
         if taken and not task.then and self._postponed(task):
             self.announcer.give_up_key(task)
         else:
+            if rejected.status == NOT_FOUND and task.planned_for is not None and task.key:
+                rejected = replace(rejected, reason=f"{rejected.reason}. {STRANGE}")
             self.flow.finish(task, rejected)
 
     def _postponed(self, task: Task) -> bool:

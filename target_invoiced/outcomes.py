@@ -32,13 +32,15 @@ class Done:
 class Rejected:
     """Refused, by Invoiced (`status`, and `param` if one attribute is at fault) or before it.
 
-    `id` is the object's that was created all the same, before a later step was refused.
+    `id` is the object's that was created all the same, before a later step was refused. `waits`:
+    the ledger keeps the record for the day when what it refers to is there.
     """
 
     reason: str
     status: int | None = None
     param: str | None = None
     id: int | str | None = None
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

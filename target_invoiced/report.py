@@ -42,7 +42,7 @@ class Report:
     def _seconds(self, stream: str) -> float:
         return self._ended[stream] - self._began[stream]
 
-    def show(self) -> None:
+    def show(self, title: str | None = None) -> None:
         """Metrics in the log, and the closing table."""
         if not self._streams:
             return
@@ -57,6 +57,7 @@ class Report:
                 (stream, *(counts[name] for name in columns), f"{self._seconds(stream):.1f}")
                 for stream, counts in self._streams.items()
             ],
+            title,
         )
 
     def write(self, path: str) -> None:

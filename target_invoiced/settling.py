@@ -125,11 +125,12 @@ class Settlement:
             LOGGER.error("%s: %s", where, rejected.reason)
         if self.max_rejects is None or self.report.rejected <= self.max_rejects:
             return True
+        step = "Send what it refers to" if rejected.waits else "Mend the record"
         self.stop(
             TooManyRejects(
                 f"stopped at {where}: {rejected.reason} - more rejects than `max_rejects` allows "
-                f"({self.max_rejects}). Mend the record, and run again from the last state: what "
-                "was written since is not written again."
+                f"({self.max_rejects}). {step}, and run again from the last state: what was "
+                "written since is not written again."
             ),
             task.position,
         )

@@ -155,5 +155,6 @@ class Task:
         return {
             "writes": planner.objects(self.record, self.key) | self._called,
             "reads": self.references | planner.refers_to(self.record),
-            "removes": isinstance(self.intent, Remove),
+            # What it removes may be yet to be created, so that the intent does not tell.
+            "removes": self.deletes or isinstance(self.intent, Remove),
         }

@@ -122,10 +122,14 @@ class Waiting:
         """
         parked = task.parked
         told = parked is not None and parked.told
-        if task.key or not self.settings.rejects:
+        stays = parked is not None and bool(task.key or not self.settings.rejects)
+        if stays:
             self.books.keep_waiting(task)
         if told:
             awaited = "a mended one of its key" if missing == MENDED else missing
             LOGGER.warning("%s: a record still waits for %s", task.stream.name, awaited)
             return Done(Kind.SKIPPED)
-        return Rejected(f"it refers to {missing}, which never came")
+        reason = f"it refers to {missing}, which never came, or was refused"
+        if stays:
+            reason += "; it waits in the ledger, and is written once that is there"
+        return Rejected(reason, waits=stays)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from threading import RLock
 from typing import Any
 
@@ -41,8 +42,9 @@ class Database:
                 TABLES.create_all(connection)
         except (ArgumentError, NoSuchModuleError, ImportError):
             raise BadInput(
-                "setting `ledger` is not the URL of a database that can be used here. For "
-                "PostgreSQL: pip install 'singer-invoiced[postgresql]' and postgresql+psycopg://…"
+                "setting `ledger` is not the URL of a database that can be used here. It may be "
+                "sqlite:///file.db, or postgresql://…, for which psycopg has to be installed: "
+                "pip install 'psycopg[binary]'."
             ) from None
 
     def close(self) -> None:
@@ -60,22 +62,40 @@ class Database:
         Transactions within join the outer one.
         """
         with self._lock:
-            if self._connection is None:
-                self._connection = self._engine.connect()
+            connection = self._connected()
             self._depth += 1
             try:
-                yield self._connection
+                yield connection
                 if self._depth == 1 and not self._rehearsal:
-                    self._connection.commit()
+                    connection.commit()
             except SQLAlchemyError as error:
-                self._connection.rollback()
-                raise BadInput(f"setting `ledger`: {_reason(error)}") from None
+                connection.rollback()
+                raise self._problem(error) from None
             except BaseException:
                 if self._depth == 1:
-                    self._connection.rollback()
+                    connection.rollback()
                 raise
             finally:
                 self._depth -= 1
+
+    def _connected(self) -> sa.Connection:
+        if self._connection is None:
+            try:
+                self._connection = self._engine.connect()
+            except SQLAlchemyError as error:
+                raise self._problem(error) from None
+        return self._connection
+
+    def _problem(self, error: SQLAlchemyError) -> BadInput:
+        """What the database said, in one line and without the statement or its values."""
+        said = " ".join(str(getattr(error, "orig", None) or type(error).__name__).split())
+        address = self._engine.url
+        if address.get_backend_name() != "sqlite" or not address.database:
+            return BadInput(f"setting `ledger`: the database cannot be used: {said}")
+        return BadInput(
+            f"setting `ledger`: {Path(address.database).absolute()} cannot be used: {said}. Its "
+            "folder must be there, and both must be writable."
+        )
 
     def upsert(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert rows, all with the same columns, over those of the same primary key."""
@@ -117,12 +137,6 @@ def _keep_others_out(connection: sa.Connection) -> None:
         return
     connection.exec_driver_sql(f"SET lock_timeout = '{BUSY_S}s'")
     connection.exec_driver_sql(f"SELECT pg_advisory_lock({LOCK})")
-
-
-def _reason(error: SQLAlchemyError) -> str:
-    """What the database said, in one line and without the statement or its values."""
-    said = str(getattr(error, "orig", None) or type(error).__name__)
-    return f"the database cannot be used: {' '.join(said.split())}"
 
 
 def parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -80,6 +80,10 @@ def test_a_bad_file_is_named(
         pytest.param({"bookmarks": {"invoices": "2026-01-31"}}, id="bookmark-no-object"),
         pytest.param({"bookmarks": {"invoices": {"updated_at": "soon"}}}, id="no-moment"),
         pytest.param({"bookmarks": {"invoices": {"updated_at": [1]}}}, id="bookmark-a-list"),
+        pytest.param({"bookmark": {}}, id="no-bookmarks"),
+        pytest.param({"api_key": "k", "sandbox": True}, id="the-config"),
+        pytest.param({"type": "STATE", "value": None}, id="a-message-without-a-value"),
+        pytest.param({"type": "RECORD", "stream": "items", "record": {}}, id="another-message"),
     ],
 )
 def test_a_state_of_another_shape_is_refused_before_anything_is_written(
@@ -89,6 +93,51 @@ def test_a_state_of_another_shape_is_refused_before_anything_is_written(
     assert run.exit_code == 1
     assert run.complaint.startswith("state: ")
     assert run.stdout == b""
+
+
+def test_a_state_may_stand_in_the_message_that_it_came_in(
+    business_server: Server, run_tap: Callable[..., Any]
+) -> None:
+    first = run_tap(business_server)
+    state = first.messages[-1]
+    assert state["type"] == "STATE"
+    again = run_tap(business_server, state=state)
+    assert len(again.messages) < len(first.messages) / 2
+    assert again.state == first.state
+
+
+def test_a_bookmark_of_a_stream_that_is_not_there_is_told_of(
+    server: Server, run_tap: Callable[..., Any]
+) -> None:
+    run = run_tap(server, state={"bookmarks": {"invoice": {}, "shoes": {}, "items": {}}})
+    assert run.exit_code == 0
+    told = [line for line in run.stderr.splitlines() if line.startswith("WARNING state: ")]
+    assert told == [
+        "WARNING state: there is no stream `invoice`: its bookmark is not used. "
+        "Is `invoices` meant?",
+        "WARNING state: there is no stream `shoes`: its bookmark is not used",
+    ]
+
+
+def test_without_a_start_date_a_first_run_says_from_when_it_reads(
+    server: Server, run_tap: Callable[..., Any]
+) -> None:
+    """Later ones read on from their bookmarks, and say nothing."""
+    first = run_tap(server, start_date=None)
+    (told,) = [line for line in first.stderr.splitlines() if "start_date" in line]
+    assert told.startswith("WARNING no `start_date`: of customers, subscriptions, invoices,")
+    assert "Set `start_date` to read all" in told
+    later = run_tap(server, start_date=None, state=first.state)
+    given = run_tap(server, start_date="2020-01-01")
+    assert "start_date" not in later.stderr + given.stderr
+
+
+def test_the_key_of_the_sample_config_is_not_taken_for_one(
+    server: Server, run_tap: Callable[..., Any]
+) -> None:
+    run = run_tap(server, api_key="YOUR_INVOICED_API_KEY")
+    assert run.complaint.startswith("setting `api_key` must be the account's own key")
+    assert (run.exit_code, server.stats.requests) == (1, 0)
 
 
 @pytest.mark.parametrize(

@@ -264,3 +264,33 @@ def test_keys_of_another_system_need_a_ledger(load, singer):
     run, requests = load(*singer.stream("customers", {"id": "a"}), ledger="none")
     assert "setting `ledger` is none, but keys of other systems" in run.complaint
     assert requests == []
+
+
+def test_an_object_that_only_the_ledger_knows_is_a_reject_that_says_why_that_may_be(
+    load, singer, account
+):
+    load(*singer.stream("customers", {"id": "a", "name": "A"}))
+    account.remove("customers", newest(account, "customers")["id"])
+    run, _ = load(*singer.stream("customers", {"id": "a", "name": "B"}))
+    assert "The ledger knows it all the same: either it was deleted in Invoiced" in run.complaint
+
+
+@pytest.mark.parametrize("arguments", [[], ["--check"], ["--dry-run"]])
+def test_a_ledger_that_cannot_be_made_ends_the_run_with_its_path(
+    run_target, server, tmp_path, arguments
+):
+    ledger = f"sqlite:///{tmp_path}/no-such-folder/ledger.db"
+    run = run_target(server, b"", *arguments, ledger=ledger)
+    if arguments == ["--dry-run"]:
+        assert run.exit_code == 0  # it does not need one
+        return
+    said = f"setting `ledger`: {tmp_path}/no-such-folder/ledger.db cannot be used: unable to open"
+    assert run.complaint.startswith(said)
+    assert "Its folder must be there, and both must be writable." in run.complaint
+
+
+def test_a_ledger_that_is_new_is_told_of_with_its_path(run_target, server, tmp_path):
+    """One that is looked for in the wrong folder would know nothing."""
+    runs = [run_target(server, b"") for _ in range(2)]
+    told = f"INFO the ledger is new: {tmp_path}/ledger.db"
+    assert [told in run.stderr for run in runs] == [True, False]

@@ -75,6 +75,12 @@ def test_a_dry_run_leaves_the_ledger_as_it_was(
     assert sorted(row["name"] for row in account.objects("customers")) == ["B", "D", "E"]
 
 
+def test_the_table_of_a_dry_run_says_that_nothing_was_sent(run_target, server, messages):
+    title = "what would be: nothing was sent"
+    assert title in run_target(server, messages, "--dry-run").stderr
+    assert title not in run_target(server, messages).stderr
+
+
 def test_a_dry_run_finds_what_it_would_have_created(run_target, server, singer):
     """By number, by its own id, and as what it would be by then."""
     lines = [{"unit_cost": 5}]

@@ -4,9 +4,14 @@ import json
 
 import pytest
 
+from invoiced_emulator import Server
+
 INVOICE = {"id": "inv", "customer": "c", "items": [{"name": "Work", "unit_cost": 100}]}
 CUSTOMER = {"id": "c", "name": "C"}
-NEVER = "it refers to customers with the key c, which never came"
+NEVER = (
+    "it refers to customers with the key {}, which never came, or was refused; it waits in the "
+    "ledger, and is written once that is there"
+)
 
 
 @pytest.fixture
@@ -43,8 +48,13 @@ def test_what_never_comes_is_a_reject_that_names_the_key(load, singer, account, 
     assert (run.exit_code, run.messages) == (0, [1])
     assert run.counts("invoices") == {"rejected": 1}
     (reject,) = rejects(tmp_path)
-    assert (reject["reject"]["reason"], reject["record"]) == (NEVER, INVOICE)
+    assert (reject["reject"]["reason"], reject["record"]) == (NEVER.format("c"), INVOICE)
     assert account.objects("invoices") == []
+
+
+def test_a_run_that_ends_at_what_waits_asks_for_what_it_waits_for(load, singer):
+    run = load(*singer.stream("invoices", INVOICE), max_rejects=0)
+    assert "allows (0). Send what it refers to, and run again" in run.complaint
 
 
 def test_what_waited_in_one_run_is_written_in_the_next(load, singer, account):
@@ -100,7 +110,7 @@ def test_what_a_reject_file_holds_can_be_piped_in_when_its_parent_is_there(
 def test_a_record_that_refers_to_itself_waits_for_nothing_that_could_come(load, singer, tmp_path):
     run = load(*singer.stream("customers", {**CUSTOMER, "parent_customer": "c"}))
     assert run.counts("customers") == {"rejected": 1}
-    assert rejects(tmp_path)[0]["reject"]["reason"] == NEVER
+    assert rejects(tmp_path)[0]["reject"]["reason"] == NEVER.format("c")
 
 
 def test_two_records_that_refer_to_each_other_are_rejected_by_name(load, singer, tmp_path):
@@ -113,8 +123,8 @@ def test_two_records_that_refer_to_each_other_are_rejected_by_name(load, singer,
     )
     assert run.counts("customers") == {"rejected": 2}
     assert sorted(reject["reject"]["reason"] for reject in rejects(tmp_path)) == [
-        "it refers to customers with the key a, which never came",
-        "it refers to customers with the key b, which never came",
+        NEVER.format("a"),
+        NEVER.format("b"),
     ]
 
 
@@ -124,13 +134,16 @@ def test_a_child_of_what_was_deleted_waits(load, singer):
     assert run.counts("invoices") == {"rejected": 1}
 
 
-def test_a_child_goes_before_its_parent_is_deleted(load, singer, account):
-    """The removal waits for what refers to it, though nothing else would tell."""
-    run = load(
+@pytest.mark.parametrize("latency_s", [0, 0.1], ids=["at-once", "while-all-is-under-way"])
+def test_a_child_goes_before_its_parent_is_deleted(run_target, singer, account, latency_s):
+    """The removal waits for what refers to it, also if what it removes is yet to be created."""
+    messages = [
         *singer.stream("customers", CUSTOMER),
         *singer.stream("notes", {"id": "n", "customer": "c", "notes": "x"}),
         *singer.stream("customers", {"id": "c", "_sdc_deleted_at": "2026-02-01T00:00:00Z"}),
-    )
+    ]
+    with Server(account, latency_s=latency_s) as server:
+        run = run_target(server, messages, ids="external")
     assert (run.counts("notes"), run.counts("customers")) == (
         {"created": 1},
         {"created": 1, "deleted": 1},
