@@ -8,10 +8,12 @@ from enum import Enum
 class Plain(Enum):
     """An attribute whose value goes out as it is, or as UNIX seconds.
 
+    JSON is no text but a number, a boolean, a list or an object: a string there stands for one.
     Metadata is an object of the caller's own, of few and short keys and values.
     """
 
     VALUE = "value"
+    JSON = "json"
     METADATA = "metadata"
     TIMESTAMP = "timestamp"
 
@@ -41,17 +43,18 @@ Kind = Plain | Ref | One | Each
 Body = Mapping[str, Kind]
 
 
-def body(values: str = "", /, *, timestamps: str = "", **kinds: Kind) -> Body:
+def body(values: str = "", /, *, json: str = "", timestamps: str = "", **kinds: Kind) -> Body:
     """A body of plain values and timestamps, named in strings of words, and of other kinds.
 
     The value `metadata` is of its own kind, wherever it stands.
     """
     return {
-        **{word: _kind_of_value(word) for word in values.split()},
+        **dict.fromkeys(values.split(), Plain.VALUE),
+        **{word: _kind_of_json(word) for word in json.split()},
         **dict.fromkeys(timestamps.split(), Plain.TIMESTAMP),
         **kinds,
     }
 
 
-def _kind_of_value(word: str) -> Plain:
-    return Plain.METADATA if word == "metadata" else Plain.VALUE
+def _kind_of_json(word: str) -> Plain:
+    return Plain.METADATA if word == "metadata" else Plain.JSON

@@ -104,13 +104,11 @@ class Resource:
 SHIPPING = One(
     body("name attention_to address1 address2 city state postal_code country"),
 )
-DISCOUNT = body("amount", timestamps="expires", coupon=Ref("coupons"))
-TAX = body("amount", tax_rate=Ref("tax_rates"))
-ADDON = body("amount quantity description", plan=Ref("plans"))
-LINE_ITEM = body(
-    "type name description quantity unit_cost discountable taxable metadata",
-    catalog_item=Ref("items"),
-)
+DISCOUNT = body(json="amount", timestamps="expires", coupon=Ref("coupons"))
+TAX = body(json="amount", tax_rate=Ref("tax_rates"))
+ADDON = body("description", json="amount quantity", plan=Ref("plans"))
+LINE = body("type name description", json="quantity unit_cost discountable taxable metadata")
+LINE_ITEM: Body = {**LINE, **body(catalog_item=Ref("items"))}
 
 
 def parts(own_id: Body) -> Body:
@@ -121,74 +119,77 @@ def parts(own_id: Body) -> Body:
     return {"discounts": Each({**own_id, **DISCOUNT}), "taxes": Each({**own_id, **TAX})}
 
 
-NEW, KNOWN = body(), body("id")
+NEW, KNOWN = body(), body(json="id")
 NEW_LINES: Body = {"items": Each({**LINE_ITEM, **parts(NEW)}), **parts(NEW)}
 KNOWN_LINES: Body = {"items": Each({**KNOWN, **LINE_ITEM, **parts(KNOWN)}), **parts(KNOWN)}
 
 CUSTOMER = body(
-    "name number email autopay payment_terms attention_to address1 address2 city state postal_code "
-    "country language currency chase chasing_cadence next_chase_step phone credit_hold "
-    "credit_limit owner taxable tax_id avalara_entity_use_code avalara_exemption_number type notes "
+    "name number email payment_terms attention_to address1 address2 city state postal_code country "
+    "language currency phone tax_id avalara_entity_use_code avalara_exemption_number type notes",
+    json="autopay chase chasing_cadence next_chase_step credit_hold credit_limit owner taxable "
     "sign_up_page metadata disabled_payment_methods ach_gateway cc_gateway",
     parent_customer=Ref("customers"),
 )
 DOCUMENT = body(
-    "name number currency draft closed notes metadata attachments calculate_taxes",
+    "name number currency notes",
+    json="draft closed metadata attachments calculate_taxes",
     timestamps="date",
 )
 INVOICE: Body = {
     **DOCUMENT,
-    **body("payment_terms purchase_order disabled_payment_methods", timestamps="due_date"),
+    **body("payment_terms purchase_order", json="disabled_payment_methods", timestamps="due_date"),
     "ship_to": SHIPPING,
 }
 ESTIMATE: Body = {
     **DOCUMENT,
     **body(
-        "payment_terms purchase_order disabled_payment_methods deposit deposit_paid",
+        "payment_terms purchase_order",
+        json="disabled_payment_methods deposit deposit_paid",
         timestamps="expiration_date",
     ),
     "ship_to": SHIPPING,
 }
 CREDIT_NOTE: Body = {**DOCUMENT, **body("purchase_order")}
 SUBSCRIPTION = body(
-    "quantity paused contract_renewal_cycles contract_renewal_mode cancel_at_period_end metadata",
+    "contract_renewal_mode",
+    json="quantity paused contract_renewal_cycles cancel_at_period_end metadata",
     timestamps="start_date",
     plan=Ref("plans"),
     ship_to=SHIPPING,
 )
 TRANSACTION = body(
-    "method status gateway gateway_id currency amount notes metadata", timestamps="date"
+    "method status gateway gateway_id currency notes", json="amount metadata", timestamps="date"
 )
 OF_CUSTOMER = body(customer=Ref("customers"))
 APPLICATION = body(
-    "amount type document_type",
+    "type document_type",
+    json="amount",
     invoice=Ref("invoices"),
     estimate=Ref("estimates"),
     credit_note=Ref("credit_notes"),
 )
 PAYMENT: Body = {
     **OF_CUSTOMER,
-    **body("method currency amount reference ach_sender_id source notes", timestamps="date"),
+    **body(
+        "method currency reference ach_sender_id source notes", json="amount", timestamps="date"
+    ),
     "applied_to": Each(APPLICATION),
 }
 CHARGE: Body = {
     **OF_CUSTOMER,
     **body(
-        "method currency amount invoiced_token gateway_token payment_source_type "
-        "payment_source_id vault_method make_default receipt_email"
+        "method currency invoiced_token gateway_token payment_source_type receipt_email",
+        json="amount payment_source_id vault_method make_default",
     ),
     "applied_to": Each(APPLICATION),
 }
-ADJUSTMENT: Body = {**OF_CUSTOMER, **body("currency amount notes", timestamps="date")}
+ADJUSTMENT: Body = {**OF_CUSTOMER, **body("currency notes", json="amount", timestamps="date")}
 CONTACT = body(
-    "name title email phone primary sms_enabled department address1 address2 city state "
-    "postal_code country"
+    "name title email phone department address1 address2 city state postal_code country",
+    json="primary sms_enabled",
 )
-PENDING_LINE = body(
-    "type name description quantity unit_cost discountable taxable metadata",
-)
-TASK = body("name action user_id", timestamps="due_date")
-NAMED = body("name metadata")
+TASK = body("name action", json="user_id", timestamps="due_date")
+NAMED = body("name", json="metadata")
 
 # The plain list leaves out what is archived.
 WITH_ARCHIVED: tuple[Mapping[str, str], ...] = ({}, {"archived": "1"})
@@ -204,10 +205,11 @@ RESOURCES = (
         natural_key="id",
         writes=Writes(
             create=body(
-                "id name currency unit_cost description type taxable avalara_tax_code "
-                "avalara_location_code gl_account discountable metadata"
+                "id name currency description type avalara_tax_code avalara_location_code "
+                "gl_account",
+                json="unit_cost taxable discountable metadata",
             ),
-            update=body("name description type metadata"),
+            update=body("name description type", json="metadata"),
         ),
     ),
     Resource(
@@ -218,8 +220,8 @@ RESOURCES = (
         natural_key="id",
         writes=Writes(
             create=body(
-                "id name currency amount pricing_mode quantity_type interval interval_count tiers "
-                "metadata",
+                "id name currency pricing_mode quantity_type interval",
+                json="amount interval_count tiers metadata",
                 catalog_item=Ref("items"),
             ),
             update=NAMED,
@@ -233,7 +235,8 @@ RESOURCES = (
         natural_key="id",
         writes=Writes(
             create=body(
-                "id name currency value is_percent exclusive max_redemptions metadata",
+                "id name currency",
+                json="value is_percent exclusive max_redemptions metadata",
                 timestamps="expiration_date",
             ),
             update=NAMED,
@@ -246,7 +249,8 @@ RESOURCES = (
         lists=WITH_ARCHIVED,
         natural_key="id",
         writes=Writes(
-            create=body("id name currency value inclusive is_percent metadata"), update=NAMED
+            create=body("id name currency", json="value inclusive is_percent metadata"),
+            update=NAMED,
         ),
     ),
     Resource(
@@ -256,7 +260,7 @@ RESOURCES = (
         deleted_by=("customer.deleted", "customer.merged"),
         natural_key="number",
         writes=Writes(
-            create={**CUSTOMER, **body("autopay_delay_days", taxes=Each(TAX))},
+            create={**CUSTOMER, **body(json="autopay_delay_days", taxes=Each(TAX))},
             update={**CUSTOMER, **body(taxes=Each({**KNOWN, **TAX}))},
         ),
     ),
@@ -272,12 +276,14 @@ RESOURCES = (
             create={
                 **OF_CUSTOMER,
                 **SUBSCRIPTION,
-                **body("bill_in bill_in_advance_days cycles snap_to_nth_day", addons=Each(ADDON)),
+                **body("bill_in", json="bill_in_advance_days cycles snap_to_nth_day"),
+                **body(addons=Each(ADDON)),
                 **parts(NEW),
             },
             update={
                 **SUBSCRIPTION,
-                **body("prorate", timestamps="proration_date", addons=Each({**KNOWN, **ADDON})),
+                **body(json="prorate", timestamps="proration_date"),
+                **body(addons=Each({**KNOWN, **ADDON})),
                 **parts(KNOWN),
             },
             removal=Removal.CANCEL,
@@ -291,8 +297,8 @@ RESOURCES = (
         deleted_by=("invoice.deleted",),
         natural_key="number",
         writes=Writes(
-            create={**OF_CUSTOMER, **INVOICE, **body("autopay"), **NEW_LINES},
-            update={**INVOICE, **body("sent"), **KNOWN_LINES},
+            create={**OF_CUSTOMER, **INVOICE, **body(json="autopay"), **NEW_LINES},
+            update={**INVOICE, **body(json="sent"), **KNOWN_LINES},
             removal=Removal.VOID_ONCE_ISSUED,
         ),
     ),
@@ -362,7 +368,7 @@ RESOURCES = (
         path="/refunds",
         way=Way.WHOLE,
         writes=Writes(
-            create=body("amount"),
+            create=body(json="amount"),
             removal=None,
             path="/charges/{charge}/refunds",
             side_effect=SideEffect.CHARGES,
@@ -401,7 +407,7 @@ RESOURCES = (
         parent=OF_A_CUSTOMER,
         deleted_by=("payment_source.deleted",),
         writes=Writes(
-            create=body("method make_default invoiced_token gateway_token"),
+            create=body("method invoiced_token gateway_token", json="make_default"),
             each="/customers/{customer}/{object}s/{id}",
             side_effect=SideEffect.PAYMENT_SOURCES,
         ),
@@ -413,8 +419,8 @@ RESOURCES = (
         parent=OF_A_CUSTOMER,
         deleted_by=("line_item.deleted",),
         writes=Writes(
-            create={**PENDING_LINE, **body(catalog_item=Ref("items")), **parts(NEW)},
-            update={**PENDING_LINE, **parts(KNOWN)},
+            create={**LINE_ITEM, **parts(NEW)},
+            update={**LINE, **parts(KNOWN)},
         ),
     ),
     Resource(
@@ -423,7 +429,9 @@ RESOURCES = (
         way=Way.PER_PARENT,
         parent=Parent(resource="invoices", attribute="invoice", having="payment_plan"),
         deleted_by=("payment_plan.deleted",),
-        writes=Writes(create=body(installments=Each(body("amount", timestamps="date"))), sole=True),
+        writes=Writes(
+            create=body(installments=Each(body(json="amount", timestamps="date"))), sole=True
+        ),
     ),
     Resource(name="events", path="/events", way=Way.BACKWARD, replication_key="timestamp"),
 )

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+import orjson
+
 from invoiced_api.bodies import Body, Each, Kind, One, Plain, Ref
 from invoiced_api.redact import HIDDEN, has_card_number, hide_card_numbers
 from invoiced_api.resources import BY_NAME
@@ -47,20 +49,45 @@ def _value(value: Any, kind: Kind, ids: Ids, keep_nulls: bool, path: str) -> Any
     match kind:
         case Plain.VALUE:
             return value
+        case Plain.JSON:
+            return from_text(value)
         case Plain.METADATA:
-            return _metadata(value, path)
+            value = from_text(value)
+            return value if value == "" else _metadata(value, path)
         case Plain.TIMESTAMP:
             return _seconds(value, path)
         case Ref(resource):
             return reference(value, resource, ids, path)
         case One(inner):
+            value = from_text(value)
+            if value == "":
+                return value
             if not isinstance(value, dict):
                 raise Unwritable(f"`{path}` is not an object")
             return _object(value, inner, ids, keep_nulls, f"{path}.")
         case Each(inner):
+            value = from_text(value)
+            if value == "":
+                return value
             if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
                 raise Unwritable(f"`{path}` is not a list of objects")
             return [_object(one, inner, ids, keep_nulls, f"{path}[].") for one in value]
+
+
+def from_text(value: Any) -> Any:
+    """What a string stands for where no string can be; a CSV file, say, holds nothing else.
+
+    A string that stands for nothing stays one. Of these Invoiced reads the empty one as null.
+    """
+    if not isinstance(value, str):
+        return value
+    if value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    try:
+        meant = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return value
+    return value if meant is None or isinstance(meant, str) else meant
 
 
 def _seconds(value: Any, path: str) -> int | str:
@@ -89,6 +116,9 @@ def reference(value: Any, resource: str, ids: Ids, path: str) -> Any:
 
     An object may stand there whole, or show only its natural key. Raises Unwritable.
     """
+    own_number = ids is Ids.INVOICED and BY_NAME[resource].natural_key != "id"
+    if isinstance(value, str) and (own_number or value.startswith("{")):
+        value = from_text(value)
     if isinstance(value, dict):
         if value.get("id") is None:
             return _natural(value, resource, path)

@@ -59,6 +59,7 @@ class Books:
     _unparking: list[int] = field(default_factory=list)
     _owed: list[bytes] = field(default_factory=list)
     _in_memory: dict[str, list[Task]] = field(default_factory=dict)
+    _taken_up: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.parked = self.ledger.parked.count()
@@ -76,6 +77,7 @@ class Books:
             if self._parking:
                 self.ledger.parked.add(self._parking)
             self.ledger.answers.owe(self._owed)
+        self._taken_up.difference_update(self._unparking)
         self._rows, self._entries, self._replaced, self._seen = {}, {}, [], {}
         self._parking, self._unparking, self._owed = [], [], []
 
@@ -220,14 +222,26 @@ class Books:
             self.ledger.parked.amend(task.parked.number, told=True, **missing)
             task.parked = None
 
-    def waiting_for(self, references: Iterable[Reference]) -> list[Parked | Task]:
-        """Records that were parked until one of these came. To be asked after a `flush`."""
-        if not self.parked:
-            return []
-        missing = [told(one) for one in references]
-        here = [task for one in missing for task in self._in_memory.pop(one, ())]
+    def waiting_here_for(self, references: Iterable[Reference]) -> list[Task]:
+        """Records that wait in memory until one of these comes."""
+        here = [task for one in references for task in self._in_memory.pop(told(one), ())]
         self.parked -= len(here)
-        return [*here, *self.ledger.parked.waiting_for(missing)]
+        return here
+
+    def waiting_for(self, references: Collection[Reference], beyond: int) -> list[Parked]:
+        """Up to `PARKED_PER_PAGE` of those in the ledger that wait for one of these.
+
+        In order, beyond the one of this number. To be asked after a `flush`.
+        """
+        missing = [told(one) for one in references]
+        return self.ledger.parked.waiting_for(missing, beyond, PARKED_PER_PAGE)
+
+    def take_up(self, parked: Parked) -> bool:
+        """Whether the record is dealt with from now on; False if that was begun before."""
+        if parked.number is None or parked.number in self._taken_up:
+            return False
+        self._taken_up.add(parked.number)
+        return True
 
     def all_waiting(self) -> Iterator[Parked | Task]:
         """Every record that waits still. To be asked after a `flush`."""

@@ -16,7 +16,7 @@ from target_invoiced.ledger.keys import Known
 from target_invoiced.messages import Record, Schema
 from target_invoiced.outcomes import Done, Kind, Outcome, Rejected
 from target_invoiced.planning import Send
-from target_invoiced.settings import TargetSettings, ToCall
+from target_invoiced.settings import Ids, TargetSettings, ToCall, ToEndpoint
 from target_invoiced.state import States
 from target_invoiced.tasks import Stream, Task
 
@@ -65,6 +65,7 @@ class Intake:
     _streams: dict[str, Stream | None] = field(default_factory=dict)
     _batches: dict[str, list[Task]] = field(default_factory=dict)
     _warned_of: set[tuple[str, str]] = field(default_factory=set)
+    _without_key: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         past, last, self._ordinal = self.books.ledger.journal.past()
@@ -92,6 +93,8 @@ class Intake:
                     f"`streams` to one of {', '.join(ENDPOINTS)}, or set `unknown_streams` to skip."
                 )
             return None
+        if isinstance(to, ToEndpoint) and to.ids is Ids.EXTERNAL and not message.key_properties:
+            self._warn_of_no_key(name)
         try:
             return Stream.of(message, to, self.settings)
         except ValueError as problem:
@@ -229,6 +232,15 @@ class Intake:
         if batch:
             batch[0].then = batch[1:]
             self.admit(batch[0])
+
+    def _warn_of_no_key(self, stream: str) -> None:
+        if stream not in self._without_key:
+            self._without_key.add(stream)
+            LOGGER.warning(
+                "%s: its SCHEMA names no `key_properties`: records that come again in a later run "
+                "are created again. Tell the tap which columns are the key",
+                stream,
+            )
 
     def _warn_of_unknown(self, task: Task) -> None:
         stream = task.stream.name

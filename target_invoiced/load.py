@@ -219,11 +219,12 @@ class Load:
             position = self._last[0]
             ready = (task for task in self._flow.ready if (task.position or position) < position)
             self._flow.ready = deque(ready)
-        if self._flow.arrived and self._books.parked:
+        if not self._waiting.has_arrivals:
+            self._flow.arrived.clear()
+        elif len(self._flow) < MOST_PENDING:
             self._put_down()
             self._waiting.take_up_arrived()
             return True
-        self._flow.arrived.clear()
         room = AHEAD * self.settings.connection.max_connections - self._in_hand - len(jobs)
         if self._flow.ready and room > 0:
             jobs += self._dispatch.jobs(room)

@@ -11,6 +11,7 @@ from invoiced_api.redact import has_card_number
 from invoiced_api.resources import BY_SINGULAR, Removal, SideEffect
 from target_invoiced.bodies import (
     body_of,
+    from_text,
     reference,
     references,
     refuse_card_numbers,
@@ -234,7 +235,7 @@ class EndpointPlanner:
         match removal:
             case Removal.VOID_ONCE_ISSUED if status == "voided":
                 return removal
-            case Removal.VOID if record.get("voided") is True:
+            case Removal.VOID if from_text(record.get("voided")) is True:
                 return removal
             case Removal.CANCEL if status in ENDED and self._external:
                 return removal

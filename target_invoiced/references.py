@@ -29,16 +29,17 @@ class References:
 
     def __init__(self, courier: Courier) -> None:
         self._courier = courier
-        self._found: OrderedDict[NaturalKey, Any] = OrderedDict()
+        self._found: OrderedDict[NaturalKey, int | str] = OrderedDict()
+        self._names: dict[tuple[str, int | str | None], set[NaturalKey]] = {}
         self._looking: dict[NaturalKey, Lock] = {}
         self._lock = Lock()
 
     def forget(self, resource: str, id: int | str | None, natural: NaturalKey | None) -> None:
         """To be called when an object was written to: its natural key may be another now."""
         with self._lock:
-            for key in [key for key, found in self._found.items() if key.resource == resource]:
-                if key == natural or self._found[key] == id:
-                    del self._found[key]
+            for key in (*self._names.get((resource, id), ()), natural):
+                if key in self._found:
+                    self._drop(key)
 
     def find(self, key: NaturalKey) -> int | str | None:
         """The id of the one object with this natural key, None if there is none.
@@ -48,20 +49,33 @@ class References:
         with self._lock:
             if key in self._found:
                 self._found.move_to_end(key)
-                return self._found[key]  # type: ignore[no-any-return]  # an id, as Invoiced sent it
+                return self._found[key]
             looking = self._looking.setdefault(key, Lock())
         with looking:
             with self._lock:
                 if key in self._found:
-                    return self._found[key]  # type: ignore[no-any-return]  # the same
-            found: int | str | None = self._look_up(key)
-            with self._lock:
-                self._looking.pop(key, None)
-                if found is not None:
-                    self._found[key] = found
-                    if len(self._found) > MOST_REMEMBERED:
-                        self._found.popitem(last=False)
+                    return self._found[key]
+            try:
+                found: int | str | None = self._look_up(key)
+            finally:
+                with self._lock:
+                    self._looking.pop(key, None)
+            if found is not None:
+                self._remember(key, found)
         return found
+
+    def _remember(self, key: NaturalKey, id: int | str) -> None:
+        with self._lock:
+            self._found[key] = id
+            self._names.setdefault((key.resource, id), set()).add(key)
+            if len(self._found) > MOST_REMEMBERED:
+                self._drop(next(iter(self._found)))
+
+    def _drop(self, key: NaturalKey) -> None:
+        named = (key.resource, self._found.pop(key))
+        self._names[named].discard(key)
+        if not self._names[named]:
+            del self._names[named]
 
     def _look_up(self, key: NaturalKey) -> Any:
         path = BY_NAME[key.resource].path

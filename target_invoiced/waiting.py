@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 
 import orjson
 
-from target_invoiced.books import MENDED, Books, heard
+from target_invoiced.books import MENDED, PARKED_PER_PAGE, Books, heard
 from target_invoiced.failures import Unwritable
 from target_invoiced.flow import Flow
 from target_invoiced.identity import ExternalKey, Reference
+from target_invoiced.ledger.database import KEYS_PER_QUERY
 from target_invoiced.ledger.keys import Known
 from target_invoiced.ledger.parked import Parked
 from target_invoiced.messages import Record, Schema
@@ -29,7 +30,8 @@ class Waiting:
     flow: Flow
     clock: Callable[[], float]
     _last_chance: bool = False
-    _revived: set[int] = field(default_factory=set)
+    _came: list[Reference] = field(default_factory=list)
+    _beyond: int = 0
 
     def wait(self, task: Task, missing: Reference) -> None:
         """What the task refers to is not there. When all input is in, it will not come any more."""
@@ -47,10 +49,24 @@ class Waiting:
             if isinstance(missing, ExternalKey) and self.books.ids([missing]):
                 self._take_up([waiting])
 
+    @property
+    def has_arrivals(self) -> bool:
+        """Whether something has come that others may wait for."""
+        return bool(self.books.parked and (self._came or self.flow.arrived))
+
     def take_up_arrived(self) -> None:
-        """Take up what waited for something that has come. To be called after a flush."""
-        arrived, self.flow.arrived = self.flow.arrived, set()
-        self._take_up(self.books.waiting_for(arrived))
+        """Take up some of what waited for something that has come. To be called after a flush."""
+        arrived = self.flow.arrived
+        if not self._came:
+            self._came = [arrived.pop() for _ in range(min(len(arrived), KEYS_PER_QUERY))]
+            self._beyond = 0
+            self._take_up(self.books.waiting_here_for(self._came))
+        page = self.books.waiting_for(self._came, self._beyond)
+        self._take_up(page)
+        if len(page) < PARKED_PER_PAGE:
+            self._came = []
+        else:
+            self._beyond = page[-1].number or 0
 
     def give_last_chance(self) -> None:
         """All input is in: what still waits is looked at once more, or rejected.
@@ -69,9 +85,8 @@ class Waiting:
 
     def merge(self, task: Task, parked: Parked) -> None:
         """A newer record of the same key came: what it does not tell is told by the older one."""
-        if parked.number is None or parked.number in self._revived:
+        if not self.books.take_up(parked):
             return
-        self._revived.add(parked.number)
         task.parked = parked
         _ = task.digest  # of the record as it came
         task.record = orjson.loads(parked.record) | task.record
@@ -91,9 +106,8 @@ class Waiting:
         to = self.settings.stream(parked.stream)
         if parked.key and self.flow.pending(parked.key):
             return None
-        if to is None or parked.number is None or parked.number in self._revived:
+        if to is None or not self.books.take_up(parked):
             return None
-        self._revived.add(parked.number)
         schema, key_properties = orjson.loads(parked.schema)
         message = Schema(parked.line, parked.stream, schema, key_properties)
         record = orjson.loads(parked.record)

@@ -66,12 +66,12 @@ class ParkedRecords:
                 ],
             )
 
-    def waiting_for(self, missing: Collection[str]) -> list[Parked]:
-        """The records that wait for one of these, in the order in which they came."""
-        found = []
-        for part in parts(list(missing)):
-            found += self._where(PARKED.c.missing.in_(part))
-        return sorted(found, key=lambda one: one.number or 0)
+    def waiting_for(self, missing: Collection[str], number: int, count: int) -> list[Parked]:
+        """So many of the records that wait for one of these (at most `KEYS_PER_QUERY`).
+
+        In the order in which they came, beyond the one of this number.
+        """
+        return self._where(PARKED.c.missing.in_(missing) & (PARKED.c.number > number), count)
 
     def under(self, keys: Collection[ExternalKey]) -> dict[ExternalKey, Parked]:
         """The records of these keys that wait, the last of each."""

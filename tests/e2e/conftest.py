@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 API_KEY = "emulator-key"
 STREAMS = ("customers", "subscriptions", "invoices", "estimates", "credit_notes", "transactions")
 RUN_TIMEOUT_S = 100
+TARGET = Path(sys.executable).with_name("target-invoiced")
 
 
 def tool(environment: str, command: str) -> Path:
@@ -292,3 +294,51 @@ def meltano(installed: Meltano, business_server: Server) -> Iterator[Meltano]:
     before = project.read_text()
     yield Meltano(home=installed.home, environment={**installed.environment, **reach, **since})
     project.write_text(before)
+
+
+# The target
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """What a run of `target-invoiced` left behind."""
+
+    exit_code: int
+    states: list[Any]
+    log: str
+    writes: list[str]
+
+    @property
+    def complaint(self) -> str:
+        """The one line that says why the run failed."""
+        assert "Traceback" not in self.log
+        (line,) = [line for line in self.log.splitlines() if line.startswith("CRITICAL ")]
+        return line.removeprefix("CRITICAL ")
+
+
+@pytest.fixture
+def load(
+    config: Callable[..., Path], server: Server, environment: dict[str, str], tmp_path: Path
+) -> Callable[..., Loaded]:
+    """Pipes messages into the command, for the empty account. Keyword arguments are settings."""
+
+    def run(messages: bytes, *arguments: str, **settings: Any) -> Loaded:
+        settings = {"ledger": f"sqlite:///{tmp_path}/ledger.db", **settings}
+        before = len(server.requests)
+        done = subprocess.run(
+            [TARGET, "--config", config(server, **settings), *arguments],
+            input=messages,
+            capture_output=True,
+            env=environment,
+            timeout=RUN_TIMEOUT_S,
+            check=False,
+        )
+        made = list(server.requests)[before:]
+        return Loaded(
+            exit_code=done.returncode,
+            states=[json.loads(line) for line in done.stdout.splitlines()],
+            log=done.stderr.decode(),
+            writes=[f"{one.method} {one.path}" for one in made if one.method != "GET"],
+        )
+
+    return run

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from invoiced_api.resources import BY_NAME
+from invoiced_api.resources import BY_NAME, Removal
 from target_invoiced.bodies import shows, without_card_numbers
 from target_invoiced.failures import Unwritable
-from target_invoiced.identity import NaturalKey
+from target_invoiced.identity import ExternalKey, NaturalKey
 from target_invoiced.planning import Create, EndpointPlanner, Update
-from target_invoiced.settings import ToEndpoint
+from target_invoiced.settings import Ids, ToEndpoint
 
 TEN_O_CLOCK = 1_769_853_600
 
@@ -208,6 +208,8 @@ def test_an_object_without_id_and_natural_key_refers_to_nothing(reference):
     [
         pytest.param({"items": {}}, "`items` is not a list of objects", id="no-list"),
         pytest.param({"items": ["a"]}, "`items` is not a list of objects", id="list-of-others"),
+        pytest.param({"items": "[1"}, "`items` is not a list of objects", id="broken-json"),
+        pytest.param({"items": "5"}, "`items` is not a list of objects", id="another-s-json"),
         pytest.param({"ship_to": "a"}, "`ship_to` is not an object", id="no-object"),
         pytest.param({"metadata": []}, "`metadata` is not an object", id="metadata"),
     ],
@@ -241,6 +243,70 @@ def test_numbers_keep_their_digits(amount):
     assert json.dumps(body) == json.dumps({"amount": amount})
 
 
+# Strings
+
+
+@pytest.mark.parametrize(
+    ("stream", "name", "written", "sent"),
+    [
+        pytest.param("customers", "credit_limit", "120.50", 120.5, id="number"),
+        pytest.param("customers", "credit_limit", "-3", -3, id="whole-number"),
+        pytest.param("customers", "chasing_cadence", "7", 7, id="integer"),
+        pytest.param("customers", "taxable", "false", False, id="false"),
+        pytest.param("customers", "taxable", "TRUE", True, id="true-of-a-spreadsheet"),
+        pytest.param("customers", "metadata", '{"a": "1"}', {"a": "1"}, id="object"),
+        pytest.param("invoices", "disabled_payment_methods", '["ach"]', ["ach"], id="list"),
+        pytest.param("invoices", "ship_to", '{"name": "A"}', {"name": "A"}, id="nested-object"),
+        pytest.param("invoices", "customer", "15444", 15444, id="id"),
+        pytest.param(
+            "invoices",
+            "items",
+            '[{"name": "7", "quantity": "1.5", "taxable": "false", "amount": 3}]',
+            [{"name": "7", "quantity": 1.5, "taxable": False}],
+            id="lines-with-strings-inside",
+        ),
+    ],
+)
+def test_a_string_where_none_can_be_is_what_it_stands_for(stream, name, written, sent):
+    """A CSV file holds nothing else, and some databases tell JSON as text."""
+    for body in (created(stream, **{name: written}), updated(stream, **{name: written})):
+        assert json.dumps(body.get(name, sent)) == json.dumps(sent)
+    assert name in created(stream, **{name: written})
+
+
+@pytest.mark.parametrize("text", ["7", "true", "null", '{"a": 1}', "007", "1e5"])
+@pytest.mark.parametrize(("stream", "name"), [("customers", "number"), ("plans", "id")])
+def test_text_stays_text_whatever_it_looks_like(stream, name, text):
+    assert plan(stream, {name: text}, ids=Ids.EXTERNAL).body == {name: text}
+
+
+def test_a_key_of_another_system_is_text_whatever_it_looks_like():
+    body = plan("invoices", {"customer": "7"}, ids=Ids.EXTERNAL).body
+    assert body == {"customer": ExternalKey("customers", "7")}
+
+
+@pytest.mark.parametrize("ids", Ids)
+def test_a_reference_by_number_may_stand_in_a_string(ids):
+    body = plan("invoices", {"customer": '{"number": "C-1"}'}, ids=ids).body
+    assert body == {"customer": NaturalKey("customers", "number", "C-1")}
+
+
+def test_a_payment_that_is_void_where_it_comes_from_may_say_so_in_a_string():
+    assert plan("payments", {"voided": "true"}, ids=Ids.EXTERNAL).then is Removal.VOID
+    assert plan("payments", {"voided": "false"}, ids=Ids.EXTERNAL).then is None
+
+
+@pytest.mark.parametrize("text", ["", "much", "1,200.00", "007", "null", '"5"', "NaN", "1e999"])
+def test_a_string_that_stands_for_nothing_is_left_to_invoiced(text):
+    assert created("customers", credit_limit=text) == {"credit_limit": text}
+
+
+@pytest.mark.parametrize("name", ["items", "ship_to", "metadata"])
+def test_an_empty_string_in_the_place_of_a_list_or_object_goes_out(name):
+    """As everywhere, since Invoiced reads it as null."""
+    assert updated("invoices", **{name: ""}) == {name: ""}
+
+
 # Card numbers
 
 
@@ -260,6 +326,9 @@ def test_numbers_keep_their_digits(amount):
         pytest.param(lambda value: {"notes": value}, "notes", id="attribute"),
         pytest.param(lambda value: {"metadata": {"card": value}}, "card", id="metadata"),
         pytest.param(lambda value: {"items": [{"name": value}]}, "name", id="line"),
+        pytest.param(
+            lambda value: {"items": json.dumps([{"name": value}])}, "name", id="line-in-a-string"
+        ),
         pytest.param(lambda value: {"attachments": [value]}, "attachments", id="list"),
         pytest.param(
             lambda value: {"customer": {"number": str(value)}}, "customer", id="natural-key"

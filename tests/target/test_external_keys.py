@@ -99,6 +99,26 @@ def test_a_record_without_its_key_is_created_as_often_as_it_is_meant(load, singe
     assert len(account.objects("customers")) == 7
 
 
+def test_a_stream_that_names_no_key_is_warned_of_once(load, singer):
+    """As a tap says of a view: a later run would double what this one creates."""
+    run, _ = load(
+        *singer.stream("customers", {"id": "a", "name": "A"}, key=()),
+        *singer.stream("customers", {"id": "b", "name": "B"}, key=()),
+    )
+    (warning,) = [line for line in run.stderr.splitlines() if line.startswith("WARNING ")]
+    assert warning.startswith("WARNING customers: its SCHEMA names no `key_properties`: records ")
+    assert run.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "of_stream",
+    [{"endpoint": "customers", "ids": "invoiced"}, {"method": "POST", "path": "/customers"}],
+)
+def test_a_stream_that_needs_no_key_is_not_warned_of(load, singer, of_stream):
+    run, _ = load(*singer.stream("crm", {"name": "A"}, key=()), streams={"crm": of_stream})
+    assert (run.exit_code, "key_properties" in run.stderr) == (0, False)
+
+
 @pytest.mark.parametrize(
     "key", [["a"], True, {"b": 1}], ids=["list", "boolean", "object-that-names-nothing"]
 )

@@ -66,6 +66,15 @@ def test_what_waited_in_one_run_is_written_in_the_next(load, singer, account):
     assert again.counts("invoices") == {"unchanged": 1}
 
 
+def test_all_children_of_one_late_parent_are_written_a_part_at_a_time(load, singer, account):
+    """More than the ledger is asked for at once, and than may be under way."""
+    children = [{**INVOICE, "id": f"inv-{number}"} for number in range(1_300)]
+    run = load(*singer.stream("invoices", *children), *singer.stream("customers", CUSTOMER))
+    assert run.counts("invoices") == {"created": 1_300}
+    (customer,) = account.objects("customers")
+    assert {row["customer"] for row in account.objects("invoices")} == {customer["id"]}
+
+
 def test_what_still_waits_is_told_of_once(load, singer, tmp_path):
     load(*singer.stream("invoices", INVOICE))
     again = load(singer.state(2))
