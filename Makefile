@@ -46,7 +46,7 @@ postgresql:
 	else echo "make e2e needs PostgreSQL's server (initdb): install it, on Debian with apt-get install postgresql" >&2; exit 1; fi
 
 # After a setting was added: what Meltano is told of the plugins.
-definitions: $(VENV)/.installed
+definitions: $(VENV)/.test-installed
 	$(VENV)/bin/python docs/hub/definitions.py
 
 # The site, into site/: open site/index.html.

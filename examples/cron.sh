@@ -10,10 +10,20 @@
 # What is said goes to stderr; `logger` hands it to the system's log, which rotates it.
 set -euo pipefail
 
-folder=${1:?usage: cron.sh FOLDER TARGET [ARGUMENTS]}
+fail() {
+  echo "cron.sh: $2" >&2
+  exit "$1"
+}
+
+[ $# -ge 2 ] || fail 2 "usage: cron.sh FOLDER TARGET [ARGUMENTS]"
+folder=$1
 shift
-: "${1:?usage: cron.sh FOLDER TARGET [ARGUMENTS]}"
-cd "$folder"
+[ -d "$folder" ] || fail 1 "there is no folder $folder"
+[ -w "$folder" ] && cd -- "$folder" 2>/dev/null || fail 1 "the folder $folder cannot be written to"
+[ -f config.json ] || fail 1 "there is no config.json in the folder $folder"
+for needed in flock tap-invoiced "$1"; do
+  command -v -- "$needed" >/dev/null || fail 1 "there is no command $needed; the PATH is $PATH"
+done
 
 # The tap and the target inherit the lock: it holds as long as one of the three is alive.
 exec 9>lock

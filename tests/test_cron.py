@@ -102,6 +102,40 @@ def test_what_a_killed_run_echoed_is_found_by_the_next(
     assert "customers: reading what was updated since 2026-03-01T11:00:00Z" in log
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "complaint"),
+    [
+        pytest.param((), 2, "usage: cron.sh FOLDER TARGET [ARGUMENTS]", id="nothing"),
+        pytest.param(("here",), 2, "usage: cron.sh FOLDER TARGET [ARGUMENTS]", id="no-target"),
+        pytest.param(("gone", "cat"), 1, "there is no folder gone", id="no-folder"),
+        pytest.param(("empty", "cat"), 1, "there is no config.json in ", id="empty"),
+        pytest.param(("here", "target-x"), 1, "there is no command target-x; ", id="no-command"),
+    ],
+)
+def test_what_it_cannot_start_with_is_one_clear_line(
+    arguments: tuple[str, ...],
+    code: int,
+    complaint: str,
+    tmp_path: Path,
+    environment: dict[str, str],
+) -> None:
+    for name in ("here", "empty"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "here" / "config.json").write_text("{}")
+    done = subprocess.run(
+        [SCRIPT, *arguments],
+        cwd=tmp_path,
+        env=environment | {"PATH": os.pathsep.join([str(COMMANDS), environment["PATH"]])},
+        capture_output=True,
+        timeout=10,
+        check=False,
+    )
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith(f"cron.sh: {complaint}")
+    assert done.returncode == code
+    assert [one.name for one in (tmp_path / "here").iterdir()] == ["config.json"]
+
+
 def test_a_run_that_finds_another_at_work_leaves_it_alone(
     folder: Path, start: Callable[..., Any]
 ) -> None:

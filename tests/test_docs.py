@@ -16,9 +16,12 @@ from xml.etree import ElementTree
 import pytest
 
 from invoiced_emulator import Account, Server, seeded
+from invoiced_emulator.faults import KINDS, Faults
 
 ROOT = Path(__file__).parents[1]
 API_KEY = "emulator-key"
+# Where the pages have the emulator.
+EXAMPLE = "http://127.0.0.1:8680"
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 COMMANDS = Path(sys.executable).parent
@@ -69,13 +72,13 @@ def desk(
     "page", [pytest.param(page, id=page.stem) for page in PAGES if blocks(page)]
 )
 def test_every_command_of_a_page_runs(
-    page: Path, desk: tuple[Path, dict[str, str]], shop: Account
+    page: Path, desk: tuple[Path, dict[str, str]], shop: Account, shop_server: Server
 ) -> None:
     """And what a page sends more than once is there once."""
     folder, environment = desk
     for block in blocks(page):
         done = subprocess.run(
-            ["bash", "-e", "-o", "pipefail", "-c", block],
+            ["bash", "-e", "-o", "pipefail", "-c", block.replace(EXAMPLE, shop_server.url)],
             cwd=folder,
             env=environment,
             capture_output=True,
@@ -105,6 +108,14 @@ def test_what_pages_show_as_json_is_json() -> None:
                 json.loads(text)
             except json.JSONDecodeError:
                 assert all(json.loads(line) for line in text.splitlines()), page.name
+
+
+def test_the_rules_of_the_emulator_s_failures_are_as_they_are_told() -> None:
+    page = (DOCS / "operating.md").read_text().split("## Rehearse failures")[1]
+    (rules,) = re.findall(r"^```json\n(.*?)^```$", page, re.S | re.M)
+    faults = Faults(json.loads(rules))
+    assert [faults.next("POST", "/invoices") is not None for _ in range(3)] == [True] * 3
+    assert re.findall(r"^\| `(\w+)` \|", page, re.M) == list(KINDS)
 
 
 def test_generated_pages_are_what_the_tables_say() -> None:

@@ -1,6 +1,7 @@
 """What Meltano is told of the two plugins is what they are."""
 
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -44,7 +45,6 @@ def test_the_project_declares_every_setting_of_the_code(plugin: str) -> None:
     for name, one in declared.items():
         assert one["description"] == table[name].help, RENEW
         assert one.get("sensitive", False) == table[name].secret
-        assert (one["kind"] == "password") == table[name].secret
         default = one.get("value")
         if default is not None:  # passed to the plugin as if the user had said it
             assert table[name].parse(default) == table[name].default, RENEW
@@ -60,8 +60,26 @@ def test_the_hub_s_definition_is_what_the_command_prints(plugin: str) -> None:
         timeout=30,
     )
     assert (HUB / f"{plugin}.yml").read_text() == printed.stdout.decode(), RENEW
-    for key in ("settings", "capabilities", "namespace", "executable"):
+    for key in ("capabilities", "namespace", "executable"):
         assert in_project(plugin)[key] == in_hub(plugin)[key], RENEW
+
+
+def test_the_definitions_are_written_as_they_stand() -> None:
+    """`make definitions` changes nothing until a setting is."""
+    script = runpy.run_path(str(HUB / "definitions.py"))
+    project = (ROOT / "meltano.yml").read_text()
+    for plugin in TABLES:
+        settings = script["settings_of"]((HUB / f"{plugin}.yml").read_text())
+        assert f"    settings:\n{settings}" in project, RENEW
+        assert script["with_settings"](project, plugin, settings) == project
+        assert script["with_settings"](project, plugin, "") != project
+
+
+@pytest.mark.parametrize("plugin", TABLES)
+def test_what_is_secret_is_a_password_to_the_hub(plugin: str) -> None:
+    secret = {one.name for one in TABLES[plugin] if one.secret}
+    settings = in_hub(plugin)["settings"]
+    assert {one["name"] for one in settings if one["kind"] == "password"} == secret
 
 
 @pytest.mark.parametrize(
@@ -96,6 +114,10 @@ def test_the_tap_s_capabilities_are_all_known_to_meltano() -> None:
 def test_the_streams_of_the_project_are_the_default_ones() -> None:
     selected = in_project("tap-invoiced")["select"]
     assert sorted(selected) == sorted(f"{one.name}.*" for one in RESOURCES if one.by_default)
+
+
+def test_the_project_reads_everything_at_first() -> None:
+    assert in_project("tap-invoiced")["config"] == {"start_date": "2010-01-01"}
 
 
 def test_the_project_has_three_environments_a_job_and_a_schedule() -> None:

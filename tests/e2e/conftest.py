@@ -163,11 +163,14 @@ class Warehouse:
     schema: str = "invoiced"
 
     @property
+    def url(self) -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.postgres.port}/{self.database}"
+
+    @property
     def variables(self) -> dict[str, str]:
         """How Meltano is told of it."""
-        url = f"postgresql+psycopg://postgres@127.0.0.1:{self.postgres.port}/{self.database}"
         return {
-            "TARGET_POSTGRES_SQLALCHEMY_URL": url,
+            "TARGET_POSTGRES_SQLALCHEMY_URL": self.url,
             "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": self.schema,
         }
 
@@ -252,17 +255,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Meltano:
 # Plugins that are only for tests: (type, name, executable, settings with their kinds).
 OTHERS = (
     (
-        "loader",
-        "target-postgres",
-        ("target-postgres", "target-postgres"),
-        {
-            "sqlalchemy_url": "string",
-            "default_target_schema": "string",
-            "hard_delete": "boolean",
-            "validate_records": "boolean",
-        },
-    ),
-    (
         "extractor",
         "tap-csv-folder",
         ("tap-csv-folder", "tap-csv-folder"),
@@ -275,6 +267,7 @@ OTHERS = (
 def installed(project: Meltano) -> Meltano:
     """After `meltano install` of the project as it stands, the plugins of the tests added then."""
     project("install")
+    assert (project.home / "meltano.yml").read_text() == (ROOT / "meltano.yml").read_text()
     for kind, name, (environment, command), settings in OTHERS:
         definition = {
             "name": name,

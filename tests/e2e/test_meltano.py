@@ -1,6 +1,8 @@
 """meltano.yml as it stands, against an emulator: installed, asked, selected from, run."""
 
 import json
+import re
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +50,49 @@ def test_the_hub_s_definitions_can_be_added_to_another_project(
     shown = other("config", "list", "tap-invoiced")
     assert "api_key" in shown
     assert "sk-e2e-secret" not in shown, "declared as sensitive"
+
+
+def test_the_page_s_lines_add_the_tap_to_another_project(
+    project: Any, tools: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    """With the clone in place of its example."""
+    page = (ROOT / "docs" / "operating.md").read_text()
+    (block,) = re.findall(r"^```console\n(\$ meltano add .*?)^```$", page, re.S | re.M)
+    lines = block.replace("/srv/singer-invoiced", str(project.home)).splitlines()
+    replace(project, home=tmp_path)("init", "other")
+    commands = tools("meltano", "meltano").parent
+    for line in lines:
+        done = subprocess.run(
+            ["bash", "-c", line.removeprefix("$ ")],
+            cwd=tmp_path / "other",
+            env={**project.environment, "PATH": f"{commands}:{project.environment['PATH']}"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=100,
+            check=False,
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout.decode()}"
+    content = yaml.safe_load((tmp_path / "other" / "meltano.yml").read_text())
+    (plugin,) = content["plugins"]["extractors"]
+    assert plugin["pip_url"] == str(project.home)
+    assert plugin["select"] == ["invoices.*"]
+    assert list(tmp_path.glob("other/.meltano/extractors/tap-invoiced/venv/bin/tap-invoiced"))
+
+
+def test_meltano_changes_nothing_in_its_file_but_what_it_is_told_to(
+    project: Any, tmp_path: Path
+) -> None:
+    """It writes the whole file anew, in its own form: the one that the file has."""
+    file = tmp_path / "meltano.yml"
+    before = (ROOT / file.name).read_text()
+    file.write_text(before)
+    clone = replace(project, home=tmp_path)
+    for _ in range(2):  # it looks for a project_id from its second command on
+        clone("config", "print", "tap-invoiced")
+    assert file.read_text() == before
+    clone("config", "set", "tap-invoiced", "start_date", "2021-01-01")
+    assert file.read_text() == before.replace("2010-01-01", "2021-01-01")
 
 
 def test_the_settings_arrive(meltano: Any) -> None:

@@ -2,10 +2,14 @@
 
 import os
 import random
+import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,7 @@ import pytest
 
 from invoiced_emulator import Account, Server
 
+ROOT = Path(__file__).parents[2]
 MONEY = {
     "invoices": ("subtotal", "total", "balance"),
     "estimates": ("subtotal", "total"),
@@ -24,8 +29,6 @@ HOUR_S = 3_600
 
 def sums(account: Account, stream: str, column: str) -> dict[str, Any]:
     """The sum of a column per currency, exactly."""
-    from decimal import Decimal
-
     found: dict[str, Any] = {}
     for row in account.objects(stream):
         amount = Decimal(repr(row[column]))
@@ -78,6 +81,79 @@ def test_the_tables_are_the_account_after_each_run(
     assert now_gone == gone | set(drafts)
     (newest,) = warehouse.query("SELECT max(_sdc_deleted_at)::text AS at FROM invoiced.invoices")
     assert newest["at"] == time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(clock.seconds))
+
+
+BLOCK = re.compile(r"^<!-- not run: (?P<why>.+?) -->\n```bash\n(?P<text>.*?)^```$", re.S | re.M)
+EXAMPLE = "postgresql://user:password@localhost:5432/database"
+
+
+def blocks_for_here(page: str) -> list[str]:
+    """The commands of a page whose comment says that this module runs them."""
+    text = (ROOT / page).read_text()
+    return [one["text"] for one in BLOCK.finditer(text) if "test_warehouse.py" in one["why"]]
+
+
+@pytest.fixture
+def typed(
+    tools: Callable[[str, str], Path],
+    warehouse: Any,
+    environment: dict[str, str],
+    config: Callable[..., Path],
+    business_server: Server,
+    tmp_path: Path,
+) -> Callable[[str], str]:
+    """Runs commands as they are typed in a clone, with the test's database: what they print."""
+    config(business_server, start_date="2010-01-01")
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    loader = tools("target-postgres", "target-postgres").parent
+    folders = (Path(sys.executable).parent, loader, warehouse.postgres.programs)
+    path = os.pathsep.join(map(str, (*folders, environment["PATH"])))
+
+    def run(block: str) -> str:
+        assert EXAMPLE in block or "state.json" in block
+        done = subprocess.run(
+            ["bash", "-e", "-c", block.replace(EXAMPLE, warehouse.url)],
+            cwd=tmp_path,
+            env=environment | {"PATH": path},
+            capture_output=True,
+            timeout=100,
+            check=False,
+        )
+        assert done.returncode == 0, f"{block}\n{done.stderr.decode()}"
+        return done.stdout.decode()
+
+    return run
+
+
+def test_the_readme_s_lines_fill_a_database(
+    typed: Callable[[str], str], warehouse: Any, business: Account, clock: Any
+) -> None:
+    """Typed twice, with edits between: the second time goes on from the state of the first."""
+    (block,) = blocks_for_here("README.md")
+    typed(block)
+    warehouse.is_the_account(business)
+    some_edits(business, clock, random.Random(3))
+    typed(block)
+    warehouse.is_the_account(business)
+
+
+def test_the_page_s_lines_fill_a_database_and_sum_what_is_there(
+    typed: Callable[[str], str], warehouse: Any, business: Account, clock: Any
+) -> None:
+    first, second, queries = blocks_for_here("docs/warehouse.md")
+    typed(first)
+    warehouse.is_the_account(business)
+    some_edits(business, clock, random.Random(4))
+    typed(second)
+    warehouse.is_the_account(business)
+    billed: dict[str, list[Decimal]] = {}
+    for row in business.objects("invoices"):
+        if row["status"] not in ("draft", "voided"):
+            billed.setdefault(row["currency"], []).append(Decimal(repr(row["total"])))
+    shown = re.findall(r"^ (\w{3}) +\| +(\d+) +\| +([\d.]+) +\|", typed(queries), re.M)
+    assert {currency: (int(count), Decimal(total)) for currency, count, total in shown} == {
+        currency: (len(totals), sum(totals)) for currency, totals in billed.items()
+    }
 
 
 @pytest.fixture
