@@ -81,7 +81,8 @@ def setting_table(clock: Callable[[], float] = time.time) -> tuple[Setting, ...]
             kind="boolean",
             parse=settings.boolean,
             default=False,
-            help="whether each stream is counted anew when it is read; a difference is an error",
+            help="whether each stream that is asked for by change is counted anew when it is read; "
+            "a difference is an error",
         ),
     )
 
