@@ -13,9 +13,9 @@ from target_invoiced.bodies import filled
 from target_invoiced.books import Books
 from target_invoiced.failures import Unwritable
 from target_invoiced.identity import ExternalKey, NaturalKey, Reference
+from target_invoiced.intents import Create, Send, path_and_body
 from target_invoiced.journal import Stage
 from target_invoiced.ledger.parked import Parked
-from target_invoiced.planning import Create, Send, path_and_body
 from target_invoiced.tasks import Task
 from target_invoiced.writer import Order
 

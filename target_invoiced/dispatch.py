@@ -7,9 +7,9 @@ from target_invoiced.books import Books
 from target_invoiced.failures import Unwritable
 from target_invoiced.flow import Flow
 from target_invoiced.identity import ExternalKey, Reference
+from target_invoiced.intents import Nothing, Remove
 from target_invoiced.ledger.parked import Parked
 from target_invoiced.outcomes import Done, Kind, Rejected
-from target_invoiced.planning import Nothing, Remove
 from target_invoiced.references import by_own_id
 from target_invoiced.tasks import Task
 from target_invoiced.waiting import Waiting

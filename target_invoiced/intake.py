@@ -11,11 +11,11 @@ from invoiced_api.resources import ENDPOINTS
 from target_invoiced.books import Books
 from target_invoiced.failures import Unwritable
 from target_invoiced.identity import ExternalKey, digest
+from target_invoiced.intents import Send
 from target_invoiced.journal import Alignment, Entry, Stage
 from target_invoiced.ledger.keys import Known
 from target_invoiced.messages import Record, Schema
 from target_invoiced.outcomes import Done, Kind, Outcome, Rejected
-from target_invoiced.planning import Send
 from target_invoiced.settings import Ids, TargetSettings, ToCall, ToEndpoint
 from target_invoiced.state import States
 from target_invoiced.tasks import Stream, Task

@@ -1,114 +1,28 @@
 """Record -> the write it stands for. Pure: no clock, no network."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import invoiced_schemas
 from invoiced_api.bodies import Body, Ref
-from invoiced_api.redact import has_card_number
-from invoiced_api.resources import BY_SINGULAR, Removal, SideEffect
+from invoiced_api.resources import Removal, SideEffect
 from target_invoiced.bodies import (
     body_of,
     from_text,
-    reference,
-    references,
     refuse_card_numbers,
     unknown_attributes,
 )
 from target_invoiced.failures import Unwritable
-from target_invoiced.identity import ExternalKey, NaturalKey, ObjectId, Reference, Token
+from target_invoiced.identity import ExternalKey, NaturalKey, ObjectId, Token
+from target_invoiced.intents import Create, Intent, Nothing, Path, Remove, Update
 from target_invoiced.outcomes import Kind
-from target_invoiced.settings import Ids, Operation, ToCall, ToEndpoint
-
-# The pieces of a path: text, and ids or references to be filled in.
-Path = tuple[Any, ...]
+from target_invoiced.paths import id_of, path_of, placeholders
+from target_invoiced.settings import Ids, Operation, ToEndpoint
+from target_invoiced.side_effects import refuse_unless_allowed
 
 # A subscription in one of these has nothing left to cancel, and would bill if it were created.
 ENDED = ("canceled", "finished")
-
-# The last words of calls that reach a customer or a card.
-REACHING: Mapping[str, SideEffect] = {
-    "emails": SideEffect.EMAILS,
-    "text_messages": SideEffect.EMAILS,
-    "letters": SideEffect.EMAILS,
-    "pay": SideEffect.CHARGES,
-    "charges": SideEffect.CHARGES,
-    "refunds": SideEffect.CHARGES,
-    "payment_sources": SideEffect.PAYMENT_SOURCES,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Create:
-    """`natural` is the caller's own reference, by which the object may be there already.
-
-    `then` is what takes it out of the books again: it was, where it comes from. A sole object is
-    set, by PUT.
-    """
-
-    path: Path
-    body: dict[str, Any]
-    natural: NaturalKey | None = None
-    then: Removal | None = None
-    sole: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """`maybe_void`: the record shows a void document, which cannot be edited.
-
-    `autopay`: it must be on already, since turning it on is not allowed.
-    """
-
-    path: Path
-    body: dict[str, Any]
-    maybe_void: bool = False
-    autopay: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Remove:
-    path: Path
-    removal: Removal
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """A call of the user's own. Of a batch, the bodies of all its records go out as one list."""
-
-    method: str
-    path: Path
-    body: dict[str, Any]
-    headers: Mapping[str, str]
-    batched: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Nothing:
-    """No request is needed, or none is allowed."""
-
-    kind: Kind
-
-
-Intent = Create | Update | Remove | Send | Nothing
-
-
-def path_and_body(intent: Intent) -> tuple[Path, Any]:
-    """Where an intent goes, and with what; no body for one that needs none."""
-    match intent:
-        case Create(path, body) | Update(path, body) | Send(_, path, body):
-            return path, body
-        case Remove(path):
-            return path, None
-        case Nothing():
-            return (), None
-
-
-def references_of(intent: Intent) -> Iterator[Reference]:
-    """What has to be known before the intent can be sent."""
-    yield from references(path_and_body(intent))
 
 
 @dataclass(slots=True)
@@ -125,7 +39,7 @@ class EndpointPlanner:
     def __post_init__(self) -> None:
         resource, writes = self.settings.resource, self.settings.writes
         columns = invoiced_schemas.load(resource.name)["properties"]
-        placed = _placeholders(self._create_path + self._each_path)
+        placed = placeholders(self._create_path + self._each_path)
         references = [name for name, kind in writes.create.items() if isinstance(kind, Ref)]
         names = [name for name in references if name.endswith("_id")]
         self._aliases = {name: name.removesuffix("_id") for name in names}
@@ -242,7 +156,7 @@ class EndpointPlanner:
         return None
 
     def _body(self, record: Mapping[str, Any], accepted: Body, keep_nulls: bool) -> dict[str, Any]:
-        placed = _placeholders(self._create_path)
+        placed = placeholders(self._create_path)
         accepted = {name: kind for name, kind in accepted.items() if name not in placed}
         body = body_of(record, accepted, ids=self.settings.ids, keep_nulls=keep_nulls)
         refuse_card_numbers(body, self.allow_card_like)
@@ -251,8 +165,8 @@ class EndpointPlanner:
     def _path(self, template: str, record: Mapping[str, Any], known: int | str | None) -> Path:
         own = known if self._external else record.get("id")
         if "{id}" in template and not self._external:
-            own = _own_id(record, text=self.settings.resource.natural_key == "id")
-        return path_of(template, {**record, "id": own}, self.settings.ids, own_id=True)
+            own = id_of(record, text=self.settings.resource.natural_key == "id")
+        return path_of(template, {**record, "id": own}, self.settings.ids)
 
     def natural_key(self, record: Mapping[str, Any]) -> NaturalKey | None:
         """The caller's own reference that the record shows, if it does."""
@@ -287,91 +201,3 @@ class EndpointPlanner:
 
     def _refuse_unless_allowed(self, effect: SideEffect, what: str) -> None:
         refuse_unless_allowed(effect, what, self.allowed)
-
-
-@dataclass(slots=True)
-class CallPlanner:
-    """Plans the records of one stream that goes to a call of the user's own."""
-
-    settings: ToCall
-    allow_card_like: frozenset[str]
-    allowed: frozenset[SideEffect]
-
-    def unknown_attributes(self, record: Mapping[str, Any]) -> list[str]:
-        """None: what a call takes is the user's own affair."""
-        return []
-
-    def objects(self, record: Mapping[str, Any], key: ExternalKey | None) -> set[Token]:
-        """None: what a call does is not known."""
-        return set()
-
-    def refers_to(self, record: Mapping[str, Any]) -> set[Token]:
-        """None but what the path names, which is a reference of the intent."""
-        return set()
-
-    def intent(self, record: Mapping[str, Any], known: int | str | None) -> Intent:
-        """Raises Unwritable."""
-        path = path_of(self.settings.path, record, self.settings.ids, own_id=False)
-        for word in "".join(map(str, path)).split("/"):
-            if word in REACHING:
-                refuse_unless_allowed(REACHING[word], f"a call to {word}", self.allowed)
-        placed = _placeholders(self.settings.path)
-        body = {name: value for name, value in record.items() if name not in placed}
-        if body.get("autopay"):
-            refuse_unless_allowed(SideEffect.AUTOPAY, "turning `autopay` on", self.allowed)
-        refuse_card_numbers(body, self.allow_card_like)
-        return Send(
-            method=self.settings.method,
-            path=path,
-            body=body,
-            headers=self.settings.headers,
-            batched=self.settings.batch_size > 1,
-        )
-
-
-def refuse_unless_allowed(effect: SideEffect, what: str, allowed: frozenset[SideEffect]) -> None:
-    """Raises Unwritable, which names the setting."""
-    if effect not in allowed:
-        raise Unwritable(
-            f"{what} reaches a customer or a card: it is only sent if the setting "
-            f'`allow_side_effects` holds "{effect.value}"'
-        )
-
-
-def _placeholders(template: str) -> list[str]:
-    return re.findall(r"\{(\w+)\}", template)
-
-
-def path_of(template: str, record: Mapping[str, Any], ids: Ids, *, own_id: bool) -> Path:
-    """The template with what the record holds in place of names in braces. Raises Unwritable.
-
-    A name that refers to a resource becomes a reference. `own_id`: `id` is Invoiced's own.
-    """
-    pieces: list[Any] = []
-    for number, piece in enumerate(re.split(r"\{(\w+)\}", template)):
-        if number % 2 == 0:
-            pieces.append(piece)
-            continue
-        value = record.get(piece)
-        if value is None or value == "":
-            raise Unwritable(f"`{piece}` is missing, which the path of the call needs")
-        if piece in BY_SINGULAR:
-            value = reference(value, BY_SINGULAR[piece].name, ids, piece)
-        elif isinstance(value, bool) or not isinstance(value, (int, str)):
-            raise Unwritable(f"`{piece}` is neither a number nor a string")
-        if has_card_number(str(value)):
-            raise Unwritable(f"`{piece}` looks like a full card number")
-        pieces.append(value)
-    return tuple(pieces)
-
-
-def _own_id(record: Mapping[str, Any], *, text: bool) -> int | str:
-    """Raises Unwritable if the record's id cannot be one of Invoiced's."""
-    written = record.get("id")
-    if isinstance(written, bool) or not isinstance(written, (int, str)) or written == "":
-        raise Unwritable("`id` is missing: which object is meant?")
-    if has_card_number(str(written)):
-        raise Unwritable("`id` looks like a full card number")
-    if not text and not str(written).isdecimal():
-        raise Unwritable("`id` is not a whole number, as Invoiced's ids are")
-    return written

@@ -8,9 +8,9 @@ from invoiced_api.failures import BadInput
 from target_invoiced.account import object_path
 from target_invoiced.answers import Answers
 from target_invoiced.books import Books
+from target_invoiced.intents import Create
 from target_invoiced.journal import Stage
 from target_invoiced.outcomes import Done, Kind, Outcome, Rejected
-from target_invoiced.planning import Create
 from target_invoiced.rejects import Rejects
 from target_invoiced.report import Report
 from target_invoiced.state import States

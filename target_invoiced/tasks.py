@@ -4,21 +4,14 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from target_invoiced.calls import CallPlanner
 from target_invoiced.identity import ExternalKey, Reference, digest, external_key
+from target_invoiced.intents import Intent, Nothing, Remove, Send, path_and_body, references_of
 from target_invoiced.journal import Entry
 from target_invoiced.ledger.parked import Parked
 from target_invoiced.messages import Record, Schema
 from target_invoiced.outcomes import Kind
-from target_invoiced.planning import (
-    CallPlanner,
-    EndpointPlanner,
-    Intent,
-    Nothing,
-    Remove,
-    Send,
-    path_and_body,
-    references_of,
-)
+from target_invoiced.planning import EndpointPlanner
 from target_invoiced.settings import Ids, TargetSettings, ToCall, ToEndpoint
 from target_invoiced.validation import Validator
 

@@ -13,9 +13,7 @@ from target_invoiced.bodies import filled, shows
 from target_invoiced.courier import Courier
 from target_invoiced.failures import Unwritable
 from target_invoiced.identity import NaturalKey
-from target_invoiced.outcomes import Done, Found, Kind, Missing, Outcome, Rejected
-from target_invoiced.planning import (
-    ENDED,
+from target_invoiced.intents import (
     Create,
     Intent,
     Nothing,
@@ -25,6 +23,8 @@ from target_invoiced.planning import (
     Update,
     references_of,
 )
+from target_invoiced.outcomes import Done, Found, Kind, Missing, Outcome, Rejected
+from target_invoiced.planning import ENDED
 from target_invoiced.references import References
 
 

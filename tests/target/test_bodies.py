@@ -8,7 +8,8 @@ from invoiced_api.resources import BY_NAME, Removal
 from target_invoiced.bodies import shows, without_card_numbers
 from target_invoiced.failures import Unwritable
 from target_invoiced.identity import ExternalKey, NaturalKey
-from target_invoiced.planning import Create, EndpointPlanner, Update
+from target_invoiced.intents import Create, Update
+from target_invoiced.planning import EndpointPlanner
 from target_invoiced.settings import Ids, ToEndpoint
 
 TEN_O_CLOCK = 1_769_853_600

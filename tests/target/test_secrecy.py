@@ -23,11 +23,11 @@ from target_invoiced.answers import AnswerFile, Answers
 from target_invoiced.books import Books
 from target_invoiced.failures import Unwritable
 from target_invoiced.intake import Intake
+from target_invoiced.intents import Nothing, references_of
 from target_invoiced.ledger import Ledger
 from target_invoiced.ledger.tables import TABLES
 from target_invoiced.messages import Record, Schema
 from target_invoiced.outcomes import Done, Kind, Rejected
-from target_invoiced.planning import Nothing, references_of
 from target_invoiced.rejects import Rejects
 from target_invoiced.report import Report
 from target_invoiced.settings import target_settings
