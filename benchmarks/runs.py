@@ -69,11 +69,14 @@ def measured(
             bufsize=0,
             pipesize=PIPE_BYTES,  # with the usual 64 KB, writer and reader wait for each other
         ) as process:
+            writer = threading.Thread(target=_write, args=(process.stdin, feed or ()), daemon=True)
             if feed is not None:
-                threading.Thread(target=_write, args=(process.stdin, feed), daemon=True).start()
+                writer.start()
             assert process.stdout is not None
             records = _count(process.stdout)
             process.wait(GRACE_S)
+            if feed is not None:
+                writer.join(GRACE_S)  # before its pipe is closed behind its back
         used = json.load(result)
         if used.pop("exit_code"):
             raise RunFailed(_story(command, used["seconds"], log))
