@@ -31,6 +31,8 @@ SCHEMA = {
 }
 # How many answers are taken from the ledger at once.
 PER_DELIVERY = 100
+# How often a run that waits for its webhook looks whether it is still to wait.
+LOOK_EVERY_S = 0.1
 
 
 def answer_of(task: Task, outcome: Done) -> dict[str, Any]:
@@ -89,12 +91,13 @@ class Answers:
         else:
             self.file.flush()
 
-    def close(self, *, wait: bool) -> None:
-        """Give the webhook its chance with everything; else the next run does. Raises BadInput."""
-        if self.webhook and wait:
-            self.webhook.finish()
-        elif self.webhook:
-            self.webhook.abandon()
+    def close(self, *, wait: Callable[[], bool]) -> None:
+        """Give the webhook its chance with everything; else the next run does. Raises BadInput.
+
+        `wait` is asked again and again, and may be tired of it at any time.
+        """
+        if self.webhook:
+            self.webhook.finish(wait)
         else:
             self.file.close()
 
@@ -118,15 +121,16 @@ class Webhook:
         self._raise_failure()
         self._news.set()
 
-    def abandon(self) -> None:
-        """The run ends early: what is owed is left to the next one."""
+    def finish(self, wait: Callable[[], bool]) -> None:
+        """Deliver what is owed while the run will wait; what is left is left to the next one."""
+        while wait():
+            self._over = True
+            self._news.set()
+            self._thread.join(LOOK_EVERY_S)
+            if not self._thread.is_alive():
+                self._raise_failure()
+                return
         self._abandoned = True
-
-    def finish(self) -> None:
-        self._over = True
-        self._news.set()
-        self._thread.join()
-        self._raise_failure()
 
     def _raise_failure(self) -> None:
         if self._failure:

@@ -141,9 +141,16 @@ class Load:
                 more = self._turn(self.inbox.take(0 if more else left_s))
         finally:
             if self._answers:
-                self._answers.close(wait=self._failure is None)
+                self._answers.close(wait=self._goes_on)
         if self._failure:
             raise self._failure
+
+    def _goes_on(self) -> bool:
+        """Whether nothing ends the run early, be it a signal that came since the last turn."""
+        for event in self.inbox.take(0):
+            if isinstance(event, Signal):
+                self._deal_with(event)
+        return self._failure is None
 
     def _over(self) -> bool:
         if self._failure:

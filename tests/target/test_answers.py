@@ -1,6 +1,10 @@
 """What Invoiced answered, for a later step: in a file, told to a webhook, and counted."""
 
 import json
+import signal
+import subprocess
+import sys
+from threading import Event
 
 import jsonschema
 import pytest
@@ -151,6 +155,50 @@ def test_what_the_webhook_does_not_take_is_kept_in_the_file(hooked, httpserver, 
 def test_a_webhook_needs_the_file_for_what_it_does_not_take(run_target, server):
     run = run_target(server, b"", response_webhook="https://hooks.example/x")
     assert "setting `response_webhook` needs `responses`" in run.complaint
+
+
+def test_told_to_stop_a_run_does_not_wait_for_a_slow_webhook_and_owes_the_rest(
+    hooked, httpserver, singer, config, environment, server, file, tmp_path
+):
+    """Twenty-five answers at a second each were waited for once, whatever the run was told."""
+    asked, held = Event(), Event()
+
+    def take_its_time(request):
+        asked.set()
+        held.wait(60)
+
+    httpserver.expect_request(HOOK).respond_with_handler(take_its_time)
+    settings = {
+        "response_webhook": httpserver.url_for(HOOK),
+        "responses": str(file),
+        "ledger": f"sqlite:///{tmp_path}/ledger.db",
+        "ids": "external",
+    }
+    command = [sys.executable, "-m", "target_invoiced", "--config", config(server, **settings)]
+    customers = singer.stream("customers", *({"id": name, "name": name} for name in "ABC"))
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, env=environment, stdin=pipe, stdout=pipe, stderr=pipe
+    ) as process:
+        for message in (*customers, singer.state("all written")):
+            process.stdin.write(json.dumps(message).encode() + b"\n")
+        process.stdin.close()
+        process.stdin = None
+        try:
+            assert process.stdout.readline() == b'"all written"\n'
+            assert asked.wait(10)
+            process.send_signal(signal.SIGTERM)
+            _, log = process.communicate(timeout=5)
+        finally:
+            process.kill()
+            held.set()
+    assert process.returncode == 128 + signal.SIGTERM
+    said = [line for line in log.decode().splitlines() if line.startswith("CRITICAL")]
+    assert said == ["CRITICAL stopped by SIGTERM"]
+    httpserver.clear()
+    httpserver.expect_request(HOOK).respond_with_data("")
+    assert hooked([]).exit_code == 0
+    assert {answer["record"]["key"]["id"] for answer in delivered(httpserver)} == {"A", "B", "C"}
 
 
 # Counts
