@@ -10,7 +10,7 @@ from invoiced_api.failures import BadInput
 
 
 class MessageFile:
-    """What earlier runs left in the file stays, but for a line that a run died in the middle of.
+    """What the file held stays, byte by byte; what is added begins on a line of its own.
 
     `setting` names the setting that gave the path. Everything here raises BadInput if the file
     cannot be written.
@@ -20,8 +20,7 @@ class MessageFile:
         self._path, self._setting = path, setting
         self._heads: dict[str, Any] = {}
         try:
-            if Path(path).is_file():
-                _mend_last_line(Path(path))
+            self._lacks_end = _lacks_end(Path(path))
             self._file = Path(path).open("ab")  # noqa: SIM115  # until close()
         except OSError as error:
             raise self._problem(error) from None
@@ -56,8 +55,10 @@ class MessageFile:
             raise self._problem(error) from None
 
     def _write(self, message: dict[str, Any]) -> None:
+        line = orjson.dumps(message, option=orjson.OPT_APPEND_NEWLINE)
         try:
-            self._file.write(orjson.dumps(message, option=orjson.OPT_APPEND_NEWLINE))
+            self._file.write(b"\n" + line if self._lacks_end else line)
+            self._lacks_end = False
         except OSError as error:
             raise self._problem(error) from None
 
@@ -67,21 +68,12 @@ class MessageFile:
         )
 
 
-def _mend_last_line(path: Path) -> None:
-    """End a last line that has no end; leave out one that is no message, and was never whole."""
-    with path.open("r+b") as file:
+def _lacks_end(path: Path) -> bool:
+    """Whether the last line has no end: a run died in the middle of it, or an editor left it so."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
         if not file.seek(0, os.SEEK_END):
-            return
+            return False
         file.seek(-1, os.SEEK_END)
-        if file.read(1) == b"\n":
-            return
-        file.seek(0)
-        begin, last = 0, b""
-        for line in file:
-            begin, last = begin + len(last), line
-        try:
-            orjson.loads(last)
-            file.seek(0, os.SEEK_END)
-            file.write(b"\n")
-        except orjson.JSONDecodeError:
-            file.truncate(begin)
+        return file.read(1) != b"\n"

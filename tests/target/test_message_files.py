@@ -7,11 +7,6 @@ import pytest
 BAD = {"name": "B", "credit_limit": "much"}
 
 
-def records_of(file):
-    messages = [json.loads(line) for line in file.read_text().splitlines()]
-    return [message["record"] for message in messages if message["type"] == "RECORD"]
-
-
 @pytest.mark.parametrize("setting", ["rejects", "responses"])
 def test_a_full_disk_ends_the_run_with_one_line_and_no_state_behind_it(
     run_target, server, singer, setting
@@ -26,31 +21,46 @@ def test_a_full_disk_ends_the_run_with_one_line_and_no_state_behind_it(
     assert (run.exit_code, run.complaint, run.messages) == (1, said, ["before"])
 
 
-@pytest.mark.parametrize(
-    ("left", "kept"),
-    [
-        pytest.param(b'{"type": "RECORD", "stream": "customers", "rec', [BAD], id="left-out"),
-        pytest.param(
-            b'{"type": "RECORD", "stream": "customers", "record": {"name": "mended"}}',
-            [{"name": "mended"}, BAD],
-            id="ended",
-        ),
-        pytest.param(b"", [BAD], id="an-empty-file"),
-    ],
-)
-def test_a_last_line_without_an_end_is(run_target, server, singer, tmp_path, left, kept):
-    """A run died in the middle of it, or an editor left it so."""
+LEFT = [
+    pytest.param(b'{"type": "RECORD", "stream": "customers", "rec', id="torn"),
+    pytest.param(
+        b'{"type": "RECORD", "stream": "customers", "record": {"name": "mended"}}', id="whole"
+    ),
+    pytest.param(b'{"type": "STATE", "value": 1}\n{"name": "mended badly", }', id="mended-badly"),
+    pytest.param(b'{"type": "STATE", "value": 1}\n', id="ended"),
+    pytest.param(b"", id="nothing"),
+]
+
+
+@pytest.mark.parametrize("setting", ["rejects", "responses"])
+@pytest.mark.parametrize("left", LEFT)
+def test_what_a_file_held_stays_and_what_is_added_begins_on_a_line_of_its_own(
+    run_target, server, singer, tmp_path, left, setting
+):
+    """Also where a run died in the middle of a line, or an editor left the last one without end."""
+    file = tmp_path / "kept.singer"
+    file.write_bytes(left)
+    messages = singer.stream("customers", {"name": "A"}, BAD)
+    run_target(server, messages, max_rejects=-1, **{setting: str(file)})
+    end = b"\n" if left and not left.endswith(b"\n") else b""
+    content = file.read_bytes()
+    assert content.startswith(left + end + b'{"type":"SCHEMA"')
+    added = [json.loads(line) for line in content[len(left + end) :].splitlines()]
+    assert [message["type"] for message in added] == ["SCHEMA", "RECORD"]
+
+
+@pytest.mark.parametrize("left", LEFT)
+def test_a_file_that_nothing_is_added_to_is_not_touched(run_target, server, singer, tmp_path, left):
     file = tmp_path / "rejects.singer"
     file.write_bytes(left)
-    run_target(server, singer.stream("customers", BAD), max_rejects=-1, rejects=str(file))
-    assert records_of(file) == kept
+    run_target(server, singer.stream("customers", {"name": "A"}), rejects=str(file))
+    assert file.read_bytes() == left
 
 
-def test_what_stands_before_a_line_that_is_left_out_stays(run_target, server, singer, tmp_path):
+def test_the_file_of_rejects_is_left_as_it_is_where_it_is_the_input(run_target, server, tmp_path):
+    """A reject mended badly was cut off before the run said that the file cannot be its input."""
     file = tmp_path / "rejects.singer"
-    settings = {"max_rejects": -1, "rejects": str(file)}
-    run_target(server, singer.stream("customers", BAD), **settings)
-    with file.open("ab") as torn:
-        torn.write(b'{"type": "REC')
-    run_target(server, singer.stream("customers", {**BAD, "name": "C"}), **settings)
-    assert [record["name"] for record in records_of(file)] == ["B", "C"]
+    file.write_bytes(b'{"name": "mended badly", }')
+    run = run_target(server, b"", "--input", str(file), rejects=str(file))
+    assert "input is the file that the setting `rejects` names" in run.complaint
+    assert file.read_bytes() == b'{"name": "mended badly", }'
