@@ -33,8 +33,6 @@ CONNECT_TIMEOUT_S = 10.0
 # How long a write that nobody waits for any more may go on at Invoiced, and no idempotency key
 # protects it from its twin.
 STILL_UNDER_WAY_S = 5.0
-# What proxies answer in Invoiced's place, which may be at work on the request all the same.
-GATEWAY = (502, 503, 504)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,13 +205,14 @@ class Client:
                 self._gate.too_many(token)
             else:
                 self._gate.fine()
-        if not 200 <= response.status < 300:
-            failure = _failure(call, response)
-            if isinstance(failure, TryAgain) and response.status in GATEWAY:
-                failure = self._may_go_on(call, failure)
-            raise failure
-        body = response.data if call.raw else _json(call, response)
-        return Answer(headers=response.headers, body=body, status=response.status)
+        try:
+            return _answer(call, response)
+        except TryAgain as failure:
+            # What answers in Invoiced's place does not know how far that is with the request.
+            foreign = response.status >= 500 and "type" not in _error_body(response)
+            if foreign or response.status < 300:
+                self._may_go_on(call, failure)
+            raise
 
 
 def _what_happened(error: HTTPError) -> str:
@@ -274,13 +273,16 @@ class _Bearer(AuthBase):
         return request
 
 
-def _json(call: Call, response: BaseHTTPResponse) -> Any:
-    if not response.data:
-        return None
-    try:
-        return orjson.loads(response.data)
-    except orjson.JSONDecodeError:
-        raise TryAgain(f"{call}: the answer {response.status} is not JSON") from None
+def _answer(call: Call, response: BaseHTTPResponse) -> Answer:
+    if not 200 <= response.status < 300:
+        raise _failure(call, response)
+    body: Any = response.data
+    if not call.raw:
+        try:
+            body = orjson.loads(body) if body else None
+        except orjson.JSONDecodeError:
+            raise TryAgain(f"{call}: the answer {response.status} is not JSON") from None
+    return Answer(headers=response.headers, body=body, status=response.status)
 
 
 # What the user does about a failure that ends the run.

@@ -282,7 +282,7 @@ def test_a_failure_that_a_gateway_words_in_json_is_no_answer_of_invoiced(httpser
 
     httpserver.expect_request("/customers").respond_with_handler(fail_once)
     url = httpserver.url_for("").rstrip("/")
-    with Client(connection_to(url)) as client:
+    with Client(connection_to(url, request_timeout=0.2)) as client:
         client.send(CREATE)
     assert len(keys) == 2 and keys[0] == keys[1]
 
@@ -305,7 +305,13 @@ def test_a_post_that_timed_out_is_left_as_much_time_again(httpserver):
     assert arrived[1] - arrived[0] >= 0.75
 
 
-@pytest.mark.parametrize("fault", [{"kind": "drop_after"}, {"kind": "late", "seconds": 0.2}])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param({"kind": "drop_after"}, id="dropped"),
+        pytest.param({"kind": "late", "seconds": 0.2}, id="gateway-that-gave-up"),
+    ],
+)
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 def test_a_write_whose_answer_was_lost_is_left_time_to_end(client_of, account, fault, method):
     """It may go on at Invoiced, and a later write of ours must not be overtaken by it."""
@@ -317,6 +323,36 @@ def test_a_write_whose_answer_was_lost_is_left_time_to_end(client_of, account, f
         client.send(Call(method=method, path=path, body={"name": "B"}))
         assert time.monotonic() - began >= 0.5
     assert (client.retries, len(account.objects("customers"))) == (1, 2 if method == "POST" else 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        pytest.param("<h1>Internal Server Error</h1>", 500, id="html-of-a-proxy"),
+        pytest.param('{"message": "Internal Server Error"}', 500, id="json-of-a-proxy"),
+        pytest.param("error code: 520", 520, id="unknown-to-a-cdn"),
+        pytest.param("", 522, id="a-cdn-that-did-not-connect"),
+        pytest.param("error code: 524", 524, id="a-cdn-that-gave-up"),
+        pytest.param("<h1>Please log in</h1>", 200, id="a-page-of-a-portal"),
+    ],
+)
+def test_a_write_that_somebody_else_answered_is_left_time_to_end(httpserver, body, status):
+    """As at a gateway that gave up: Invoiced may still be at work on it."""
+    httpserver.expect_ordered_request("/customers").respond_with_data(body, status)
+    httpserver.expect_ordered_request("/customers").respond_with_data('{"id": 1}', 201)
+    connection = connection_to(httpserver.url_for("").rstrip("/"), request_timeout=0.5)
+    with Client(connection) as client:
+        began = time.monotonic()
+        client.send(CREATE)
+    assert time.monotonic() - began >= 0.5
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_what_invoiced_itself_answered_is_not_under_way_any_more(client_of, account, status):
+    with faulty(account, {"kind": "status", "status": status, "times": 1}) as server:
+        began = time.monotonic()
+        client_of(server, request_timeout=5).send(CREATE)
+        assert time.monotonic() - began < 4
 
 
 def connection_to(url, **changes):
