@@ -21,7 +21,9 @@ def check_access(connection: Connection) -> Iterator[str]:
     """
     yield connection.base_url
     patience_s = min(connection.max_retry_seconds, MOST_FOR_CHECK_S)
-    with Client(replace(connection, max_retry_seconds=patience_s)) as client:
+    timeout_s = min(connection.request_timeout, patience_s)
+    hasty = replace(connection, max_retry_seconds=patience_s, request_timeout=timeout_s)
+    with Client(hasty) as client:
         for resource in RESOURCES:
             if not resource.parent:
                 yield f"{resource.name}: {_readable(client, resource.path)}"

@@ -1,5 +1,6 @@
 """Each bad input: one clear line, an exit code that is not 0, and nothing lost."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -257,6 +258,18 @@ def test_check_of_a_wrong_key_fails(business_server: Server, run_tap: Callable[.
     run = run_tap(business_server, "--check", api_key="wrong-key-123")
     assert run.exit_code == 1
     assert "401" in run.complaint
+
+
+def test_check_of_an_account_that_does_not_answer_ends_soon_whatever_the_timeout(
+    account: Account, run_tap: Callable[..., Any]
+) -> None:
+    """Somebody waits for it: a request once had its whole minute."""
+    faults = Faults([{"kind": "stall", "seconds": 30}])
+    with Server(account, faults=faults) as server:
+        began = time.monotonic()
+        run = run_tap(server, "--check", max_retry_seconds=0.5, request_timeout=60)
+        assert time.monotonic() - began < 15
+    assert "GET /items: no answer in time" in run.complaint
 
 
 def test_an_unknown_setting_is_a_warning(server: Server, run_tap: Callable[..., Any]) -> None:
