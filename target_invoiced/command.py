@@ -33,6 +33,7 @@ from target_invoiced.books import Books
 from target_invoiced.courier import Courier, Rehearsal, Shown
 from target_invoiced.inbox import Inbox
 from target_invoiced.ledger import Ledger
+from target_invoiced.ledger.database import file_of, refuse_unmakeable
 from target_invoiced.load import Load
 from target_invoiced.rejects import Rejects
 from target_invoiced.report import Report
@@ -42,6 +43,8 @@ LOGGER = logging.getLogger(__name__)
 
 # How long the webhook may keep failing before an answer goes to the file.
 MOST_FOR_WEBHOOK_S = 30.0
+# How long a check waits for a ledger that another run uses.
+MOST_FOR_LEDGER_S = 1.0
 
 # How long a thread with an answer in hand waits for the one that plans. Python's own 5 ms, several
 # times for each request, are much of what a fast account takes to answer.
@@ -93,9 +96,18 @@ def _check(settings: TargetSettings) -> Iterator[str]:
     """What can be said without writing: of the account, and of the ledger. Raises BadInput."""
     yield from check_access(settings.connection)
     if settings.ledger:
-        Ledger(settings.ledger).close()
-        yield f"ledger: {make_url(settings.ledger).render_as_string(hide_password=True)} is usable"
+        yield f"ledger: {_checked(settings.ledger)}"
     yield "what may be written shows when it is: --test writes one record of each stream"
+
+
+def _checked(ledger: str) -> str:
+    """A ledger that is not there yet is left to the first run, which tells of it."""
+    file = file_of(ledger)
+    if file and not file.exists():
+        refuse_unmakeable(file)
+        return f"{file} will be made"
+    Ledger(ledger, busy_s=MOST_FOR_LEDGER_S).close()
+    return f"{make_url(ledger).render_as_string(hide_password=True)} is usable"
 
 
 def secrets(settings: TargetSettings) -> tuple[str | None, ...]:
@@ -119,10 +131,15 @@ def _load(
     options: argparse.Namespace,
 ) -> Load:
     """Everything a run needs; what is opened for it is closed with the room."""
-    place = _place_of(settings.ledger, options.dry_run)
-    _say_if_new(place)
+    file = file_of(settings.ledger)
+    new = file and not file.exists()
+    # A rehearsal does not even make the file of a new ledger.
+    place = None if new and options.dry_run else settings.ledger
     ledger = Ledger(place, rehearsal=options.dry_run)
     room.callback(ledger.close)
+    if new and not options.dry_run:
+        # One that is looked for in the wrong folder knows nothing of what was written.
+        LOGGER.info("the ledger is new: %s", file)
     use_account(ledger, Courier(client), settings.connection)
     courier = Courier(client)
     if options.dry_run:
@@ -146,23 +163,6 @@ def _load(
     title = "what would be: nothing was sent" if options.dry_run else None
     room.callback(_tell, load.report, settings.report, title)
     return load
-
-
-def _place_of(ledger: str | None, rehearsal: bool) -> str | None:
-    """The URL of the ledger; a rehearsal does not even make the file of a new one."""
-    address = make_url(ledger) if ledger else None
-    if rehearsal and address and address.get_backend_name() == "sqlite":
-        return ledger if Path(address.database or "").exists() else None
-    return ledger
-
-
-def _say_if_new(ledger: str | None) -> None:
-    """A ledger that is looked for in the wrong folder knows nothing of what was written."""
-    address = make_url(ledger) if ledger else None
-    if address and address.get_backend_name() == "sqlite" and address.database:
-        file = Path(address.database).absolute()
-        if not file.exists():
-            LOGGER.info("the ledger is new: %s", file)
 
 
 def _answers(

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from target_invoiced.ledger.accounts import Accounts
 from target_invoiced.ledger.answers import OwedAnswers
-from target_invoiced.ledger.database import Database
+from target_invoiced.ledger.database import BUSY_S, Database
 from target_invoiced.ledger.journal import Journal
 from target_invoiced.ledger.keys import Keys
 from target_invoiced.ledger.parked import ParkedRecords
@@ -18,12 +18,13 @@ from target_invoiced.ledger.parked import ParkedRecords
 class Ledger:
     """One account's part of the database. Raises BadInput if the database cannot be used.
 
-    A `rehearsal` leaves the database as it was. What is `durable` outlives the run.
+    A `rehearsal` leaves the database as it was. What is `durable` outlives the run. Another run
+    that uses the database is waited for, at most `busy_s`.
     """
 
-    def __init__(self, url: str | None, *, rehearsal: bool = False) -> None:
+    def __init__(self, url: str | None, *, rehearsal: bool = False, busy_s: float = BUSY_S) -> None:
         self.durable = url is not None
-        self._database = Database(url, rehearsal=rehearsal)
+        self._database = Database(url, rehearsal=rehearsal, busy_s=busy_s)
         self.accounts = Accounts(self._database)
         self.keys = Keys(self._database)
         self.journal = Journal(self._database)

@@ -1,5 +1,6 @@
 """The database behind the ledger: one connection, transactions, locks. SQLAlchemy Core."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,19 +17,22 @@ from target_invoiced.ledger.tables import TABLES
 # How many keys one query asks for; databases bound the parameters of a statement.
 KEYS_PER_QUERY = 500
 # How long this run waits for another one to end.
-BUSY_S = 30
+BUSY_S = 30.0
 # The ledger's own number among the locks of a PostgreSQL database.
 LOCK = 0x1_6E_76_6F_69_63_65_64
+# What PostgreSQL says when somebody else holds that for too long: lock_not_available.
+LOCKED = "55P03"
 
 
 class Database:
     """SQLite or PostgreSQL; None for one in memory. Raises BadInput if it cannot be used.
 
     May be used by several threads: each use is a transaction of its own, one after the other. A
-    `rehearsal` leaves the database as it was. `account` is the one that the run is about.
+    `rehearsal` leaves the database as it was. `account` is the one that the run is about. Another
+    run that uses the database is waited for, at most `busy_s`.
     """
 
-    def __init__(self, url: str | None, *, rehearsal: bool = False) -> None:
+    def __init__(self, url: str | None, *, rehearsal: bool = False, busy_s: float = BUSY_S) -> None:
         self.account = ""
         self._lock = RLock()
         self._rehearsal = rehearsal
@@ -36,9 +40,9 @@ class Database:
         self._depth = 0
         self._upserts: dict[str, sa.Insert] = {}
         try:
-            self._engine = _engine(url)
+            self._engine = _engine(url, busy_s)
             with self.transaction() as connection:
-                _keep_others_out(connection)
+                _keep_others_out(connection, busy_s)
                 TABLES.create_all(connection)
         except (ArgumentError, NoSuchModuleError, ImportError):
             raise BadInput(
@@ -89,13 +93,15 @@ class Database:
     def _problem(self, error: SQLAlchemyError) -> BadInput:
         """What the database said, in one line and without the statement or its values."""
         said = " ".join(str(getattr(error, "orig", None) or type(error).__name__).split())
-        address = self._engine.url
-        if address.get_backend_name() != "sqlite" or not address.database:
+        file = _file_at(self._engine.url)
+        if _in_use(error):
+            return BadInput(
+                f"setting `ledger`: {file or 'the database'} is in use by another run. Wait for "
+                "its end, and start again."
+            )
+        if file is None:
             return BadInput(f"setting `ledger`: the database cannot be used: {said}")
-        return BadInput(
-            f"setting `ledger`: {Path(address.database).absolute()} cannot be used: {said}. Its "
-            "folder must be there, and both must be writable."
-        )
+        return _unusable(file, said)
 
     def upsert(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert rows, all with the same columns, over those of the same primary key."""
@@ -111,13 +117,44 @@ class Database:
             connection.execute(self._upserts[table.name], list(rows))
 
 
-def _engine(url: str | None) -> sa.Engine:
+def file_of(url: str | None) -> Path | None:
+    """The SQLite file that the URL means; None if it means none."""
+    return _file_at(sa.make_url(url)) if url else None
+
+
+def _file_at(address: sa.URL) -> Path | None:
+    if address.get_backend_name() != "sqlite" or address.database in (None, "", ":memory:"):
+        return None
+    return Path(str(address.database)).absolute()
+
+
+def refuse_unmakeable(file: Path) -> None:
+    """Raises BadInput if a file that is not there could not be made."""
+    if not os.access(file.parent, os.W_OK | os.X_OK):
+        raise _unusable(file, "unable to open database file")
+
+
+def _unusable(file: Path, said: str) -> BadInput:
+    return BadInput(
+        f"setting `ledger`: {file} cannot be used: {said}. Its folder must be there, and both "
+        "must be writable."
+    )
+
+
+def _in_use(error: SQLAlchemyError) -> bool:
+    """Whether another run has the database."""
+    said = getattr(error, "orig", None)
+    # SQLite's code for it is known to Python only since 3.11.
+    return getattr(said, "sqlstate", None) == LOCKED or str(said) == "database is locked"
+
+
+def _engine(url: str | None, busy_s: float) -> sa.Engine:
     address = sa.make_url(url or "sqlite://")
     if address.drivername == "postgresql":
         address = address.set(drivername="postgresql+psycopg")
     if address.get_backend_name() != "sqlite":
         return sa.create_engine(address)
-    engine = sa.create_engine(address, connect_args={"timeout": BUSY_S, "check_same_thread": False})
+    engine = sa.create_engine(address, connect_args={"timeout": busy_s, "check_same_thread": False})
 
     @sa.event.listens_for(engine, "connect")
     def set_up(connection: Any, _: Any) -> None:
@@ -130,12 +167,12 @@ def _engine(url: str | None) -> sa.Engine:
     return engine
 
 
-def _keep_others_out(connection: sa.Connection) -> None:
+def _keep_others_out(connection: sa.Connection, busy_s: float) -> None:
     """Until the connection ends, no other run uses the ledger. Waits for one that does."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         return
-    connection.exec_driver_sql(f"SET lock_timeout = '{BUSY_S}s'")
+    connection.exec_driver_sql(f"SET lock_timeout = '{busy_s:g}s'")
     connection.exec_driver_sql(f"SELECT pg_advisory_lock({LOCK})")
 
 

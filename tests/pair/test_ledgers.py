@@ -8,6 +8,7 @@ import pytest
 
 from invoiced_emulator import Account, Server, seeded
 from invoiced_emulator.faults import Fault
+from target_invoiced.ledger import Ledger
 
 NEVER_CARRIED_OUT = Fault(kind="drop_before")
 CARRIED_OUT_LATE = Fault(kind="stall", seconds=1.5)
@@ -65,6 +66,17 @@ def test_two_accounts_that_share_a_database_do_not_see_each_other_s_keys(
     assert copies[1].original.keys() - copies[1].copied.keys() == {
         ("subscriptions", key) for key in ended_ones
     }
+
+
+def test_a_check_of_a_database_that_another_run_uses_says_so(
+    server: Server, run_target: Callable[..., Any], database: str
+) -> None:
+    other = Ledger(database)
+    run = run_target(server, b"", "--check", ledger=database)
+    other.close()
+    said = "setting `ledger`: the database is in use by another run. Wait for its end, "
+    assert run.complaint == f"{said}and start again."
+    assert run_target(server, b"", "--check", ledger=database).exit_code == 0
 
 
 def line(stream: str, **record: Any) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from target_invoiced.ledger import Ledger
+
 GONE = {"_sdc_deleted_at": "2026-02-01T00:00:00Z"}
 
 
@@ -314,3 +316,27 @@ def test_a_ledger_that_is_new_is_told_of_with_its_path(run_target, server, tmp_p
     runs = [run_target(server, b"") for _ in range(2)]
     told = f"INFO the ledger is new: {tmp_path}/ledger.db"
     assert [told in run.stderr for run in runs] == [True, False]
+
+
+def test_a_check_makes_no_ledger_so_that_the_first_run_tells_of_it(run_target, server, tmp_path):
+    file = tmp_path / "ledger.db"
+    check = run_target(server, b"", "--check")
+    assert f"ledger: {file} will be made" in check.stdout.decode().splitlines()
+    assert not file.exists()
+    assert f"INFO the ledger is new: {file}" in run_target(server, b"").stderr
+    again = run_target(server, b"", "--check")
+    assert f"ledger: sqlite:///{file} is usable" in again.stdout.decode().splitlines()
+
+
+@pytest.mark.parametrize("folder", ["no-such-folder/", ""], ids=["cannot-be-made", "in-memory"])
+def test_a_ledger_that_no_file_was_made_for_is_not_called_new(run_target, server, tmp_path, folder):
+    ledger = f"sqlite:///{tmp_path}/{folder}ledger.db" if folder else "sqlite:///:memory:"
+    assert "the ledger is new" not in run_target(server, b"", ledger=ledger).stderr
+
+
+def test_a_check_of_a_ledger_that_another_run_uses_says_so(run_target, server, tmp_path):
+    other = Ledger(f"sqlite:///{tmp_path}/ledger.db")
+    run = run_target(server, b"", "--check")
+    other.close()
+    said = f"setting `ledger`: {tmp_path}/ledger.db is in use by another run. Wait for its end, "
+    assert run.complaint == f"{said}and start again."

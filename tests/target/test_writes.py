@@ -173,4 +173,3 @@ def test_check_says_what_the_key_may_read(run_target, account, server):
     lines = run.stdout.decode().splitlines()
     assert "customers: readable" in lines
     assert [line for line in lines if line.startswith("estimates: not readable")]
-    assert [line for line in lines if line.startswith("ledger: ") and line.endswith(" is usable")]
