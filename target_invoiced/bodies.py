@@ -1,5 +1,7 @@
 """Record -> body of a write: what the endpoint accepts, in the form it accepts."""
 
+import json
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -18,6 +20,11 @@ LONGEST_METADATA_KEY = 40
 LONGEST_METADATA_VALUE = 255
 # JSON is written with integers of 64 bits. What makes no sense below that, Invoiced refuses.
 MOST_SECONDS = 2**63 - 1
+LEAST_NUMBER, MOST_NUMBER = -(2**63), 2**64 - 1
+# Only a text with so many digits on end may hold a whole number beyond that.
+MANY_DIGITS = re.compile(r"\d{19}")
+# JSON that can show a card number begins with one of these.
+BEGINNINGS = re.compile(r"\s*[\[{\"\d-]")
 
 
 def body_of(
@@ -77,7 +84,8 @@ def _value(value: Any, kind: Kind, ids: Ids, keep_nulls: bool, path: str) -> Any
 def from_text(value: Any) -> Any:
     """What a string stands for where no string can be; a CSV file, say, holds nothing else.
 
-    A string that stands for nothing stays one. Of these Invoiced reads the empty one as null.
+    A string that stands for nothing stays one. Of these Invoiced reads the empty one as null. So
+    does one with a whole number of more than 64 bits, which would be rounded.
     """
     if not isinstance(value, str):
         return value
@@ -85,9 +93,18 @@ def from_text(value: Any) -> Any:
         return value.lower() == "true"
     try:
         meant = orjson.loads(value)
-    except orjson.JSONDecodeError:
+        if MANY_DIGITS.search(value):
+            json.loads(value, parse_int=_exact)
+    except ValueError:
         return value
     return value if meant is None or isinstance(meant, str) else meant
+
+
+def _exact(digits: str) -> int:
+    number = int(digits)
+    if not LEAST_NUMBER <= number <= MOST_NUMBER:
+        raise ValueError("a whole number of more than 64 bits")
+    return number
 
 
 def _seconds(value: Any, path: str) -> int | str:
@@ -189,19 +206,20 @@ def refuse_card_numbers(body: Any, allowed: Collection[str]) -> None:
         text = str(value)
         if HIDDEN in text:
             raise Unwritable(
-                f"`{name}` was hidden when the record was refused before. Put its value back"
+                f"`{without_card_numbers(name)}` was hidden when the record was refused before. "
+                "Put its value back"
             )
         if name not in allowed and has_card_number(text):
             raise Unwritable(
-                f"`{name}` looks like a full card number. Send a token in its place; if it is "
-                "none, name the attribute in the setting `allow_card_like`"
+                f"`{without_card_numbers(name)}` looks like a full card number. Send a token in "
+                "its place; if it is none, name the attribute in the setting `allow_card_like`"
             )
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield key, key
+            yield from _leaves(key, key)
             yield from _leaves(inner, key)
     elif isinstance(value, list):
         for inner in value:
@@ -212,13 +230,25 @@ def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name, int(value)
     elif isinstance(value, (str, int)) and not isinstance(value, bool):
         yield name, value
+        if isinstance(value, str):
+            yield from _leaves(_decoded(value), name)
+
+
+def _decoded(text: str) -> Any:
+    """What JSON in a string says, whose escapes or exponents may hide digits; None if none."""
+    if not BEGINNINGS.match(text):
+        return None
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def without_card_numbers(value: Any, allowed: Collection[str] = (), name: str = "") -> Any:
     """The value with each full card number in it replaced, so that it may be kept in a file."""
     if isinstance(value, dict):
         return {
-            hide_card_numbers(key): without_card_numbers(inner, allowed, key)
+            without_card_numbers(key): without_card_numbers(inner, allowed, key)
             for key, inner in value.items()
         }
     if isinstance(value, list):
@@ -226,7 +256,9 @@ def without_card_numbers(value: Any, allowed: Collection[str] = (), name: str = 
     if name in allowed:
         return value
     if isinstance(value, str):
-        return hide_card_numbers(value)
+        said = _decoded(value)
+        shows_one = without_card_numbers(said, allowed, name) != said
+        return HIDDEN if shows_one else hide_card_numbers(value)
     whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
     if whole and has_card_number(str(int(value))):
         return hide_card_numbers(str(int(value)))

@@ -10,11 +10,12 @@ from invoiced_api.resources import Removal, SideEffect
 from target_invoiced.bodies import (
     body_of,
     from_text,
+    reference,
     refuse_card_numbers,
     unknown_attributes,
 )
 from target_invoiced.failures import Unwritable
-from target_invoiced.identity import ExternalKey, NaturalKey, ObjectId, Token
+from target_invoiced.identity import ExternalKey, NaturalKey, ObjectId, Token, key_text
 from target_invoiced.intents import Create, Intent, Nothing, Path, Remove, Update
 from target_invoiced.outcomes import Kind
 from target_invoiced.paths import id_of, path_of, placeholders
@@ -149,7 +150,7 @@ class EndpointPlanner:
         match removal:
             case Removal.VOID_ONCE_ISSUED if status == "voided":
                 return removal
-            case Removal.VOID if from_text(record.get("voided")) is True:
+            case Removal.VOID if from_text(record.get("voided")) in (True, 1):
                 return removal
             case Removal.CANCEL if status in ENDED and self._external:
                 return removal
@@ -189,14 +190,18 @@ class EndpointPlanner:
     def refers_to(self, record: Mapping[str, Any]) -> set[Token]:
         """What names the objects that the record mentions, also where no call has to know them."""
         found: set[Token] = set()
+        record = self._named(record)
         for name, kind in self.settings.writes.create.items():
             if not isinstance(kind, Ref):
                 continue
-            value = record.get(name, record.get(name.removesuffix("_id")))
-            value = value.get("id") if isinstance(value, dict) else value
-            if isinstance(value, (int, str)) and not isinstance(value, bool) and value != "":
-                token = ExternalKey if self._external else ObjectId
-                found.add(token(kind.resource, str(value)))
+            try:
+                value = reference(record.get(name), kind.resource, self.settings.ids, name)
+                if isinstance(value, (ExternalKey, NaturalKey)):
+                    found.add(value)
+                elif (text := key_text(value)) is not None:
+                    found.add(ObjectId(kind.resource, text))
+            except Unwritable:
+                continue  # which is said of it when it is planned
         return found
 
     def _refuse_unless_allowed(self, effect: SideEffect, what: str) -> None:

@@ -292,9 +292,28 @@ def test_a_reference_by_number_may_stand_in_a_string(ids):
     assert body == {"customer": NaturalKey("customers", "number", "C-1")}
 
 
-def test_a_payment_that_is_void_where_it_comes_from_may_say_so_in_a_string():
-    assert plan("payments", {"voided": "true"}, ids=Ids.EXTERNAL).then is Removal.VOID
-    assert plan("payments", {"voided": "false"}, ids=Ids.EXTERNAL).then is None
+@pytest.mark.parametrize("written", [True, "true", "TRUE", 1, "1"])
+def test_a_payment_is_void_however_its_source_writes_true(written):
+    assert plan("payments", {"voided": written}, ids=Ids.EXTERNAL).then is Removal.VOID
+
+
+@pytest.mark.parametrize("written", [False, "false", 0, "0", None, "", "2", "no"])
+def test_a_payment_is_not_void_where_its_source_does_not_say_so(written):
+    assert plan("payments", {"voided": written}, ids=Ids.EXTERNAL).then is None
+
+
+@pytest.mark.parametrize(
+    "text", ["18446744073709551616", "-9223372036854775809", "9" * 30, "1" * 5000]
+)
+def test_a_whole_number_in_a_string_that_would_be_rounded_stays_one(text):
+    """Invoiced is told what the source holds, and may refuse it."""
+    assert created("customers", credit_limit=text) == {"credit_limit": text}
+    assert created("invoices", attachments=f"[{text}]") == {"attachments": f"[{text}]"}
+
+
+@pytest.mark.parametrize("number", [2**64 - 1, -(2**63), 2**53 + 1])
+def test_a_whole_number_of_64_bits_in_a_string_is_the_number(number):
+    assert created("customers", credit_limit=str(number)) == {"credit_limit": number}
 
 
 @pytest.mark.parametrize("text", ["", "much", "1,200.00", "007", "null", '"5"', "NaN", "1e999"])
@@ -352,6 +371,37 @@ def test_what_may_be_kept_in_a_file_shows_no_card_number():
     kept = without_card_numbers(record, allowed=())
     assert CARD not in json.dumps(kept)
     assert (kept["e"], kept["f"], kept["g"]) == (5, None, 0.1)
+
+
+ESCAPED = f"\\u{ord(CARD[0]):04x}{CARD[1:]}"
+HIDING = [
+    pytest.param(f'{{"card": "{ESCAPED}"}}', id="escaped-in-an-object"),
+    pytest.param(f'["{ESCAPED}"]', id="escaped-in-a-list"),
+    pytest.param(json.dumps({"a": f'{{"b": "{ESCAPED}"}}'}), id="a-string-in-a-string"),
+    pytest.param(f'"{ESCAPED}"', id="an-escaped-string"),
+    pytest.param(f" {CARD[0]}.{CARD[1:]}e15", id="float"),
+    pytest.param(f"[{CARD}.0, {'9' * 30}]", id="float-beside-a-long-number"),
+]
+
+
+@pytest.mark.parametrize("hiding", HIDING)
+def test_a_card_number_that_json_in_a_string_hides_is_kept_in_no_file(hiding):
+    kept = without_card_numbers({"id": 1, "notes": hiding, "name": "A"})
+    assert kept == {"id": 1, "notes": "[hidden]", "name": "A"}
+
+
+@pytest.mark.parametrize("hiding", HIDING)
+@pytest.mark.parametrize("name", ["notes", "attachments", "metadata"])
+def test_a_card_number_that_json_in_a_string_hides_is_not_sent(hiding, name):
+    """Whatever is kept hidden is refused: a record that waited would come back without it."""
+    with pytest.raises(Unwritable) as caught:
+        plan("invoices", {name: hiding})
+    assert CARD[1:] not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ['{"a": 1}', "[1, 2", '"a"', "-", "4.5", "{", "\\u0034"])
+def test_json_in_a_string_that_hides_nothing_is_kept_as_it_is(text):
+    assert without_card_numbers({"notes": text}) == {"notes": text}
 
 
 def test_what_is_allowed_to_look_like_a_card_number_is_kept():

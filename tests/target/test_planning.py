@@ -39,6 +39,29 @@ def where(path):
     return "".join(map(str, path))
 
 
+@pytest.mark.parametrize("ids", Ids)
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        pytest.param('{"id":"A"}', "A", id="object-in-a-string"),
+        pytest.param({"id": "A"}, "A", id="object"),
+        pytest.param("A", "A", id="id"),
+        pytest.param('{"id": 5}', "5", id="number-in-a-string"),
+        pytest.param(5.0, "5", id="whole-float"),
+    ],
+)
+def test_what_a_record_refers_to_is_understood_as_in_its_body(ids, written, meant):
+    """An update of it is kept behind the write of the object, though its body does not name it."""
+    token = ExternalKey if ids is Ids.EXTERNAL else ObjectId
+    refers_to = planner("invoices", ids=ids).refers_to({"customer": written})
+    assert refers_to == {token("customers", meant)}
+
+
+def test_a_reference_that_stands_for_nothing_names_nothing():
+    for written in (None, "", True, [5], {}, "{}"):
+        assert planner("invoices", ids=Ids.EXTERNAL).refers_to({"customer": written}) == set()
+
+
 # Ids of this account
 
 

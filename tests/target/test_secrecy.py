@@ -7,6 +7,7 @@ Dozens more go through the whole command, with all of its files and outputs.
 
 import logging
 import random
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,7 +47,9 @@ RECORDS: dict[str, dict[str, Any]] = {
     "contacts": {"customer": 9, "name": "Ann"},
     "notes": {"customer": 9, "notes": "called"},
 }
-ATTRIBUTES = "id ref name notes number email customer crm_note metadata items extra".split()
+# Those that hold what is written or kept, but name no object.
+CONTENT = "name notes email crm_note metadata items extra".split()
+ATTRIBUTES = ["id", "ref", "number", "customer", *CONTENT]
 
 
 def with_check_digit(digits: str) -> str:
@@ -58,16 +61,17 @@ A_CARD = with_check_digit("4" + "0" * 14)
 
 
 @st.composite
-def planted(draw: st.DrawFn) -> tuple[str, Any]:
+def planted(draw: st.DrawFn, in_json: bool) -> tuple[str, Any]:
     """A card number's digits, and a value that shows it in one of many ways."""
     prefix, length = draw(st.sampled_from(PREFIXES))
     filler = draw(st.text("0123456789", min_size=18, max_size=18))
     digits = with_check_digit((prefix + filler)[: length - 1])
     divider = draw(st.sampled_from(["", " ", "-"]))
     groups = divider.join(digits[at : at + 4] for at in range(0, length, 4))
-    value: Any = draw(
-        st.sampled_from([digits, groups, f"card {groups}, exp. 12/30", f"<{groups}>", int(digits)])
-    )
+    plain = [digits, groups, f"card {groups}, exp. 12/30", f"<{groups}>", int(digits)]
+    escaped = "".join(f"\\u{ord(digit):04x}" for digit in digits)
+    hidden = [f'{{"a": "{escaped}"}}', f'["{escaped}"]', f'"{escaped}"', f"[{digits}.0]"]
+    value: Any = draw(st.sampled_from(hidden if in_json else plain))
     shape = draw(st.sampled_from(["plain", "list", "object", "name", "deep"]))
     match shape:
         case "list":
@@ -82,10 +86,10 @@ def planted(draw: st.DrawFn) -> tuple[str, Any]:
 
 
 @st.composite
-def attributes(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
+def attributes(draw: st.DrawFn, in_json: bool = False) -> tuple[str, dict[str, Any]]:
     """The digits, and attributes of a record that show them somewhere."""
-    digits, value = draw(planted())
-    shown = {draw(st.sampled_from(ATTRIBUTES)): value}
+    digits, value = draw(planted(in_json))
+    shown = {draw(st.sampled_from(CONTENT if in_json else ATTRIBUTES)): value}
     record = {} if draw(st.booleans()) and "id" not in shown else {"id": 1}
     record |= shown
     if draw(st.booleans()) and draw(st.booleans()):
@@ -94,7 +98,8 @@ def attributes(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 
 
 def shows(text: str, digits: str) -> bool:
-    """Whether the digits stand in the text, in whatever groups."""
+    """Whether the digits stand in the text, in whatever groups, escaped or not."""
+    text = re.sub(r"\\+u00(3\d)", lambda escape: chr(int(escape[1], 16)), text)
     return digits in text.replace(" ", "").replace("-", "")
 
 
@@ -213,6 +218,22 @@ def test_no_card_number_is_kept_or_logged_whatever_shape_the_record_has(
     kept = desk.everything_kept()
     assert not shows(kept, digits)
     assert SECRET not in kept
+
+
+@pytest.mark.parametrize("stream", ["customers", "payments"])
+@settings(
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(case=attributes(in_json=True))
+def test_no_card_number_is_kept_that_json_in_a_string_hides(
+    desk: Desk, stream: str, case: tuple[str, dict[str, Any]]
+) -> None:
+    """Escapes of JSON, or a number with a fraction, show it to whoever reads the string."""
+    digits, record = case
+    desk.take(stream, RECORDS[stream] | record, refuse=False)
+    assert not shows(desk.everything_kept(), digits)
 
 
 @pytest.mark.parametrize("ids", ["external", "invoiced"])
