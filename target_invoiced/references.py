@@ -55,21 +55,22 @@ class References:
             with self._lock:
                 if key in self._found:
                     return self._found[key]
+            found: int | str | None = None
             try:
-                found: int | str | None = self._look_up(key)
+                found = self._look_up(key)
             finally:
+                # In one go, or somebody finds neither the id nor who is looking, and looks as well.
                 with self._lock:
                     self._looking.pop(key, None)
-            if found is not None:
-                self._remember(key, found)
+                    if found is not None:
+                        self._remember(key, found)
         return found
 
     def _remember(self, key: NaturalKey, id: int | str) -> None:
-        with self._lock:
-            self._found[key] = id
-            self._names.setdefault((key.resource, id), set()).add(key)
-            if len(self._found) > MOST_REMEMBERED:
-                self._drop(next(iter(self._found)))
+        self._found[key] = id
+        self._names.setdefault((key.resource, id), set()).add(key)
+        if len(self._found) > MOST_REMEMBERED:
+            self._drop(next(iter(self._found)))
 
     def _drop(self, key: NaturalKey) -> None:
         named = (key.resource, self._found.pop(key))

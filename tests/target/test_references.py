@@ -1,5 +1,17 @@
 """Records that refer to others by their natural key."""
 
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from invoiced_api.client import Answer
+from invoiced_api.failures import TryAgain
+from target_invoiced.courier import Courier
+from target_invoiced.identity import NaturalKey
+from target_invoiced.references import References
+
 
 def test_objects_are_found_by_natural_key_also_those_of_this_run(
     run_target, account, server, singer
@@ -78,3 +90,53 @@ def test_a_natural_key_that_passes_to_another_customer_is_looked_up_again(
     assert run_target(server, messages, max_connections=1).exit_code == 0
     new = next(row["id"] for row in account.objects("customers") if row["name"] == "New")
     assert [row["customer"] for row in account.objects("invoices")] == [old, new]
+
+
+class Registry(Courier):
+    """Knows a customer of every number, and counts how often it is asked for each."""
+
+    def __init__(self):
+        self.asked = Counter()
+
+    def send(self, call, why=""):
+        number = call.params["filter[number]"]
+        self.asked[number] += 1
+        return Answer(headers={}, body=[{"id": int(number), "number": number}])
+
+
+@pytest.fixture
+def hasty_threads():
+    """Threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_what_many_look_for_at_once_is_asked_for_once(hasty_threads):
+    registry = Registry()
+    references = References(registry)
+    keys = [NaturalKey("customers", "number", str(number)) for number in range(1_000)]
+
+    def find_all(_):
+        return [references.find(key) for key in keys]
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(find_all, range(8)))
+    assert found == [list(range(1_000))] * 8
+    assert set(registry.asked.values()) == {1}
+
+
+def test_what_could_not_be_looked_up_is_looked_up_again():
+    class Failing(Registry):
+        def send(self, call, why=""):
+            answer = super().send(call, why)
+            if self.asked.total() == 1:
+                raise TryAgain("no answer")
+            return answer
+
+    references = References(Failing())
+    key = NaturalKey("customers", "number", "7")
+    with pytest.raises(TryAgain):
+        references.find(key)
+    assert references.find(key) == 7
