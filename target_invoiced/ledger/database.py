@@ -38,6 +38,7 @@ class Database:
         self._rehearsal = rehearsal
         self._connection: sa.Connection | None = None
         self._depth = 0
+        self._failure: BaseException | None = None
         self._upserts: dict[str, sa.Insert] = {}
         try:
             self._engine = _engine(url, busy_s)
@@ -63,24 +64,29 @@ class Database:
     def transaction(self) -> Iterator[sa.Connection]:
         """Everything inside is durable when it ends, or none of it, if it fails.
 
-        Transactions within join the outer one.
+        Transactions within join the outer one: if one of them fails, so does the outer one, with
+        the same failure, even if it went on.
         """
         with self._lock:
             connection = self._connected()
             self._depth += 1
             try:
                 yield connection
+                if self._failure:
+                    raise self._failure
                 if self._depth == 1 and not self._rehearsal:
                     connection.commit()
             except SQLAlchemyError as error:
-                connection.rollback()
-                raise self._problem(error) from None
-            except BaseException:
-                if self._depth == 1:
-                    connection.rollback()
+                self._failure = self._problem(error)
+                raise self._failure from None
+            except BaseException as error:
+                self._failure = error
                 raise
             finally:
                 self._depth -= 1
+                if self._depth == 0 and self._failure:
+                    self._failure = None
+                    connection.rollback()
 
     def _connected(self) -> sa.Connection:
         if self._connection is None:

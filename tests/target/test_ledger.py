@@ -1,5 +1,6 @@
 """What the ledger is given is there as a whole or not at all."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,26 @@ def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
 def test_a_transaction_within_another_shares_its_fate(tmp_path: Path) -> None:
     ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
     ledger.use("ours")
-    with ledger.transaction():
-        with pytest.raises(ZeroDivisionError), ledger.transaction():
+    with pytest.raises(ZeroDivisionError), ledger.transaction():
+        with ledger.transaction():
+            ledger.keys.keep([Known(key=KEY, stream="customers", id=1)])
+        ledger.answers.owe([b"%d" % (1 // 0)])
+    assert ledger.keys.known([KEY]) == {}
+    ledger.close()
+
+
+def test_a_transaction_fails_with_one_within_it_even_if_it_goes_on(tmp_path: Path) -> None:
+    """A part is never kept: neither what came before the failure nor what came behind it."""
+    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
+    ledger.use("ours")
+    with pytest.raises(ZeroDivisionError), ledger.transaction():
+        ledger.answers.owe([b"before"])
+        with contextlib.suppress(ZeroDivisionError), ledger.transaction():
+            ledger.keys.keep([Known(key=KEY, stream="customers", id=1)])
             ledger.keys.keep([Known(key=KEY, stream="customers", id=1 // 0)])
-        ledger.keys.keep([Known(key=KEY, stream="customers", id=2)])
-    assert ledger.keys.known([KEY])[KEY].id == 2
+        ledger.answers.owe([b"behind"])
+    assert (ledger.keys.known([KEY]), ledger.answers.owed(9)) == ({}, [])
+    with ledger.transaction():
+        ledger.answers.owe([b"the next one"])
+    assert [answer for _, answer in ledger.answers.owed(9)] == [b"the next one"]
     ledger.close()
