@@ -3,7 +3,7 @@
 import argparse
 import gc
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orjson import dumps
@@ -25,7 +25,7 @@ from tap_invoiced.__main__ import DESCRIPTION
 from tap_invoiced.bookmarks import bookmark, checked_state
 from tap_invoiced.messages import Messages
 from tap_invoiced.progress import closing_table, shown_progress
-from tap_invoiced.selection import selected_streams
+from tap_invoiced.selection import Stream, selected_streams
 from tap_invoiced.settings import setting_table, tap_settings
 from tap_invoiced.sync import Sync
 
@@ -72,18 +72,9 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         state = checked_state(read_json(options.state, "state") if options.state else {})
         if not streams:
             LOGGER.warning("no stream is selected in %s: nothing is read", options.catalog)
-        new = []
-        for stream in streams:  # a bad bookmark is told before anything is written
-            if bookmark(state, stream.name, stream.resource.replication_key) is None:
-                new.append(stream.name)
-            bookmark(state, stream.name, "deleted_at")
+        new = _new_among(streams, state)  # a bad bookmark is told before anything is written
         if new and settings.since_last_year:
-            LOGGER.warning(
-                "no `start_date`: of %s, only what was updated since %s is read, and may refer to "
-                "what is older. Set `start_date` to read all.",
-                ", ".join(new) if len(new) < MANY else f"{len(new)} streams",
-                to_rfc_3339(settings.start_date),
-            )
+            _warn_of_start(new, settings.start_date)
         # What is read holds no cycles, and looking for them often takes a third of the time.
         gc.set_threshold(100_000, 50, 1_000)
         with shown_progress() as progress:
@@ -91,6 +82,25 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
             complete = sync.run(streams)
         closing_table(sync.reports)
         return 0 if complete else 1
+
+
+def _new_among(streams: Sequence[Stream], state: Mapping[str, Any]) -> list[str]:
+    """The streams that were never read before. Raises BadInput if a bookmark makes no sense."""
+    new = []
+    for stream in streams:
+        if bookmark(state, stream.name, stream.resource.replication_key) is None:
+            new.append(stream.name)
+        bookmark(state, stream.name, "deleted_at")
+    return new
+
+
+def _warn_of_start(new: Sequence[str], start_date: int) -> None:
+    LOGGER.warning(
+        "no `start_date`: of %s, only what was updated since %s is read, and may refer to "
+        "what is older. Set `start_date` to read all.",
+        ", ".join(new) if len(new) < MANY else f"{len(new)} streams",
+        to_rfc_3339(start_date),
+    )
 
 
 def _pretty(catalog: Mapping[str, Any]) -> bytes:
