@@ -1,7 +1,7 @@
 """The database behind the ledger: one connection, transactions, locks. SQLAlchemy Core."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from invoiced_api.failures import BadInput
+from target_invoiced.identity import ExternalKey
 from target_invoiced.ledger.tables import TABLES
 
 # How many keys one query asks for; databases bound the parameters of a statement.
@@ -180,6 +181,18 @@ def _keep_others_out(connection: sa.Connection, busy_s: float) -> None:
         return
     connection.exec_driver_sql(f"SET lock_timeout = '{busy_s:g}s'")
     connection.exec_driver_sql(f"SELECT pg_advisory_lock({LOCK})")
+
+
+def keys_by_resource(
+    keys: Collection[ExternalKey],
+) -> Iterator[tuple[str, Sequence[str]]]:
+    """The keys of each resource, in lots that fit into one statement."""
+    by_resource: dict[str, list[str]] = {}
+    for key in keys:
+        by_resource.setdefault(key.resource, []).append(key.value)
+    for resource, values in by_resource.items():
+        for part in parts(values):
+            yield resource, part
 
 
 def parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:

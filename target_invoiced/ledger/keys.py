@@ -8,7 +8,7 @@ import orjson
 import sqlalchemy as sa
 
 from target_invoiced.identity import ExternalKey
-from target_invoiced.ledger.database import Database, parts
+from target_invoiced.ledger.database import Database, keys_by_resource
 from target_invoiced.ledger.tables import OBJECTS
 
 
@@ -43,19 +43,15 @@ class Keys:
 
     def known(self, keys: Collection[ExternalKey]) -> dict[ExternalKey, Known]:
         """What is known of each of the keys; those never heard of are left out."""
-        by_resource: dict[str, list[str]] = {}
-        for key in keys:
-            by_resource.setdefault(key.resource, []).append(key.value)
         found = {}
         with self._database.transaction() as connection:
-            for resource, values in by_resource.items():
-                for part in parts(values):
-                    of_account = OBJECTS.c.account == self._database.account
-                    wanted = of_account & (OBJECTS.c.resource == resource)
-                    query = sa.select(OBJECTS).where(wanted & OBJECTS.c.key.in_(part))
-                    for row in connection.execute(query):
-                        one = _known(row)
-                        found[one.key] = one
+            for resource, values in keys_by_resource(keys):
+                of_account = OBJECTS.c.account == self._database.account
+                wanted = of_account & (OBJECTS.c.resource == resource)
+                query = sa.select(OBJECTS).where(wanted & OBJECTS.c.key.in_(values))
+                for row in connection.execute(query):
+                    one = _known(row)
+                    found[one.key] = one
         return found
 
     def keep(self, rows: Iterable[Known]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from target_invoiced.identity import ExternalKey, digest_of
-from target_invoiced.ledger.database import Database, parts
+from target_invoiced.ledger.database import Database, keys_by_resource, parts
 from target_invoiced.ledger.tables import PARKED, SCHEMAS
 
 
@@ -75,14 +75,10 @@ class ParkedRecords:
 
     def under(self, keys: Collection[ExternalKey]) -> dict[ExternalKey, Parked]:
         """The records of these keys that wait, the last of each."""
-        by_resource: dict[str, list[str]] = {}
-        for key in keys:
-            by_resource.setdefault(key.resource, []).append(key.value)
         found: dict[ExternalKey, Parked] = {}
-        for resource, values in by_resource.items():
-            for part in parts(values):
-                rows = self._where((PARKED.c.resource == resource) & PARKED.c.key.in_(part))
-                found |= {row.key: row for row in rows if row.key}
+        for resource, values in keys_by_resource(keys):
+            rows = self._where((PARKED.c.resource == resource) & PARKED.c.key.in_(values))
+            found |= {row.key: row for row in rows if row.key}
         return found
 
     def after(self, number: int, count: int) -> list[Parked]:
