@@ -217,6 +217,8 @@ def _input(path: str | None) -> Iterator[BinaryIO]:
     try:
         file = Path(path).open("rb")  # noqa: SIM115  # closed below
     except OSError as error:
-        raise BadInput(f"input {path} cannot be read: {error.strerror}.") from None
+        raise BadInput(
+            f"input {path} cannot be read: {error.strerror}. Check its path and permissions."
+        ) from None
     with file:
         yield file

@@ -114,7 +114,8 @@ def test_a_config_that_cannot_be_used_is_named(environment, tmp_path, content, s
 
 def test_an_input_file_that_is_not_there_is_named(run_target, server):
     run = run_target(server, b"", "--input", "/no/such/file")
-    assert run.complaint == "input /no/such/file cannot be read: No such file or directory."
+    said = "input /no/such/file cannot be read: No such file or directory."
+    assert run.complaint == f"{said} Check its path and permissions."
     assert run.exit_code == 1
 
 
