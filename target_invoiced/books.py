@@ -158,6 +158,7 @@ class Books:
         assert task.ordinal is not None
         self.journal_in_use = True
         entry = Entry(
+            segment=task.segment,
             ordinal=task.ordinal,
             digest=task.digest,
             stage=stage,
@@ -167,7 +168,7 @@ class Books:
         if task.entry and task.entry.ordinal != task.ordinal:
             self._replaced.append(task.entry.ordinal)
         task.entry = entry
-        self._entries[entry.ordinal] = Journaled(entry, task.segment, made)
+        self._entries[entry.ordinal] = Journaled(entry, made)
 
     def strike(self, task: Task) -> None:
         """The announced record was not sent after all."""
@@ -281,6 +282,6 @@ class Books:
                 entry = replace(
                     task.entry, idempotency_key=idempotency_key, announced_at=int(now())
                 )
-                ledger.journal.enter([Journaled(entry, task.segment)])
+                ledger.journal.enter([Journaled(entry)])
 
         return renew

@@ -249,7 +249,9 @@ class Load:
         for mark in self._states.safe():
             if self.tell is not None:
                 if self._books.journal_in_use:
-                    self.ledger.journal.cover(mark.segment, mark.digest, mark.began)
+                    self.ledger.journal.cover(
+                        mark.segment, mark.digest, began=mark.began, over=mark.over
+                    )
                 self.tell(orjson.dumps(mark.value, option=orjson.OPT_APPEND_NEWLINE))
 
     def _deal_with(self, event: Event) -> None:
