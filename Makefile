@@ -21,7 +21,7 @@ check: $(VENV)/.test-installed
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
-# About half an hour; CRASHES=1000 takes longer.
+# About ten minutes; CRASHES=1000 takes longer.
 soak: CRASHES ?= 200
 soak: $(VENV)/.test-installed
 	SOAK_CRASHES=$(CRASHES) $(VENV)/bin/pytest --numprocesses 2 tests/pair
@@ -35,7 +35,8 @@ bench: $(VENV)/.installed $(PEER)/.installed $(PEER_WRITER)/.installed
 versions: $(NOX)/.installed
 	PATH="$$PATH$$(printf ':%s' $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.1[0-3].*/bin)" $(NOX)/bin/nox $(if $(ONLY),-- $(ONLY))
 
-# The pair among those it works with: Meltano, PostgreSQL, other taps and targets (ten minutes).
+# The pair among those it works with: Meltano, PostgreSQL, other taps and targets. About five minutes, two of them
+# for what it installs.
 e2e: $(VENV)/.test-installed $(LOADER)/.installed $(PEER)/.installed $(E2E_TOOLS) postgresql
 	$(VENV)/bin/pytest tests/e2e --durations=5
 

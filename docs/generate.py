@@ -149,6 +149,9 @@ sent: a column of the stream is left out silently, anything else with a warning.
 | --- | --- |
 | ✓ | accepted by the call that creates, or by the one that updates |
 | as it is | goes out as it stands in the record |
+| JSON | number, boolean, list or object; a string is read as [the JSON in it](target.md#bodies) |
+| metadata | object of your own keys, with [bounds](target.md#bodies); a string is read as JSON |
+| object, list of objects | of it, what the table shows; a string is read as JSON |
 | date-time | RFC 3339 date or date-time, or UNIX seconds; goes out as UNIX seconds |
 | id of | what may stand there is told in [References](target.md#references) |
 | `[]` | of each object in the list |
@@ -217,6 +220,10 @@ def _flat(body: Body, within: str = "") -> Iterator[tuple[str, Kind]]:
 
 def _goes_out(kind: Kind) -> str:
     match kind:
+        case Plain.JSON:
+            return "JSON"
+        case Plain.METADATA:
+            return "metadata"
         case Plain.TIMESTAMP:
             return "date-time"
         case Ref(resource):

@@ -60,6 +60,7 @@ class Books:
     _owed: list[bytes] = field(default_factory=list)
     _in_memory: dict[str, list[Task]] = field(default_factory=dict)
     _taken_up: set[int] = field(default_factory=set)
+    _refused: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.parked = self.ledger.parked.count()
@@ -78,6 +79,7 @@ class Books:
                 self.ledger.parked.add(self._parking)
             self.ledger.answers.owe(self._owed)
         self._taken_up.difference_update(self._unparking)
+        self._refused.difference_update(self._unparking)
         self._rows, self._entries, self._replaced, self._seen = {}, {}, [], {}
         self._parking, self._unparking, self._owed = [], [], []
 
@@ -158,6 +160,7 @@ class Books:
         assert task.ordinal is not None
         self.journal_in_use = True
         entry = Entry(
+            segment=task.segment,
             ordinal=task.ordinal,
             digest=task.digest,
             stage=stage,
@@ -167,7 +170,7 @@ class Books:
         if task.entry and task.entry.ordinal != task.ordinal:
             self._replaced.append(task.entry.ordinal)
         task.entry = entry
-        self._entries[entry.ordinal] = Journaled(entry, task.segment, made)
+        self._entries[entry.ordinal] = Journaled(entry, made)
 
     def strike(self, task: Task) -> None:
         """The announced record was not sent after all."""
@@ -220,21 +223,33 @@ class Books:
         if task.parked is not None and task.parked.number is not None:
             missing = {"missing": told(MENDED)} if refused else {}
             self.ledger.parked.amend(task.parked.number, told=True, **missing)
+            if refused:
+                self._taken_up.discard(task.parked.number)
+                self._refused.add(task.parked.number)
             task.parked = None
 
-    def waiting_here_for(self, references: Iterable[Reference]) -> list[Task]:
-        """Records that wait in memory until one of these comes."""
-        here = [task for one in references for task in self._in_memory.pop(told(one), ())]
+    def waiting_here(self, references: Iterable[Reference] | None = None) -> list[Task]:
+        """Records that wait in memory until one of these comes; all of them, if none are given."""
+        names = list(self._in_memory) if references is None else map(told, references)
+        here = [task for name in names for task in self._in_memory.pop(name, ())]
         self.parked -= len(here)
         return here
 
-    def waiting_for(self, references: Collection[Reference], beyond: int) -> list[Parked]:
-        """Up to `PARKED_PER_PAGE` of those in the ledger that wait for one of these.
+    def waiting(self, references: Iterable[Reference] | None = None) -> Iterator[list[Parked]]:
+        """Records that wait in the ledger until one of these comes; all of them, without.
 
-        In order, beyond the one of this number. To be asked after a `flush`.
+        Page by page, in order, each to be asked for after a `flush`. What is parked meanwhile is
+        left out: it may be one of them again.
         """
-        missing = [told(one) for one in references]
-        return self.ledger.parked.waiting_for(missing, beyond, PARKED_PER_PAGE)
+        missing = None if references is None else [told(one) for one in references]
+        upto, beyond = self.ledger.parked.newest(), 0
+        while rows := self.ledger.parked.page(beyond, upto, PARKED_PER_PAGE, missing):
+            beyond = rows[-1].number or upto
+            yield rows
+
+    def revive(self, parked: Parked) -> bool:
+        """Whether the record goes on as it is; False if it did before in this run."""
+        return parked.number not in self._refused and self.take_up(parked)
 
     def take_up(self, parked: Parked) -> bool:
         """Whether the record is dealt with from now on; False if that was begun before."""
@@ -242,17 +257,6 @@ class Books:
             return False
         self._taken_up.add(parked.number)
         return True
-
-    def all_waiting(self) -> Iterator[Parked | Task]:
-        """Every record that waits still. To be asked after a `flush`."""
-        here, self._in_memory = self._in_memory, {}
-        for tasks in here.values():
-            self.parked -= len(tasks)
-            yield from tasks
-        last = 0
-        while rows := self.ledger.parked.after(last, PARKED_PER_PAGE):
-            last = rows[-1].number or 0
-            yield from rows
 
     def waiting_under(self, keys: Collection[ExternalKey]) -> dict[ExternalKey, Parked]:
         """Parked records of these keys. To be asked after a `flush`."""
@@ -281,6 +285,6 @@ class Books:
                 entry = replace(
                     task.entry, idempotency_key=idempotency_key, announced_at=int(now())
                 )
-                ledger.journal.enter([Journaled(entry, task.segment)])
+                ledger.journal.enter([Journaled(entry)])
 
         return renew

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from target_invoiced.books import Books
 from target_invoiced.identity import ExternalKey, NaturalKey, Reference
-from target_invoiced.outcomes import Done, Outcome
+from target_invoiced.outcomes import Done, Kind, Outcome
 from target_invoiced.schedule import Schedule
 from target_invoiced.settling import Settlement
 from target_invoiced.tasks import Task
@@ -46,7 +46,7 @@ class Flow:
 
     def finish(self, task: Task, outcome: Outcome) -> None:
         """The task is settled: what waited for it may go on."""
-        if isinstance(outcome, Done):
+        if isinstance(outcome, Done) and outcome.kind is not Kind.SKIPPED and not task.deletes:
             objects = task.stream.planner.objects(task.record, task.key)
             self.arrived |= {one for one in objects if isinstance(one, (ExternalKey, NaturalKey))}
         self.settlement.settle(task, outcome)

@@ -34,12 +34,14 @@ DEALT_WITH = (Stage.SETTLED, Stage.PARKED)
 class Mark:
     """A STATE, and where the journal stands when it comes.
 
-    `began` is the last ordinal of earlier runs: what came again has a later one.
+    `began` is the last ordinal of earlier runs: what came again has a later one. `over`: nothing
+    else of what they sent before this STATE will come again.
     """
 
     segment: int
     digest: bytes
     began: int
+    over: bool
     value: Any
 
 
@@ -126,7 +128,8 @@ class Intake:
             self._segment -= self._alignment.segments_back(mark)
         self._place(self._alignment.state(mark))
         self.send_batches()
-        self.states.told(Mark(self._segment, mark, self._began, value))
+        over = self._alignment.ends(self._segment)
+        self.states.told(Mark(self._segment, mark, self._began, over, value))
         self._segment += 1
 
     def end(self) -> None:

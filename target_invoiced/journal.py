@@ -27,9 +27,10 @@ class Entry:
     """One record without a key, in its order of arrival.
 
     `digest` is of its content, `idempotency_key` the one it is sent under, `announced_at` when
-    that was made known, in UNIX seconds.
+    that was made known, in UNIX seconds. `segment` counts the STATEs that came before it.
     """
 
+    segment: int = 0
     ordinal: int
     digest: bytes
     stage: Stage
@@ -64,12 +65,15 @@ class Alignment(Generic[Item]):
         self._past = past
         self._met = {entry.digest for entry in (*past.covered, *past.uncovered)}
         self._held: list[tuple[Item, bytes]] = []
+        self._came = self._came_again = False
+        self._over = 0
         self._rest: defaultdict[bytes, deque[Entry]] | None = None
         if not past.covered:
             self._follow(past.uncovered)
 
     def record(self, item: Item, digest: bytes) -> list[tuple[Item, Entry | None]]:
         """The items that are decided by now, each with its entry if it was there before."""
+        self._came = True
         if self._rest is not None:
             return [(item, self._taken(digest))]
         if digest not in self._met:
@@ -97,6 +101,18 @@ class Alignment(Generic[Item]):
         if self._is_earlier(digest):
             return 2
         return int(not self._held and digest == self._past.covered_by)
+
+    def ends(self, segment: int) -> bool:
+        """Whether, at the STATE that ends the segment, nothing of its past will come any more.
+
+        STATEs may stand elsewhere than they did, so that what did not come yet may come still: as
+        long as something else does. Where records came and all were new, the input is past it.
+        """
+        over = self._came and not self._came_again
+        if over:
+            self._over = segment
+        self._came = self._came_again = False
+        return over
 
     def _is_earlier(self, digest: bytes) -> bool:
         """Whether a STATE is the earlier one, and the input begins with it."""
@@ -128,4 +144,10 @@ class Alignment(Generic[Item]):
 
     def _taken(self, digest: bytes) -> Entry | None:
         assert self._rest is not None
-        return self._rest[digest].popleft() if self._rest.get(digest) else None
+        entries = self._rest.get(digest)
+        while entries:
+            entry = entries.popleft()
+            if entry.segment > self._over:
+                self._came_again = True
+                return entry
+        return None

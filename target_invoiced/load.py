@@ -31,7 +31,7 @@ from target_invoiced.settling import Settlement
 from target_invoiced.state import States
 from target_invoiced.tasks import Task
 from target_invoiced.waiting import Waiting
-from target_invoiced.writer import Writer
+from target_invoiced.writer import Order, Writer
 
 LOGGER = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class Load:
     _crew: Crew = field(init=False)
     _announcer: Announcer = field(init=False)
     _removals: Iterator[None] | None = field(init=False, default=None)
-    _in_hand: int = field(init=False, default=0)
+    _in_hand: dict[Task, Order] = field(init=False, default_factory=dict)
     _ended: bool = field(init=False, default=False)
     _stage: int = field(init=False, default=0)
     _bad_input: BadInput | None = field(init=False, default=None)
@@ -156,7 +156,7 @@ class Load:
         if self._failure:
             impatient = self._deadline is not None and self.clock() >= self._deadline
             return not self._in_hand or impatient
-        return self._stage == len(END) and not len(self._flow)
+        return self._stage == len(END) and not len(self._flow) and not self._waiting.at_work
 
     def _stop(self, failure: BaseException) -> None:
         """End the run with this failure, once what is under way has come back."""
@@ -167,7 +167,8 @@ class Load:
     def _taken_back(self) -> list[Job]:
         """The jobs that nobody has begun."""
         jobs: list[Job] = self._crew.dismiss()
-        self._in_hand -= len(jobs)
+        for task, _ in jobs:
+            del self._in_hand[task]
         return jobs
 
     def _stop_at(self, failure: BaseException, position: int | None) -> None:
@@ -215,7 +216,7 @@ class Load:
             self._withdraw(jobs)
             jobs = []
         self._put_down()
-        self._in_hand += len(jobs)
+        self._in_hand.update(jobs)
         self._crew.give(jobs)
         self._echo()
         return more
@@ -226,13 +227,13 @@ class Load:
             position = self._last[0]
             ready = (task for task in self._flow.ready if (task.position or position) < position)
             self._flow.ready = deque(ready)
-        if not self._waiting.has_arrivals:
+        if not self._waiting.at_work:
             self._flow.arrived.clear()
         elif len(self._flow) < MOST_PENDING:
             self._put_down()
-            self._waiting.take_up_arrived()
+            self._waiting.take_up()
             return True
-        room = AHEAD * self.settings.connection.max_connections - self._in_hand - len(jobs)
+        room = AHEAD * self.settings.connection.max_connections - len(self._in_hand) - len(jobs)
         if self._flow.ready and room > 0:
             jobs += self._dispatch.jobs(room)
             return True
@@ -256,7 +257,9 @@ class Load:
         for mark in self._states.safe():
             if self.tell is not None:
                 if self._books.journal_in_use:
-                    self.ledger.journal.cover(mark.segment, mark.digest, mark.began)
+                    self.ledger.journal.cover(
+                        mark.segment, mark.digest, began=mark.began, over=mark.over
+                    )
                 self.tell(orjson.dumps(mark.value, option=orjson.OPT_APPEND_NEWLINE))
 
     def _deal_with(self, event: Event) -> None:
@@ -272,11 +275,11 @@ class Load:
                 self._stop(Stopped(number))
                 self._deadline = self._deadline or self.clock() + PATIENCE_S
             case Result(task, value, retries):
-                self._in_hand -= 1
+                order = self._in_hand.pop(task)
                 task.retries += retries
-                self._came_back(task, value)
+                self._came_back(task, order, value)
 
-    def _came_back(self, task: Task, value: Any) -> None:
+    def _came_back(self, task: Task, order: Order, value: Any) -> None:
         match value:
             case Done():
                 self._flow.finish(task, value)
@@ -285,6 +288,7 @@ class Load:
             case Found(id):
                 self._dispatch.found(task, id)
             case Missing(reference):
+                self._announcer.withdraw(task, order)
                 self._waiting.wait(task, reference)
             case InvoicedError():
                 self._stop(value)

@@ -1,12 +1,12 @@
 """Records that refer to what has not come: parked, taken up again, and in the end rejected."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import orjson
 
-from target_invoiced.books import MENDED, PARKED_PER_PAGE, Books, heard
+from target_invoiced.books import MENDED, Books, heard
 from target_invoiced.failures import Unwritable
 from target_invoiced.flow import Flow
 from target_invoiced.identity import ExternalKey, Reference
@@ -20,18 +20,24 @@ from target_invoiced.tasks import Stream, Task
 
 LOGGER = logging.getLogger(__name__)
 
+# SCHEMAs of parked records that are kept at hand.
+MOST_STREAMS = 100
+
 
 @dataclass(slots=True)
 class Waiting:
-    """Looks after the records that wait for others. `clock` is monotonic, in seconds."""
+    """Looks after the records that wait for others. `clock` is monotonic, in seconds.
+
+    They are taken up in rounds, a page of the ledger at a time, as there is room for them.
+    """
 
     settings: TargetSettings
     books: Books
     flow: Flow
     clock: Callable[[], float]
     _last_chance: bool = False
-    _came: list[Reference] = field(default_factory=list)
-    _beyond: int = 0
+    _round: Iterator[None] | None = None
+    _streams: dict[tuple[str, bytes], Stream] = field(default_factory=dict)
 
     def wait(self, task: Task, missing: Reference) -> None:
         """What the task refers to is not there. When all input is in, it will not come any more."""
@@ -41,61 +47,74 @@ class Waiting:
             self.flow.park(task, missing)
 
     def take_up_known(self) -> None:
-        """Take up what an earlier run parked and what has come since."""
-        if not self.books.parked:
-            return
-        for waiting in self.books.all_waiting():
-            missing = heard(waiting.missing) if isinstance(waiting, Parked) else None
-            if isinstance(missing, ExternalKey) and self.books.ids([missing]):
-                self._take_up([waiting])
-
-    @property
-    def has_arrivals(self) -> bool:
-        """Whether something has come that others may wait for."""
-        return bool(self.books.parked and (self._came or self.flow.arrived))
-
-    def take_up_arrived(self) -> None:
-        """Take up some of what waited for something that has come. To be called after a flush."""
-        arrived = self.flow.arrived
-        if not self._came:
-            self._came = [arrived.pop() for _ in range(min(len(arrived), KEYS_PER_QUERY))]
-            self._beyond = 0
-            self._take_up(self.books.waiting_here_for(self._came))
-        page = self.books.waiting_for(self._came, self._beyond)
-        self._take_up(page)
-        if len(page) < PARKED_PER_PAGE:
-            self._came = []
-        else:
-            self._beyond = page[-1].number or 0
+        """From now on, take up what an earlier run parked and what has come since."""
+        if self.books.parked:
+            self._round = self._known()
 
     def give_last_chance(self) -> None:
-        """All input is in: what still waits is looked at once more, or rejected.
-
-        Only keys of other systems are certain not to be known. To be called after a flush.
-        """
+        """All input is in: from now on, what still waits is looked at once more, or rejected."""
         self._last_chance = True
-        if not self.books.parked:
-            return
-        for waiting in self.books.all_waiting():
-            missing = heard(waiting.missing) if isinstance(waiting, Parked) else None
-            if not isinstance(missing, ExternalKey):
-                self._take_up([waiting])
-            elif isinstance(waiting, Parked) and (task := self._task(waiting)):
-                self.flow.settlement.settle(task, self._told(task, missing))
+        if self.books.parked:
+            self._round = self._remaining()
+
+    @property
+    def at_work(self) -> bool:
+        """Whether something may be taken up."""
+        return self._round is not None or bool(self.books.parked and self.flow.arrived)
+
+    def take_up(self) -> None:
+        """Take up a part of what may go on. To be called after a flush."""
+        if self._round is None:
+            self._round = self._arrived()
+        if next(self._round, self) is self:
+            self._round = None
+
+    def _known(self) -> Iterator[None]:
+        for page in self.books.waiting():
+            there = self.books.ids(_keys(page))
+            self._admit([one for one in page if heard(one.missing) in there])
+            yield
+
+    def _arrived(self) -> Iterator[None]:
+        arrived = self.flow.arrived
+        came = [arrived.pop() for _ in range(min(len(arrived), KEYS_PER_QUERY))]
+        for task in self.books.waiting_here(came):
+            self.flow.admit(task)
+        for page in self.books.waiting(came):
+            self._admit(page)
+            yield
+
+    def _remaining(self) -> Iterator[None]:
+        """Only keys of other systems are certain not to be known."""
+        for task in self.books.waiting_here():
+            self.flow.admit(task)
+        for page in self.books.waiting():
+            keys = _keys(page)
+            self._admit([one for one in page if heard(one.missing) not in keys])
+            for one in page:
+                missing = heard(one.missing)
+                late = self._task(one) if missing in keys else None
+                if late is not None:
+                    self.flow.settlement.settle(late, self._told(late, missing))
+            yield
 
     def merge(self, task: Task, parked: Parked) -> None:
-        """A newer record of the same key came: what it does not tell is told by the older one."""
+        """A newer record of the same key came: what it does not tell is told by the older one.
+
+        That one is counted as skipped, unless it was counted as a reject.
+        """
         if not self.books.take_up(parked):
             return
+        if not parked.told:
+            self.flow.settlement.report.skip(parked.stream, self.clock())
         task.parked = parked
         _ = task.digest  # of the record as it came
         task.record = orjson.loads(parked.record) | task.record
         task.message = replace(task.message, record=task.record)
 
-    def _take_up(self, waiting: Iterable[Parked | Task]) -> None:
-        for one in waiting:
-            task = one if isinstance(one, Task) else self._task(one)
-            if task is not None:
+    def _admit(self, page: Iterable[Parked]) -> None:
+        for one in page:
+            if task := self._task(one):
                 self.flow.admit(task)
 
     def _task(self, parked: Parked) -> Task | None:
@@ -103,16 +122,14 @@ class Waiting:
 
         A newer record of its key that is under way takes over what it tells.
         """
-        to = self.settings.stream(parked.stream)
         if parked.key and self.flow.pending(parked.key):
             return None
-        if to is None or not self.books.take_up(parked):
+        stream = self._stream(parked)
+        if stream is None or not self.books.revive(parked):
             return None
-        schema, key_properties = orjson.loads(parked.schema)
-        message = Schema(parked.line, parked.stream, schema, key_properties)
         record = orjson.loads(parked.record)
         task = Task(
-            stream=Stream.of(message, to, self.settings),
+            stream=stream,
             message=Record(parked.line, parked.stream, record),
             record=record,
             began=self.clock(),
@@ -127,6 +144,20 @@ class Waiting:
         except Unwritable as problem:
             LOGGER.debug("line %d will be rejected: %s", parked.line, problem)
         return task
+
+    def _stream(self, parked: Parked) -> Stream | None:
+        """The stream as it was when the record came; None if it goes nowhere by now."""
+        name = parked.stream, parked.schema
+        if name not in self._streams:
+            to = self.settings.stream(parked.stream)
+            if to is None:
+                return None
+            schema, key_properties = orjson.loads(parked.schema)
+            if len(self._streams) == MOST_STREAMS:
+                self._streams.clear()
+            message = Schema(parked.line, parked.stream, schema, key_properties)
+            self._streams[name] = Stream.of(message, to, self.settings)
+        return self._streams[name]
 
     def _told(self, task: Task, missing: Reference) -> Outcome:
         """What still waits when the input is over is a reject, told of once.
@@ -147,3 +178,9 @@ class Waiting:
         if stays:
             reason += "; it waits in the ledger, and is written once that is there"
         return Rejected(reason, waits=stays)
+
+
+def _keys(page: Iterable[Parked]) -> set[ExternalKey]:
+    """The keys of other systems that records wait for."""
+    missing = {heard(one.missing) for one in page}
+    return {one for one in missing if isinstance(one, ExternalKey)}

@@ -6,7 +6,8 @@ import re
 import runpy
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatch
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -68,15 +69,12 @@ def desk(
     return tmp_path, environment | {"PATH": path}
 
 
-@pytest.mark.parametrize(
-    "page", [pytest.param(page, id=page.stem) for page in PAGES if blocks(page)]
-)
-def test_every_command_of_a_page_runs(
-    page: Path, desk: tuple[Path, dict[str, str]], shop: Account, shop_server: Server
-) -> None:
-    """And what a page sends more than once is there once."""
+@pytest.fixture
+def typed(desk: tuple[Path, dict[str, str]], shop_server: Server) -> Callable[[str], None]:
+    """Runs a block of commands as it is typed."""
     folder, environment = desk
-    for block in blocks(page):
+
+    def run(block: str) -> None:
         done = subprocess.run(
             ["bash", "-e", "-o", "pipefail", "-c", block.replace(EXAMPLE, shop_server.url)],
             cwd=folder,
@@ -86,10 +84,65 @@ def test_every_command_of_a_page_runs(
             check=False,
         )
         assert done.returncode == 0, f"{block}\n{done.stderr.decode()}"
-    if "target-invoiced --config config.json" in page.read_text():
-        (new,) = [row for row in shop.objects("customers") if row["number"] == "CUST-9001"]
-        (invoice,) = [row for row in shop.objects("invoices") if row["customer"] == new["id"]]
+
+    return run
+
+
+def customer_and_invoice(account: Account, **known: str) -> tuple[Any, Any]:
+    """The one customer of which this is known, and its one invoice."""
+    ((name, value),) = known.items()
+    (customer,) = [row for row in account.objects("customers") if row[name] == value]
+    (invoice,) = [row for row in account.objects("invoices") if row["customer"] == customer["id"]]
+    return customer, invoice
+
+
+def ignored(name: str) -> bool:
+    """Whether .gitignore names a file or folder at the root, or what is of its kind."""
+    patterns = (ROOT / ".gitignore").read_text().split("\n")
+    return any(fnmatch(f"/{name}", pattern.rstrip("/")) for pattern in patterns)
+
+
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, id=page.stem) for page in PAGES if blocks(page)]
+)
+def test_every_command_of_a_page_runs(
+    page: Path, desk: tuple[Path, dict[str, str]], shop: Account, typed: Callable[[str], None]
+) -> None:
+    """What a page sends more than once is there once; git does not see what it leaves behind."""
+    for block in blocks(page):
+        typed(block)
+    for number in set(re.findall(r'"name": "[^"]+", "number": "(CUST-9\d+)"', page.read_text())):
+        _, invoice = customer_and_invoice(shop, number=number)
         assert invoice["total"] == 180.75
+    assert [one.name for one in desk[0].iterdir() if not ignored(one.name)] == []
+
+
+def test_who_comes_from_one_page_to_another_meets_no_number_that_is_taken() -> None:
+    """But for what the README writes, which is the same line wherever it comes again."""
+    customers = [
+        re.findall(r'^.*"name": "[^"]+", "number": "CUST-9\d+".*$', page.read_text(), re.M)
+        for page in PAGES
+    ]
+    lines = sorted(line for found in customers for line in set(found))
+    numbers = {number for line in lines for number in re.findall(r"CUST-9\d+", line)}
+    assert len(set(lines)) == len(numbers)
+    repeated = {line for line in lines if lines.count(line) > 1}
+    assert repeated <= set((ROOT / "README.md").read_text().splitlines())
+
+
+def test_what_the_page_updates_and_voids_is_updated_and_voided(
+    shop: Account, typed: Callable[[str], None]
+) -> None:
+    """By the ids of Invoiced, also if that is typed twice, and by keys of another system."""
+    by_id, by_key = [
+        block for block in blocks(DOCS / "target.md") if '"_sdc_deleted_at": "' in block
+    ]
+    for block in (by_id, by_id, by_key):
+        typed(block)
+    for known in ({"number": "CUST-9002"}, {"name": "Ostrander & Daughters"}):
+        customer, invoice = customer_and_invoice(shop, **known)
+        assert (customer["payment_terms"], customer["notes"]) == ("NET 60", None)
+        assert invoice["status"] == "voided"
 
 
 def test_every_block_is_run_or_says_why_not() -> None:

@@ -13,10 +13,9 @@ from target_invoiced.ledger.tables import JOURNAL, STATES
 
 @dataclass(frozen=True, slots=True)
 class Journaled:
-    """An entry of the journal, the segment it belongs to, the path of what it became."""
+    """An entry of the journal, and the path of what it became."""
 
     entry: Entry
-    segment: int
     made: str | None = None
 
 
@@ -61,7 +60,7 @@ class Journal:
                 {
                     "account": self._database.account,
                     "ordinal": row.entry.ordinal,
-                    "segment": row.segment,
+                    "segment": row.entry.segment,
                     "digest": row.entry.digest,
                     "stage": row.entry.stage.value,
                     "idempotency_key": row.entry.idempotency_key,
@@ -73,17 +72,21 @@ class Journal:
             if values:
                 self._database.upsert(JOURNAL, values)
 
-    def cover(self, segment: int, digest: bytes, began: int) -> None:
+    def cover(self, segment: int, digest: bytes, *, began: int, over: bool) -> None:
         """The STATE that ends the segment is about to be echoed: forget what lies further back.
 
-        And what earlier runs, up to the ordinal `began`, sent of this segment and what did not come
-        again: the same input is laid beside the rest, should the STATE be lost.
+        What earlier runs, up to the ordinal `began`, sent of this segment and what did not come
+        again may come behind the STATE, unless that is `over`. It is no part of the segment any
+        more: the same input is laid beside that, should the STATE be lost.
         """
         with self._database.transaction() as connection:
             ours = JOURNAL.c.account == self._database.account
-            stale = (JOURNAL.c.segment == segment) & (JOURNAL.c.ordinal <= began)
-            stale |= JOURNAL.c.segment < segment
-            connection.execute(sa.delete(JOURNAL).where(ours, stale))
+            connection.execute(sa.delete(JOURNAL).where(ours, JOURNAL.c.segment < segment))
+            left = ours & (JOURNAL.c.segment == segment) & (JOURNAL.c.ordinal <= began)
+            if over:
+                connection.execute(sa.delete(JOURNAL).where(left))
+            else:
+                connection.execute(sa.update(JOURNAL).where(left).values(segment=segment + 1))
             kept = STATES.c.segment.in_((segment - 1, segment))
             ours = STATES.c.account == self._database.account
             connection.execute(sa.delete(STATES).where(ours, ~kept))
@@ -93,6 +96,7 @@ class Journal:
 
 def _entry(row: Any) -> Entry:
     return Entry(
+        segment=row.segment,
         ordinal=row.ordinal,
         digest=row.digest,
         stage=Stage(row.stage),

@@ -66,12 +66,25 @@ class ParkedRecords:
                 ],
             )
 
-    def waiting_for(self, missing: Collection[str], number: int, count: int) -> list[Parked]:
-        """So many of the records that wait for one of these (at most `KEYS_PER_QUERY`).
+    def page(
+        self, beyond: int, upto: int, count: int, missing: Collection[str] | None = None
+    ) -> list[Parked]:
+        """So many of the records that wait, in the order in which they came.
 
-        In the order in which they came, beyond the one of this number.
+        Beyond the one of a number, up to that of another; only those that are `missing` one of
+        these (at most `KEYS_PER_QUERY`), if that is given.
         """
-        return self._where(PARKED.c.missing.in_(missing) & (PARKED.c.number > number), count)
+        wanted = PARKED.c.number.between(beyond + 1, upto)
+        if missing is None:
+            return self._where(wanted, count)
+        return self._where(wanted & PARKED.c.missing.in_(missing), count)
+
+    def newest(self) -> int:
+        """The number of the record that was parked last, 0 if none was."""
+        query = sa.select(sa.func.max(PARKED.c.number))
+        query = query.where(PARKED.c.account == self._database.account)
+        with self._database.transaction() as connection:
+            return int(connection.execute(query).scalar_one() or 0)
 
     def under(self, keys: Collection[ExternalKey]) -> dict[ExternalKey, Parked]:
         """The records of these keys that wait, the last of each."""
@@ -80,10 +93,6 @@ class ParkedRecords:
             rows = self._where((PARKED.c.resource == resource) & PARKED.c.key.in_(values))
             found |= {row.key: row for row in rows if row.key}
         return found
-
-    def after(self, number: int, count: int) -> list[Parked]:
-        """So many of all records that wait, in order, beyond the one of this number."""
-        return self._where(PARKED.c.number > number, count)
 
     def count(self) -> int:
         query = sa.select(sa.func.count()).select_from(PARKED)

@@ -10,6 +10,14 @@ from invoiced_emulator import Faults, Server
 DAYS_S = 2 * 24 * 3600
 
 
+def age(file):
+    """Two days pass."""
+    ledger = sqlite3.connect(file)
+    with closing(ledger), ledger:
+        for table in ("invoiced_objects", "invoiced_journal", "invoiced_parked"):
+            ledger.execute(f"UPDATE {table} SET announced_at = announced_at - {DAYS_S}")
+
+
 @pytest.fixture
 def left_for_days(run_target, account, tmp_path):
     """A run whose POSTs are carried out without an answer gives up; days later it goes on."""
@@ -19,10 +27,7 @@ def left_for_days(run_target, account, tmp_path):
         with Server(account, faults=lost) as server:
             first = run_target(server, messages, max_retry_seconds=0.3, **settings)
             assert "kept failing" in first.complaint
-            ledger = sqlite3.connect(tmp_path / "ledger.db")
-            with closing(ledger), ledger:
-                for table in ("invoiced_objects", "invoiced_journal"):
-                    ledger.execute(f"UPDATE {table} SET announced_at = announced_at - {DAYS_S}")
+            age(tmp_path / "ledger.db")
         with Server(account, port=server.port) as server:
             return run_target(server, messages, max_rejects=-1, **settings)
 
@@ -54,3 +59,18 @@ def test_of_a_batch_each_record_is(left_for_days, singer):
     messages = singer.stream("customers", {"name": "A"}, {"name": "B"})
     run = left_for_days(messages, streams={"customers": stream})
     assert run.counts("customers") == {"rejected": 2}
+
+
+@pytest.mark.parametrize("ids", ["external", "invoiced"])
+def test_what_waited_for_days_and_was_never_sent_is_sent(
+    run_target, account, server, singer, tmp_path, ids
+):
+    lines = [{"name": "Work", "unit_cost": 100}]
+    invoice = {"customer": {"number": "C-9"}, "items": lines}
+    invoice |= {"id": "inv"} if ids == "external" else {}
+    customer = {"number": "C-9", "name": "C"} | ({"id": "c"} if ids == "external" else {})
+    run_target(server, singer.stream("invoices", invoice), ids=ids, max_rejects=-1)
+    age(tmp_path / "ledger.db")
+    run = run_target(server, singer.stream("customers", customer), ids=ids, max_rejects=-1)
+    assert run.counts("invoices") == {"created": 1}
+    assert len(account.objects("invoices")) == 1

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from invoiced_emulator import Server
+from invoiced_emulator import Faults, Server
 
 INVOICE = {"id": "inv", "customer": "c", "items": [{"name": "Work", "unit_cost": 100}]}
 CUSTOMER = {"id": "c", "name": "C"}
@@ -173,3 +173,64 @@ def test_without_a_ledger_what_waits_holds_the_state_back(load, singer, account)
     )
     assert run.messages == [1, 2]
     assert run.counts("invoices") == {"created": 1, "rejected": 1}
+
+
+def test_what_waits_for_something_that_came_and_went_goes_on_waiting(load, singer, account):
+    """More of it than may be under way: it is looked at once, not for ever."""
+    children = [{**INVOICE, "id": f"inv-{number}"} for number in range(1_300)]
+    gone = {"id": "c", "_sdc_deleted_at": "2026-02-01T00:00:00Z"}
+    run = load(*singer.stream("invoices", *children), *singer.stream("customers", CUSTOMER, gone))
+    assert run.exit_code == 0
+    counts = run.counts("invoices")
+    assert counts.get("created", 0) + counts["rejected"] == 1_300
+    assert len(account.objects("invoices")) == counts.get("created", 0)
+
+
+class Passing(Faults):
+    """Faults until they are over; the server goes on, and remembers its idempotency keys."""
+
+    over = False
+
+    def next(self, method, path):
+        return None if self.over else super().next(method, path)
+
+
+def test_what_has_come_since_an_earlier_run_is_taken_up_by_the_next(
+    run_target, singer, account, tmp_path
+):
+    """More of it than the ledger is asked for at once; some of it was sent without an answer."""
+    children = [{**INVOICE, "id": f"inv-{number}"} for number in range(300)]
+    settings = {"ids": "external", "max_rejects": -1, "rejects": str(tmp_path / "rejects")}
+    lost = Passing([{"kind": "drop_after", "path": "/invoices", "methods": ["POST"]}])
+    with Server(account, faults=lost) as server:
+        first = run_target(server, singer.stream("invoices", *children), **settings)
+        customer = singer.stream("customers", CUSTOMER)
+        second = run_target(server, customer, max_retry_seconds=0.3, **settings)
+        lost.over = True
+        third = run_target(server, b"", **settings)
+    assert first.counts("invoices") == {"rejected": 300}
+    assert second.exit_code == 1
+    assert third.counts("invoices") == {"created": 300}
+    assert len(account.objects("invoices")) == 300
+
+
+def test_a_newer_record_takes_over_what_was_refused_in_the_same_run(run_target, server, singer):
+    """And later runs find it as it is, and send nothing."""
+    bad = {**INVOICE, "items": [{"name": "Work", "unit_cost": "much"}], "purchase_order": "PO-1"}
+    settings = {"ids": "external", "max_rejects": -1}
+    run_target(server, singer.stream("invoices", bad), **settings)
+    messages = [*singer.stream("customers", CUSTOMER), singer.state(1)]
+    filler = [{"id": f"f{number}", "name": "F"} for number in range(600)]
+    messages += [*singer.stream("customers", *filler), *singer.stream("invoices", INVOICE)]
+    run_target(server, messages, **settings)
+    before = server.stats.requests
+    again = run_target(server, singer.stream("invoices", INVOICE), **settings)
+    assert again.counts("invoices") == {"unchanged": 1}
+    assert server.stats.requests == before
+
+
+def test_what_is_deleted_before_it_was_written_is_skipped(load, singer, account):
+    gone = {"id": "inv", "_sdc_deleted_at": "2026-02-01T00:00:00Z"}
+    run = load(*singer.stream("invoices", INVOICE, gone), *singer.stream("customers", CUSTOMER))
+    assert run.counts("invoices") == {"skipped": 1, "unchanged": 1}
+    assert account.objects("invoices") == []
