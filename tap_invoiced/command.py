@@ -84,7 +84,7 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         return 0 if complete else 1
 
 
-def _new_among(streams: Sequence[Stream], state: Mapping[str, Any]) -> list[str]:
+def _new_among(streams: Sequence[Stream], state: dict[str, Any]) -> list[str]:
     """The streams that were never read before. Raises BadInput if a bookmark makes no sense."""
     new = []
     for stream in streams:
