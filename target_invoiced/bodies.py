@@ -244,6 +244,11 @@ def _decoded(text: str) -> Any:
         return None
 
 
+def shows_card_number(value: Any) -> bool:
+    """Whether a full card number stands in it, also behind the escapes of JSON in a string."""
+    return bool(without_card_numbers(value) != value)
+
+
 def without_card_numbers(value: Any, allowed: Collection[str] = (), name: str = "") -> Any:
     """The value with each full card number in it replaced, so that it may be kept in a file."""
     if isinstance(value, dict):

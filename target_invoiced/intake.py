@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from invoiced_api.failures import BadInput
-from invoiced_api.redact import has_card_number
 from invoiced_api.resources import ENDPOINTS
+from target_invoiced.bodies import shows_card_number
 from target_invoiced.books import Books
 from target_invoiced.failures import Unwritable
 from target_invoiced.identity import ExternalKey, digest
@@ -177,7 +177,7 @@ class Intake:
         task = Task(stream, message, record, self.clock(), position=self.states.came())
         try:
             task.key = stream.key(message.record)
-            if task.key and has_card_number(task.key.value):
+            if task.key and shows_card_number(task.key.value):
                 raise Unwritable("its key looks like a full card number")
         except Unwritable as problem:
             self.settle(task, Rejected(str(problem)))

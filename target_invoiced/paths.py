@@ -4,9 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from invoiced_api.redact import has_card_number
 from invoiced_api.resources import BY_SINGULAR
-from target_invoiced.bodies import reference
+from target_invoiced.bodies import reference, shows_card_number
 from target_invoiced.failures import Unwritable
 from target_invoiced.intents import Path
 from target_invoiced.settings import Ids
@@ -33,7 +32,7 @@ def path_of(template: str, record: Mapping[str, Any], ids: Ids) -> Path:
             value = reference(value, BY_SINGULAR[piece].name, ids, piece)
         elif isinstance(value, bool) or not isinstance(value, (int, str)):
             raise Unwritable(f"`{piece}` is neither a number nor a string")
-        if has_card_number(str(value)):
+        if shows_card_number(str(value)):
             raise Unwritable(f"`{piece}` looks like a full card number")
         pieces.append(value)
     return tuple(pieces)
@@ -44,7 +43,7 @@ def id_of(record: Mapping[str, Any], *, text: bool) -> int | str:
     written = record.get("id")
     if isinstance(written, bool) or not isinstance(written, (int, str)) or written == "":
         raise Unwritable("`id` is missing: which object is meant?")
-    if has_card_number(str(written)):
+    if shows_card_number(str(written)):
         raise Unwritable("`id` looks like a full card number")
     if not text and not str(written).isdecimal():
         raise Unwritable("`id` is not a whole number, as Invoiced's ids are")

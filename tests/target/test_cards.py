@@ -1,5 +1,7 @@
 """A full card number is refused, and shown nowhere."""
 
+import json
+
 import pytest
 
 
@@ -24,6 +26,18 @@ def test_a_record_with_a_card_number_is_refused_and_shown_nowhere(
     again = run_target(server, file.read_bytes(), max_rejects=-1)
     assert again.counts("customers") == {"rejected": 1}, "as it stands, it is no record"
     assert "`notes` was hidden when the record was refused before" in again.stderr
+
+
+def test_a_key_that_hides_a_card_number_behind_escapes_is_refused(
+    run_target, server, singer, tmp_path, card
+):
+    hidden = f'{{"a": "\\u003{card[0]}{card[1:]}"}}'
+    assert json.loads(hidden) == {"a": card}
+    settings = {"ids": "external", "rejects": str(tmp_path / "rejects.singer"), "max_rejects": -1}
+    run = run_target(server, singer.stream("customers", {"id": hidden, "name": "A"}), **settings)
+    assert run.counts("customers") == {"rejected": 1}
+    for file in tmp_path.iterdir():
+        assert card[1:].encode() not in file.read_bytes() or file.name == "config.json", file
 
 
 @pytest.mark.parametrize(
