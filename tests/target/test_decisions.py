@@ -316,6 +316,18 @@ def crashed(world: World, moments: int, seed: int) -> bool:
     return False
 
 
+def at_any_two_moments(attempt: Callable[[int, int], tuple[bool, bool]]) -> None:
+    """Attempt everything with two crashes; an attempt tells which of the two runs died."""
+    for first in itertools.count():
+        died = True, True
+        for second in itertools.count():
+            died = attempt(first, second)
+            if not died[1]:
+                break
+        if not died[0]:
+            break
+
+
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize(
     "tokens",
@@ -327,17 +339,16 @@ def test_two_runs_that_die_at_any_two_moments_create_each_payment_once(
 ) -> None:
     """The second one amid what the first one had done, so that the journal is half of each."""
     wanted = Counter(token for token in tokens if token not in ("STATE", REFUSED))
-    for first in itertools.count():
-        for second in itertools.count():
-            world = World(tokens=[*tokens, "STATE"], ledger=Ledger(None))
-            died = crashed(world, first, seed), crashed(world, second, seed)
-            Run(world, random.Random(seed), never).live()
-            world.ledger.close()
-            assert Counter(world.created.values()) == wanted, (first, second)
-            if not died[1]:
-                break
-        if not died[0]:
-            break
+
+    def attempt(first: int, second: int) -> tuple[bool, bool]:
+        world = World(tokens=[*tokens, "STATE"], ledger=Ledger(None))
+        died = crashed(world, first, seed), crashed(world, second, seed)
+        Run(world, random.Random(seed), never).live()
+        world.ledger.close()
+        assert Counter(world.created.values()) == wanted, (first, second)
+        return died
+
+    at_any_two_moments(attempt)
 
 
 @pytest.mark.parametrize(
@@ -352,20 +363,19 @@ def test_states_that_stand_elsewhere_in_the_next_run_create_nothing_twice(runs: 
     """Taps write them by the clock."""
     inputs = [run.split() for run in runs]
     wanted = Counter(token for token in inputs[0] if token not in ("STATE", REFUSED))
-    for first in itertools.count():
-        for second in itertools.count():
-            world = MovingWorld(tokens=inputs[0], ledger=Ledger(None))
-            died = [crashed(world, first, seed=0)]
-            world.tokens = inputs[1]
-            died.append(crashed(world, second, seed=1))
-            world.tokens = inputs[2]
-            Run(world, random.Random(2), never).live()
-            world.ledger.close()
-            assert Counter(world.created.values()) == wanted, (first, second)
-            if not died[1]:
-                break
-        if not died[0]:
-            break
+
+    def attempt(first: int, second: int) -> tuple[bool, bool]:
+        world = MovingWorld(tokens=inputs[0], ledger=Ledger(None))
+        died = crashed(world, first, seed=0)
+        world.tokens = inputs[1]
+        died_again = crashed(world, second, seed=1)
+        world.tokens = inputs[2]
+        Run(world, random.Random(2), never).live()
+        world.ledger.close()
+        assert Counter(world.created.values()) == wanted, (first, second)
+        return died, died_again
+
+    at_any_two_moments(attempt)
 
 
 def test_an_equal_record_long_after_what_never_came_again_is_another_one() -> None:
