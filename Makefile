@@ -26,7 +26,7 @@ soak: CRASHES ?= 200
 soak: $(VENV)/.test-installed
 	SOAK_CRASHES=$(CRASHES) $(VENV)/bin/pytest --numprocesses 2 tests/pair
 
-# About twelve minutes; QUICK=1 takes three, to see that it works. ONLY=tap and ONLY=target measure one.
+# About eight minutes; QUICK=1 takes three, to see that it works. ONLY=tap and ONLY=target measure one.
 bench: $(VENV)/.installed $(PEER)/.installed $(PEER_WRITER)/.installed
 	$(VENV)/bin/python -m benchmarks --peer $(PEER)/bin/python \
 		--peer-writer $(PEER_WRITER)/bin/python $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
