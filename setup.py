@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
 DOCS = ["mkdocs==1.6.1"]
@@ -16,15 +16,7 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.10",
-    packages=[
-        "invoiced_api",
-        "invoiced_emulator",
-        "invoiced_schemas",
-        "singer_command",
-        "tap_invoiced",
-        "target_invoiced",
-        "target_invoiced.ledger",
-    ],
+    packages=["invoiced_schemas", *find_packages(exclude=["schemas", "tests*", "benchmarks*"])],
     package_dir={"invoiced_schemas": "schemas"},
     package_data={
         "invoiced_schemas": ["*.json", "shared/*.json"],

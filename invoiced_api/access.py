@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from invoiced_api.client import Call, Client
 from invoiced_api.connection import Connection
-from invoiced_api.failures import Forbidden
+from invoiced_api.exceptions import Forbidden
 from invoiced_api.resources import RESOURCES
 
 # Somebody waits for the answer.

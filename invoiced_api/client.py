@@ -25,7 +25,7 @@ from urllib3.exceptions import (
 )
 
 from invoiced_api.connection import Connection
-from invoiced_api.failures import InvoicedError, RecordRejected, RunBlocked, TryAgain, failure_for
+from invoiced_api.exceptions import InvoicedError, RecordRejected, RunBlocked, TryAgain, failure_for
 from invoiced_api.gate import Gate
 from invoiced_api.retry import retrying
 

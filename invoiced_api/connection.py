@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from invoiced_api import VERSION, settings
-from invoiced_api.failures import BadInput
+from invoiced_api.exceptions import BadInput
 from invoiced_api.gate import MOST_CONNECTIONS
 from invoiced_api.settings import Setting
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import backoff
 
-from invoiced_api.failures import TryAgain
+from invoiced_api.exceptions import TryAgain
 
 LOGGER = logging.getLogger(__name__)
 

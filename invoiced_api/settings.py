@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from invoiced_api.failures import BadInput
+from invoiced_api.exceptions import BadInput
 from invoiced_api.redact import HIDDEN
 
 LOGGER = logging.getLogger(__name__)

@@ -7,14 +7,19 @@ with Server(seeded(customers=200)) as server:
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from invoiced_emulator.faults import Faults
-    from invoiced_emulator.seed import seeded
-    from invoiced_emulator.server import Server
-    from invoiced_emulator.store import Account
+    from invoiced_emulator.http.faults import Faults
+    from invoiced_emulator.http.server import Server
+    from invoiced_emulator.seed.account import seeded
+    from invoiced_emulator.store.account import Account
 
 __all__ = ["Account", "Faults", "Server", "seeded"]
 
-_HOMES = {"Account": "store", "Faults": "faults", "Server": "server", "seeded": "seed"}
+_HOMES = {
+    "Account": "store.account",
+    "Faults": "http.faults",
+    "Server": "http.server",
+    "seeded": "seed.account",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from invoiced_emulator.store import Account
+    from invoiced_emulator.store.account import Account
 
 
 # About eleven months.
@@ -66,9 +66,9 @@ def main() -> int:
     """Serve until SIGINT or SIGTERM; 0 then, 1 if it cannot start."""
     options = _parser().parse_args()
     # The HTTP stack takes longer to import than --help may take.
-    from invoiced_emulator import faults
-    from invoiced_emulator.seed import seeded
-    from invoiced_emulator.server import Server
+    from invoiced_emulator.http import faults
+    from invoiced_emulator.http.server import Server
+    from invoiced_emulator.seed.account import seeded
 
     stop = threading.Event()
     for signum in (signal.SIGINT, signal.SIGTERM):

@@ -4,7 +4,7 @@ import logging
 import signal
 from collections.abc import Callable
 
-from invoiced_api.failures import BadInput, InvoicedError
+from invoiced_api.exceptions import BadInput, InvoicedError
 from singer_command.signals import Stopped, ignore_from_now_on
 from singer_command.stdout import StdoutClosed
 

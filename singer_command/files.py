@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from invoiced_api.failures import BadInput
+from invoiced_api.exceptions import BadInput
 
 
 def read_json(path: str | Path, what: str) -> Any:

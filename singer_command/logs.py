@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from invoiced_api.failures import BadInput
+from invoiced_api.exceptions import BadInput
 from invoiced_api.redact import Redaction
 from invoiced_api.settings import Setting, one_of, read_settings
 

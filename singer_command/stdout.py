@@ -4,7 +4,7 @@ import os
 import sys
 from threading import Lock
 
-from invoiced_api.failures import BadInput
+from invoiced_api.exceptions import BadInput
 from singer_command.signals import Signals
 
 

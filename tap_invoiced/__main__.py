@@ -25,7 +25,7 @@ def main() -> int:
         "-d", "--discover", action="store_true", help="print the catalog; needs no network"
     )
     options = arguments.parse_args()
-    from tap_invoiced.command import run  # slow to import, and --help is to be quick
+    from tap_invoiced.cli import run  # slow to import, and --help is to be quick
 
     return run(options, os.environ)
 

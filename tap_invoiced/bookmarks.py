@@ -10,7 +10,7 @@ from typing import Any
 
 from singer import get_bookmark
 
-from invoiced_api.failures import BadInput
+from invoiced_api.exceptions import BadInput
 from invoiced_api.resources import BY_NAME
 from invoiced_api.timestamps import to_rfc_3339, to_seconds
 

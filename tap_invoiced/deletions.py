@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from invoiced_api.pages import Row
+from invoiced_api.reading.pages import Row
 from invoiced_api.resources import BY_NAME, Resource
 from invoiced_api.timestamps import to_rfc_3339
 from tap_invoiced.bookmarks import State, bookmark, with_bookmark

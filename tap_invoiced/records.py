@@ -5,7 +5,7 @@ import time
 from itertools import groupby
 from typing import Any
 
-from invoiced_api.pages import Row
+from invoiced_api.reading.pages import Row
 from invoiced_api.timestamps import to_rfc_3339
 from tap_invoiced.deletions import COLUMN, COLUMN_SCHEMA
 from tap_invoiced.messages import record_lines

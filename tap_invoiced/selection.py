@@ -6,7 +6,7 @@ from typing import Any
 
 from singer import metadata
 
-from invoiced_api.failures import BadInput
+from invoiced_api.exceptions import BadInput
 from invoiced_api.resources import BY_NAME, Resource
 from tap_invoiced import discovery
 

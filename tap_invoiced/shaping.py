@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from invoiced_api.failures import InvoicedError
+from invoiced_api.exceptions import InvoicedError
 from invoiced_api.timestamps import to_seconds
 
 # Brings one value into the form of its column.

@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from invoiced_api.ahead import ReadAhead
 from invoiced_api.client import Client
-from invoiced_api.failures import Forbidden, InvoicedError
-from invoiced_api.pages import Row, listings
+from invoiced_api.exceptions import Forbidden, InvoicedError
+from invoiced_api.reading.pages import Row, listings
+from invoiced_api.reading.prefetch import ReadAhead
+from invoiced_api.reading.readers import Reading, RecountReading, reading_of
 from invoiced_api.resources import Way
-from invoiced_api.streams import Reading, RecountReading, reading_of
 from invoiced_api.timestamps import to_rfc_3339
 from singer_command.signals import Stopped
 from tap_invoiced.bookmarks import State, bookmark, finished, under_way, with_bookmark

@@ -13,7 +13,7 @@ import msgspec
 import orjson
 from msgspec import UNSET, Meta, UnsetType
 
-from invoiced_api.pages import TypedRow
+from invoiced_api.reading.pages import TypedRow
 from tap_invoiced.shaping import HOUR_S, HOURS, SECONDS, kind_of
 
 # UNIX seconds of the years 1 to 9999, which is what a date-time can say.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from invoiced_api.pages import Row
+from invoiced_api.reading.pages import Row
 from invoiced_api.resources import Resource
 
 

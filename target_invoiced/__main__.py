@@ -21,7 +21,7 @@ def main() -> int:
         "--test", action="store_true", help="send one record of each stream, show it, and stop"
     )
     options = arguments.parse_args()
-    from target_invoiced.command import run  # slow to import, and --help is to be quick
+    from target_invoiced.cli import run  # slow to import, and --help is to be quick
 
     return run(options, os.environ)
 

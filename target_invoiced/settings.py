@@ -10,7 +10,7 @@ import orjson
 
 from invoiced_api import settings
 from invoiced_api.connection import CONNECTION_SETTINGS, Connection, connection_from, url
-from invoiced_api.failures import BadInput
+from invoiced_api.exceptions import BadInput
 from invoiced_api.resources import BY_NAME, ENDPOINTS, Resource, SideEffect, Writes
 from invoiced_api.settings import Setting, read_settings
 from singer_command.logs import LOG_FORMAT

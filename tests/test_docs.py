@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 import pytest
 
 from invoiced_emulator import Account, Server, seeded
-from invoiced_emulator.faults import KINDS, Faults
+from invoiced_emulator.http.faults import KINDS, Faults
 
 ROOT = Path(__file__).parents[1]
 API_KEY = "emulator-key"

@@ -13,7 +13,7 @@ import yaml
 from invoiced_api.resources import RESOURCES
 from invoiced_api.settings import Setting
 from singer_command.meltano import CAPABILITIES
-from tap_invoiced.command import CAPABILITIES as TAP_CAPABILITIES
+from tap_invoiced.cli import CAPABILITIES as TAP_CAPABILITIES
 from tap_invoiced.settings import setting_table
 from target_invoiced.settings import TARGET_SETTINGS
 

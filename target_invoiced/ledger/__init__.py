@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager
 import sqlalchemy as sa
 
 from target_invoiced.ledger.accounts import Accounts
-from target_invoiced.ledger.answers import OwedAnswers
 from target_invoiced.ledger.database import BUSY_S, Database
 from target_invoiced.ledger.journal import Journal
 from target_invoiced.ledger.keys import Keys
+from target_invoiced.ledger.outbox import OwedAnswers
 from target_invoiced.ledger.parked import ParkedRecords
 
 

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from invoiced_api.failures import BadInput
-from target_invoiced.identity import ExternalKey
+from invoiced_api.exceptions import BadInput
 from target_invoiced.ledger.tables import TABLES
+from target_invoiced.mapping.keys import ExternalKey
 
 # How many keys one query asks for; databases bound the parameters of a statement.
 KEYS_PER_QUERY = 500

@@ -6,8 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from target_invoiced.journal import Entry, Past, Stage
 from target_invoiced.ledger.database import Database, parts
+from target_invoiced.ledger.replay import Entry, Past, Stage
 from target_invoiced.ledger.tables import JOURNAL, STATES
 
 

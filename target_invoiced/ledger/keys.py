@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from target_invoiced.identity import ExternalKey
 from target_invoiced.ledger.database import Database, keys_by_resource
 from target_invoiced.ledger.tables import OBJECTS
+from target_invoiced.mapping.keys import ExternalKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from target_invoiced.identity import ExternalKey, digest_of
 from target_invoiced.ledger.database import Database, keys_by_resource, parts
 from target_invoiced.ledger.tables import PARKED, SCHEMAS
+from target_invoiced.mapping.keys import ExternalKey, digest_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from werkzeug import Response
 
 from invoiced_api.client import Call, Client, retry_after_s
 from invoiced_api.connection import Connection
-from invoiced_api.failures import (
+from invoiced_api.exceptions import (
     Forbidden,
     NotFound,
     RecordRejected,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from invoiced_api.failures import RecordRejected, TryAgain
+from invoiced_api.exceptions import RecordRejected, TryAgain
 from invoiced_api.retry import retrying, waits
 
 

@@ -11,7 +11,7 @@ from invoiced_api.connection import (
     connection_from,
     url,
 )
-from invoiced_api.failures import BadInput
+from invoiced_api.exceptions import BadInput
 from invoiced_api.settings import (
     boolean,
     integer,

@@ -3,8 +3,8 @@
 import pytest
 
 from invoiced_emulator import Account
-from invoiced_emulator.lists import Lists
-from invoiced_emulator.shapes import INVOICES
+from invoiced_emulator.http.listing import Lists
+from invoiced_emulator.resources.documents import INVOICES
 
 NOW = 1_767_225_600
 FIRST = NOW - 1000

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from invoiced_emulator import Faults
-from invoiced_emulator.faults import BadFaults, read
+from invoiced_emulator.http.faults import BadFaults, read
 
 
 def customers(account):

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from invoiced_emulator import seeded
-from invoiced_emulator.shapes import PARTS, RESOURCES
+from invoiced_emulator.resources.documents import PARTS, RESOURCES
 
 NOW = 1_767_225_600
 KEY = "a-key-of-ours"

@@ -19,7 +19,7 @@ import pytest
 import sqlalchemy as sa
 
 from invoiced_emulator import Account, Faults, Server, seeded
-from invoiced_emulator.faults import Fault
+from invoiced_emulator.http.faults import Fault
 from target_invoiced.ledger.tables import ACCOUNTS, OBJECTS
 
 API_KEY = "emulator-key"

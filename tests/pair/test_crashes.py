@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from invoiced_emulator import Account, Server
-from invoiced_emulator.faults import Fault
+from invoiced_emulator.http.faults import Fault
 
 CRASHES = int(os.environ.get("SOAK_CRASHES", "20"))
 CRASHES_PER_TEST = 5

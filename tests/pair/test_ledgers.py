@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from invoiced_emulator import Account, Server, seeded
-from invoiced_emulator.faults import Fault
+from invoiced_emulator.http.faults import Fault
 from target_invoiced.ledger import Ledger
 
 NEVER_CARRIED_OUT = Fault(kind="drop_before")

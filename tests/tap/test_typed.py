@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import invoiced_schemas
-from invoiced_api.pages import TypedRow
+from invoiced_api.reading.pages import TypedRow
 from invoiced_api.resources import BY_NAME, RESOURCES, Way
 from invoiced_emulator import Server
 from tap_invoiced.records import Records

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from invoiced_api.resources import BY_NAME, Removal
-from target_invoiced.bodies import shows, without_card_numbers
-from target_invoiced.failures import Unwritable
-from target_invoiced.identity import ExternalKey, NaturalKey
-from target_invoiced.intents import Create, Update
-from target_invoiced.planning import EndpointPlanner
+from target_invoiced.exceptions import Unwritable
+from target_invoiced.mapping.endpoints import EndpointPlanner
+from target_invoiced.mapping.keys import ExternalKey, NaturalKey
+from target_invoiced.mapping.operations import Create, Update
+from target_invoiced.mapping.payloads import shows, without_card_numbers
 from target_invoiced.settings import Ids, ToEndpoint
 
 TEN_O_CLOCK = 1_769_853_600

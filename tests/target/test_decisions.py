@@ -12,18 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from invoiced_emulator import Account, Server
-from target_invoiced.announcing import Announcer
-from target_invoiced.books import Books
-from target_invoiced.intake import Intake, Mark
 from target_invoiced.ledger import Ledger
-from target_invoiced.messages import Record, Schema
-from target_invoiced.outcomes import Done, Kind, Rejected
-from target_invoiced.report import Report
-from target_invoiced.schedule import Schedule
+from target_invoiced.mapping.outcomes import Done, Kind, Rejected
+from target_invoiced.records.intake import Intake, Mark
+from target_invoiced.records.record import Task
+from target_invoiced.records.unit_of_work import Books
+from target_invoiced.results.report import Report
+from target_invoiced.results.settlement import Settlement
+from target_invoiced.scheduling.dependencies import Schedule
+from target_invoiced.scheduling.requests import Announcer
 from target_invoiced.settings import target_settings
-from target_invoiced.settling import Settlement
-from target_invoiced.state import Came, Settled, States, Step, Told, last_safe
-from target_invoiced.tasks import Task
+from target_invoiced.singer.checkpoints import Came, Settled, States, Step, Told, last_safe
+from target_invoiced.singer.messages import Record, Schema
 
 MANY = settings(max_examples=500, deadline=None)
 

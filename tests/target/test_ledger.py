@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from target_invoiced.identity import ExternalKey
 from target_invoiced.ledger import Ledger
 from target_invoiced.ledger.keys import Known
+from target_invoiced.mapping.keys import ExternalKey
 
 KEY = ExternalKey("customers", "crm-7")
 

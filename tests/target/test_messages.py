@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from invoiced_api.failures import BadInput
-from target_invoiced.messages import ActivateVersion, Reader, Record, Schema, State
+from invoiced_api.exceptions import BadInput
+from target_invoiced.singer.messages import ActivateVersion, Reader, Record, Schema, State
 
 STATE = b'{"type": "STATE", "value": {"n": 1}}\n'
 HUSH = "hush-hush"

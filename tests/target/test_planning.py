@@ -3,11 +3,11 @@
 import pytest
 
 from invoiced_api.resources import BY_NAME, ENDPOINTS, Removal, SideEffect
-from target_invoiced.failures import Unwritable
-from target_invoiced.identity import ExternalKey, NaturalKey, ObjectId
-from target_invoiced.intents import Create, Nothing, Remove, Update
-from target_invoiced.outcomes import Kind
-from target_invoiced.planning import EndpointPlanner
+from target_invoiced.exceptions import Unwritable
+from target_invoiced.mapping.endpoints import EndpointPlanner
+from target_invoiced.mapping.keys import ExternalKey, NaturalKey, ObjectId
+from target_invoiced.mapping.operations import Create, Nothing, Remove, Update
+from target_invoiced.mapping.outcomes import Kind
 from target_invoiced.settings import Ids, Operation, ToEndpoint
 
 GONE = {"_sdc_deleted_at": "2026-01-31T10:00:00Z"}

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from invoiced_api.client import Answer
-from invoiced_api.failures import TryAgain
-from target_invoiced.courier import Courier
-from target_invoiced.identity import NaturalKey
-from target_invoiced.references import References
+from invoiced_api.exceptions import TryAgain
+from target_invoiced.delivery.lookup import References
+from target_invoiced.delivery.senders import Courier
+from target_invoiced.mapping.keys import NaturalKey
 
 
 def test_objects_are_found_by_natural_key_also_those_of_this_run(

@@ -19,22 +19,22 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from invoiced_emulator import Server
-from target_invoiced.announcing import Announcer
-from target_invoiced.answers import AnswerFile, Answers
-from target_invoiced.books import Books
-from target_invoiced.failures import Unwritable
-from target_invoiced.intake import Intake
-from target_invoiced.intents import Nothing, references_of
+from target_invoiced.exceptions import Unwritable
 from target_invoiced.ledger import Ledger
 from target_invoiced.ledger.tables import TABLES
-from target_invoiced.messages import Record, Schema
-from target_invoiced.outcomes import Done, Kind, Rejected
-from target_invoiced.rejects import Rejects
-from target_invoiced.report import Report
+from target_invoiced.mapping.operations import Nothing, references_of
+from target_invoiced.mapping.outcomes import Done, Kind, Rejected
+from target_invoiced.records.intake import Intake
+from target_invoiced.records.record import Task
+from target_invoiced.records.unit_of_work import Books
+from target_invoiced.results.rejects import Rejects
+from target_invoiced.results.report import Report
+from target_invoiced.results.responses import AnswerFile, Answers
+from target_invoiced.results.settlement import Settlement
+from target_invoiced.scheduling.requests import Announcer
 from target_invoiced.settings import target_settings
-from target_invoiced.settling import Settlement
-from target_invoiced.state import States
-from target_invoiced.tasks import Task
+from target_invoiced.singer.checkpoints import States
+from target_invoiced.singer.messages import Record, Schema
 
 NOW = 1_772_366_400
 SECRET = "sk-live-0123456789abcdef"

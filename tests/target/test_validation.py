@@ -2,7 +2,7 @@
 
 import pytest
 
-from target_invoiced.validation import Validator
+from target_invoiced.singer.validation import Validator
 
 HUSH = "hush-hush"
 

@@ -1,0 +1,327 @@
+"""HTTP requests to answers: authentication, idempotency, paths, and the headers of lists.
+
+An answer is made at once and in one go; what happens to it on the way is `server`.
+
+`GET /_emulator/stats` is no part of Invoiced: without a key it answers
+`{"requests": 9, "max_in_flight": 2, "too_many": 0, "bytes_sent": 81920, "cpu_seconds": 1.5}`, which
+are the requests so far (itself not counted), the most that were under way at once, those refused
+with 429, the bytes of all bodies, and the processor seconds of the emulator's whole process.
+"""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from functools import cached_property
+from urllib.parse import parse_qsl, urlencode
+
+import orjson
+from starlette.datastructures import Headers
+from starlette.responses import Response
+
+from invoiced_emulator.exceptions import Refused
+from invoiced_emulator.http import validation as writes
+from invoiced_emulator.http.listing import Lists, Page
+from invoiced_emulator.resources.definition import Key, Row
+from invoiced_emulator.rules.endpoints import ENDPOINTS, Endpoint
+from invoiced_emulator.store.account import Account
+
+STATS_PATH = "/_emulator/stats"
+# How long an answer is kept under its Idempotency-Key.
+REMEMBERED_S = 24 * 3600
+KEY_LENGTHS = range(6, 65)
+_KINDS = {429: "rate_limit_error"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, whole."""
+
+    method: str
+    path: str
+    query: str
+    headers: Headers
+    body: bytes
+
+    @cached_property
+    def params(self) -> list[tuple[str, str]]:
+        return parse_qsl(self.query, keep_blank_values=True)
+
+    @property
+    def idempotency_key(self) -> str | None:
+        return self.headers.get("idempotency-key")
+
+    @property
+    def address(self) -> str:
+        """Path and query, as a client would write them."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+    def json(self) -> object:
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            raise Refused("The body of the request must be a JSON object") from None
+
+
+def answered(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(body, status, headers=headers, media_type="application/json")
+
+
+def failure(status: int, message: str, param: str | None = None) -> Response:
+    """An error as Invoiced words it: type, message, and the parameter at fault."""
+    kind = _KINDS.get(status, "api_error" if status >= 500 else "invalid_request")
+    body = {"type": kind, "message": message, **({"param": param} if param else {})}
+    return answered(orjson.dumps(body), status)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a call leads: an endpoint, the id of the object and that of its parent, if any."""
+
+    endpoint: Endpoint
+    call: Call
+    parent: Key | None
+    key: Key | None
+
+
+Handler = Callable[["Api", Place], Response]
+Methods = Mapping[str, Handler]
+
+
+@dataclass(slots=True)
+class Api:
+    """The endpoints of one account."""
+
+    account: Account
+    lists: Lists = field(init=False)
+    _kept: dict[str, tuple[float, Response]] = field(default_factory=dict)
+    _routes: "Routes" = field(init=False)
+    _date: tuple[int, str] = (-1, "")
+
+    def __post_init__(self) -> None:
+        self.lists = Lists(self.account)
+        self._routes = _routes()
+
+    def date(self) -> str:
+        """The account's clock as a `Date` header has it."""
+        now = self.account.clock()
+        if self._date[0] != now:
+            self._date = now, formatdate(now, usegmt=True)
+        return self._date[1]
+
+    def authorized(self, call: Call) -> bool:
+        """Whether the key came as the user name of HTTP Basic, or as a bearer token."""
+        scheme, _, credentials = call.headers.get("authorization", "").partition(" ")
+        given = credentials.strip().encode()
+        if scheme.lower() == "basic":
+            try:
+                given = base64.b64decode(given, validate=True).partition(b":")[0]
+            except binascii.Error:
+                return False
+        elif scheme.lower() != "bearer":
+            return False
+        return hmac.compare_digest(given, self.account.api_key.encode())
+
+    def answer(self, call: Call) -> Response:
+        """The answer to an authorized request, which is carried out unless its key is known."""
+        try:
+            key = self._checked_key(call)
+        except Refused as refused:
+            return failure(refused.status, refused.message)
+        if key is not None:
+            kept = self._kept.get(key)
+            if kept is not None and self.account.now() - kept[0] < REMEMBERED_S:
+                return kept[1]
+        try:
+            return self._handled(call)
+        except Refused as refused:
+            return failure(refused.status, refused.message, refused.param)
+
+    def remember(self, call: Call, response: Response) -> None:
+        """Keep the answer under its Idempotency-Key, whatever its status but 401 and 429.
+
+        To be called when the request has ended: until then a second one with the same key is
+        carried out as well.
+        """
+        key = call.idempotency_key
+        valid = key is not None and len(key) in KEY_LENGTHS and call.method in ("POST", "PATCH")
+        if key is None or not valid or response.status_code in (401, 429):
+            return
+        now = self.account.now()
+        kept = self._kept.get(key)
+        if kept is not None and now - kept[0] < REMEMBERED_S:
+            return
+        self._kept.pop(key, None)
+        self._kept[key] = (now, response)
+        oldest = next(iter(self._kept))
+        if now - self._kept[oldest][0] >= REMEMBERED_S:
+            del self._kept[oldest]
+
+    def _checked_key(self, call: Call) -> str | None:
+        key = call.idempotency_key
+        if key is not None and call.method not in ("POST", "PATCH"):
+            raise Refused("Idempotency-Key is only accepted with POST and PATCH")
+        if key is not None and len(key) not in KEY_LENGTHS:
+            raise Refused("Idempotency-Key must have 6 to 64 characters")
+        return key
+
+    def _handled(self, call: Call) -> Response:
+        if self.account.canceled_account:
+            raise Refused("This account was canceled, or its trial is over", status=402)
+        words = call.path.strip("/").split("/")
+        names, ids = tuple(words[::2]), words[1::2]
+        if names == ("events",):
+            self._check_permission(*names)
+            return self._events(call, ids)
+        endpoint, methods = self._routes.get((names, len(ids)), (None, _NO_METHODS))
+        self._check_permission(*names, *([endpoint.resource.name] if endpoint else ()))
+        if endpoint is None:
+            raise Refused("No such path", status=404)
+        handler = _chosen(methods, call.method)
+        return handler(self, self._place(endpoint, ids, call))
+
+    def _check_permission(self, *names: str) -> None:
+        for name in names:
+            if name in self.account.forbidden:
+                raise Refused(f"This API key has no permission to access {name}", status=403)
+
+    def _place(self, endpoint: Endpoint, ids: list[str], call: Call) -> Place:
+        """The ids of the path, and that the parent exists."""
+        parent: Key | None = None
+        if len(endpoint.path) > 1:
+            parent = _key(ids[0])
+            if self.account.row(endpoint.path[0], parent) is None:
+                raise Refused(f"No such {endpoint.path[0].removesuffix('s')}: {parent}", status=404)
+            if call.method != "GET":
+                self.account.tables[endpoint.path[0]].check_stored(parent)
+        own = ids[len(endpoint.path) - 1 :]
+        key: Key | None = None
+        if endpoint.sole and parent is not None:
+            table = self.account.tables[endpoint.resource.name]
+            key = next(iter(table.where(endpoint.resource.owner, parent)), None)
+        elif own:
+            key = own[0] if endpoint.resource.text_ids else _key(own[0])
+        return Place(endpoint, call, parent, key)
+
+    def _events(self, call: Call, rest: list[str]) -> Response:
+        if call.method != "GET":
+            raise Refused(f"{call.method} is not allowed here", status=405)
+        if not rest:
+            return _listed(self.lists.events(call.params), call)
+        key = _key(rest[0])
+        if not 1 <= key <= len(self.account.happened):
+            raise Refused(f"No such event: {key}", status=404)
+        return answered(self.account.happened[key - 1].raw())
+
+    def _row(self, place: Place) -> Row:
+        endpoint, key = place.endpoint, place.key
+        resource = endpoint.resource
+        table = self.account.tables[resource.name]
+        row = None if key is None else self.account.row(resource.name, key)
+        own = place.parent is None or key in table.where(resource.owner, place.parent)
+        if row is None or not own or any(row[n] != value for n, value in endpoint.only.items()):
+            named = "" if key is None else f": {key}"
+            raise Refused(f"No such {resource.singular}{named}", status=404)
+        if place.call.method != "GET":
+            table.check_stored(row["id"])
+        return row
+
+    def _one(self, place: Place, row: Row, status: int = 200) -> Response:
+        """The object as it is now; what lists hide is hidden here."""
+        resource, params = place.endpoint.resource, place.call.params
+        hidden = self.lists.hidden(resource, params)
+        # `include=customer` is understood as well.
+        asked = [value for name, value in params if name in ("include", "expand")]
+        if "customer" in {word for value in asked for word in value.split(",")}:
+            return answered(self.lists.expanded(row, hidden), status)
+        return answered(self.account.tables[resource.name].raw(row["id"], hidden), status)
+
+    def list(self, place: Place) -> Response:
+        call = place.call
+        return _listed(self.lists.page(place.endpoint.resource, call.params, place.parent), call)
+
+    def create(self, place: Place) -> Response:
+        """Create the object, or set the sole one of its parent."""
+        endpoint = place.endpoint
+        given = writes.created(endpoint.resource, place.call.json())
+        if place.parent is not None:
+            given[endpoint.resource.owner] = place.parent
+        status = 200 if endpoint.sole else 201
+        return self._one(place, endpoint.rules.create(self.account, given), status)
+
+    def retrieve(self, place: Place) -> Response:
+        return self._one(place, self._row(place))
+
+    def update(self, place: Place) -> Response:
+        row = self._row(place)
+        given = writes.changed(place.endpoint.resource, place.call.json())
+        return self._one(place, place.endpoint.rules.update(self.account, row, given))
+
+    def delete(self, place: Place) -> Response:
+        left = place.endpoint.rules.delete(self.account, self._row(place))
+        return Response(status_code=204) if left is None else self._one(place, left)
+
+    def act(self, place: Place) -> Response:
+        action = place.endpoint.actions[place.call.path.rstrip("/").rpartition("/")[2]]
+        return self._one(place, action(self.account, self._row(place)))
+
+
+_LIST: Methods = {"GET": Api.list, "POST": Api.create}
+_EACH: Methods = {"GET": Api.retrieve, "PATCH": Api.update, "DELETE": Api.delete}
+_SOLE: Methods = {"GET": Api.retrieve, "PUT": Api.create, "DELETE": Api.delete}
+_NO_METHODS: Methods = {}
+# From the words of a path and the number of its ids to what is there.
+Routes = Mapping[tuple[tuple[str, ...], int], tuple[Endpoint | None, Methods]]
+
+
+def _routes() -> Routes:
+    routes: dict[tuple[tuple[str, ...], int], tuple[Endpoint | None, Methods]] = {}
+    for endpoint in ENDPOINTS:
+        depth = len(endpoint.path)
+        offers = (
+            (endpoint.path, depth - 1, _LIST, endpoint.listed),
+            (endpoint.path, depth - 1, _SOLE, endpoint.sole),
+            (endpoint.path, depth, _EACH, endpoint.each),
+            *(
+                ((*endpoint.path, word), depth, {"POST": Api.act}, ("POST",))
+                for word in endpoint.actions
+            ),
+        )
+        for path, ids, methods, offered in offers:
+            if offered:
+                routes[path, ids] = endpoint, {name: methods[name] for name in offered}
+    return routes
+
+
+def pattern(path: str) -> str:
+    """The path with its ids left out: `/invoices/12/void` as `/invoices/:id/void`."""
+    words = path.strip("/").split("/")
+    return "/" + "/".join(":id" if i % 2 else word for i, word in enumerate(words))
+
+
+def _chosen(methods: Mapping[str, Handler], method: str) -> Handler:
+    if method not in methods:
+        raise Refused(f"{method} is not allowed here, only {', '.join(methods)}", status=405)
+    return methods[method]
+
+
+def _key(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise Refused(f"No such id: {text}", status=404)
+    return int(text)
+
+
+def _listed(page: Page, call: Call) -> Response:
+    if page.total is None:
+        return answered(page.body())
+    query = urlencode([pair for pair in call.params if pair[0] != "page"])
+    start = f"http://{call.headers.get('host', 'localhost')}{call.path}?{query}{'&' * bool(query)}"
+    turns = {"self": page.number, "first": 1, "last": page.pages}
+    if page.number > 1:
+        turns["previous"] = page.number - 1
+    if page.number < page.pages:
+        turns["next"] = page.number + 1
+    link = ", ".join(f'<{start}page={number}>; rel="{rel}"' for rel, number in turns.items())
+    return answered(page.body(), headers={"X-Total-Count": str(page.total), "Link": link})

@@ -1,0 +1,182 @@
+"""The parts of documents and subscriptions, and what they add up to.
+
+Money is computed in doubles and rounded to two decimals at every step. A discount or tax that
+names a coupon or tax rate has its amount computed; any other keeps the amount it was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from invoiced_emulator.money import Number, money
+from invoiced_emulator.resources.definition import Row
+
+if TYPE_CHECKING:
+    from invoiced_emulator.store.account import Account
+
+_LINE: Row = {
+    "id": None,
+    "object": "line_item",
+    "catalog_item": None,
+    "type": None,
+    "name": None,
+    "description": None,
+    "quantity": 1,
+    "unit_cost": 0,
+    "amount": 0,
+    "discountable": True,
+    "discounts": (),
+    "taxable": True,
+    "taxes": (),
+    "metadata": (),
+    "plan": None,
+}
+_DISCOUNT: Row = {"id": None, "object": "discount", "amount": 0, "coupon": None, "expires": None}
+_TAX: Row = {"id": None, "object": "tax", "amount": 0, "tax_rate": None}
+_ADDON: Row = {
+    "id": None,
+    "object": "subscription_addon",
+    "plan": None,
+    "quantity": 1,
+    "description": None,
+    "updated_at": None,
+    "created_at": None,
+    "amount": None,
+}
+_SHIP_TO = "name attention_to address1 address2 city state postal_code country".split()
+
+
+def completed(account: Account, row: Row) -> None:
+    """Give every line, discount and tax of a document the attributes and the id it lacks.
+
+    Amounts and totals that were given stay as they are. Changes `row`.
+    """
+    row["items"] = [_line(account, line) for line in row["items"]]
+    row["discounts"] = [_part(account, _DISCOUNT, entry) for entry in row["discounts"]]
+    row["taxes"] = [_part(account, _TAX, entry) for entry in row["taxes"]]
+
+
+def priced(account: Account, row: Row) -> Row:
+    """The `items`, `discounts`, `taxes`, `subtotal` and `total` of a document.
+
+    Document discounts are taken from what the discountable lines leave, document taxes from what
+    the taxable ones leave after that.
+    """
+    lines = [priced_line(account, line) for line in row["items"]]
+    subtotal = money(sum(line["amount"] for line in lines))
+    discountable = sum(_net(line) for line in lines if line["discountable"])
+    discounts = discounts_on(account, row["discounts"], discountable)
+    taxable = sum(_net(line) for line in lines if line["taxable"]) - total_of(discounts)
+    taxes = taxes_on(account, row["taxes"], max(taxable, 0))
+    inside = [line["discounts"] for line in lines], [line["taxes"] for line in lines]
+    total = subtotal - total_of(discounts) + total_of(taxes)
+    total += sum(map(total_of, inside[1])) - sum(map(total_of, inside[0]))
+    return {
+        "items": lines,
+        "subtotal": subtotal,
+        "discounts": discounts,
+        "taxes": taxes,
+        "total": money(total),
+    }
+
+
+def discounts_on(account: Account, given: Iterable[Row], base: Number) -> list[Row]:
+    """The discounts with their ids and their amounts on `base`."""
+    return [_rated(account, _DISCOUNT, "coupon", "coupons", entry, base) for entry in given]
+
+
+def taxes_on(account: Account, given: Iterable[Row | str], base: Number) -> list[Row]:
+    """The taxes with their ids and their amounts on `base`; a bare string names a tax rate."""
+    entries = ({"tax_rate": entry} if isinstance(entry, str) else entry for entry in given)
+    return [_rated(account, _TAX, "tax_rate", "tax_rates", entry, base) for entry in entries]
+
+
+def addons_of(account: Account, given: Iterable[Row], now: int) -> list[Row]:
+    """The addons of a subscription with their ids; `now` dates the new ones, in UNIX seconds."""
+    return [_part(account, {**_ADDON, "created_at": now, "updated_at": now}, a) for a in given]
+
+
+def ship_to(given: Row | None) -> Row | None:
+    """A whole shipping address, or None."""
+    return None if given is None else {name: given.get(name) for name in _SHIP_TO}
+
+
+def total_of(parts: Sequence[Row]) -> Number:
+    """What discounts or taxes add up to."""
+    return sum(part["amount"] for part in parts) if parts else 0
+
+
+def merged(before: Sequence[Row], given: Iterable[Row]) -> list[Row]:
+    """A list as it is after a write: entries that carry a known id keep what was not sent.
+
+    Discounts and taxes inside a line are matched within that line.
+    """
+    known = {part["id"]: part for part in before}
+    entries = []
+    for entry in given:
+        old = known.get(entry.get("id"))
+        new = {**(old or {}), **entry}
+        if old is None:
+            new.pop("id", None)
+        for name in ("discounts", "taxes"):
+            if name in entry:
+                new[name] = merged(old[name] if old else (), entry[name] or ())
+        entries.append(new)
+    return entries
+
+
+def priced_line(account: Account, given: Row) -> Row:
+    """A line with its amount, and those of its discounts and taxes."""
+    line = _line(account, given)
+    line["amount"] = money(line["quantity"] * line["unit_cost"])
+    line["discounts"] = discounts_on(account, line["discounts"], line["amount"])
+    net = line["amount"] - total_of(line["discounts"])
+    line["taxes"] = taxes_on(account, line["taxes"], net)
+    return line
+
+
+def _line(account: Account, given: Row) -> Row:
+    item = account.row("items", given["catalog_item"]) if given.get("catalog_item") else None
+    line = {**_LINE}
+    if item and "id" not in given:
+        names = ("name", "type", "description", "unit_cost", "discountable", "taxable")
+        line.update({name: item[name] for name in names})
+    line.update({name: value for name, value in given.items() if value is not None})
+    _identify(account, line)
+    line["discounts"] = [_part(account, _DISCOUNT, entry) for entry in line["discounts"]]
+    line["taxes"] = [_part(account, _TAX, entry) for entry in line["taxes"]]
+    line["metadata"] = dict(line["metadata"])
+    return line
+
+
+def _part(account: Account, template: Row, given: Row | str) -> Row:
+    entry = {"tax_rate": given} if isinstance(given, str) else given
+    part = {**template, **{name: value for name, value in entry.items() if value is not None}}
+    _identify(account, part)
+    return part
+
+
+def _rated(account: Account, template: Row, name: str, table: str, given: Row, base: Number) -> Row:
+    part = _part(account, template, given)
+    rate: Any = part[name]
+    if isinstance(rate, str):
+        rate = part[name] = account.tables[table].rows[rate]
+    if rate is not None:
+        value = rate["value"]
+        part["amount"] = money(base * value / 100 if rate["is_percent"] else value)
+    else:
+        part["amount"] = money(part["amount"] or 0)
+    return part
+
+
+def _net(line: Row) -> Number:
+    net: Number = line["amount"] - total_of(line["discounts"])
+    return net
+
+
+def _identify(account: Account, part: Row) -> None:
+    if part["id"] is None:
+        part["id"] = account.part_id()
+    else:
+        account.skip_part_ids((part["id"],))

@@ -1,0 +1,308 @@
+"""What customers, their documents and subscriptions look like, and the table of all resources."""
+
+from collections.abc import Mapping
+
+from invoiced_emulator.resources.catalog import CATALOG
+from invoiced_emulator.resources.customer_children import ACCOUNT
+from invoiced_emulator.resources.definition import Resource, Row, Types, shape, typed
+from invoiced_emulator.resources.payments import MONEY
+
+
+def renewal(subscription: Row, _private: Row) -> tuple[str, ...]:
+    """The lists on which a subscription appears: canceled and finished ones never renew."""
+    status = subscription["status"]
+    return ("all", status if status in ("canceled", "finished") else "renewing")
+
+
+# The parts of objects: attributes accepted inside a list or a nested object.
+PARTS: Mapping[str, Types] = {
+    "items": typed(
+        integer="id",
+        string="catalog_item type name description",
+        number="quantity unit_cost",
+        boolean="discountable taxable",
+        discounts="discounts",
+        taxes="taxes",
+        metadata="metadata",
+    ),
+    "discounts": typed(integer="id", number="amount", reference="coupon", timestamp="expires"),
+    "taxes": typed(integer="id", number="amount", reference="tax_rate"),
+    "addons": typed(integer="id quantity", string="plan description", price="amount"),
+    "applications": typed(
+        string="type document_type",
+        number="amount",
+        integer="invoice credit_note estimate",
+    ),
+    "installments": typed(timestamp="date", number="amount"),
+    "ship_to": typed(string="name attention_to address1 address2 city state postal_code country"),
+}
+
+_CUSTOMER_WRITES = typed(
+    string="name number email payment_terms attention_to address1 address2 city state postal_code"
+    " country language currency phone tax_id avalara_entity_use_code avalara_exemption_number type"
+    " notes",
+    boolean="autopay chase credit_hold taxable",
+    integer="chasing_cadence next_chase_step owner parent_customer sign_up_page ach_gateway"
+    " cc_gateway",
+    number="credit_limit",
+    taxes="taxes",
+    metadata="metadata",
+    array="disabled_payment_methods",
+)
+
+CUSTOMERS = Resource(
+    name="customers",
+    singular="customer",
+    prefix="CUST",
+    shape={
+        "id": None,
+        "object": "customer",
+        **shape({}, "name number email"),
+        "autopay": False,
+        **shape({}, "payment_terms payment_source"),
+        "taxes": [],
+        "type": "company",
+        **shape({}, "attention_to address1 address2 city state postal_code"),
+        "country": "US",
+        **shape({}, "language currency tax_id phone notes sign_up_page sign_up_url"),
+        **shape({}, "statement_pdf_url updated_at created_at"),
+        "metadata": {},
+        **shape({}, "autopay_delay_days avalara_entity_use_code avalara_exemption_number"),
+        "chase": True,
+        **shape({}, "chasing_cadence next_chase_step"),
+        "credit_hold": False,
+        **shape({}, "credit_limit owner parent_customer"),
+        "taxable": True,
+        **shape({}, "ach_gateway cc_gateway"),
+    },
+    create={**_CUSTOMER_WRITES, "autopay_delay_days": "integer"},
+    update=_CUSTOMER_WRITES,
+    required=("name",),
+    blank_refused=("name", "number"),
+    links={"statement_pdf_url": "statements/{token}/pdf"},
+    indexed=("number", "parent_customer"),
+    incremental=True,
+)
+
+# What invoices, estimates and credit notes share.
+_DOCUMENT_WRITES = typed(
+    string="name number currency purchase_order notes",
+    timestamp="date",
+    boolean="draft closed calculate_taxes",
+    items="items",
+    discounts="discounts",
+    taxes="taxes",
+    metadata="metadata",
+    array="attachments",
+)
+_BILL_WRITES = {
+    **_DOCUMENT_WRITES,
+    **typed(string="payment_terms", ship_to="ship_to", array="disabled_payment_methods"),
+}
+_MONEY: Row = {"notes": None, "subtotal": 0, "discounts": [], "taxes": [], "total": 0}
+_LINKS = shape({}, "url pdf_url updated_at created_at")
+
+INVOICES = Resource(
+    name="invoices",
+    singular="invoice",
+    prefix="INV",
+    shape={
+        "id": None,
+        "object": "invoice",
+        **shape({}, "customer ship_to name"),
+        "currency": "usd",
+        "draft": False,
+        "closed": False,
+        "paid": False,
+        "status": "not_sent",
+        "autopay": False,
+        "attempt_count": 0,
+        **shape({}, "next_payment_attempt subscription number date due_date payment_terms"),
+        "purchase_order": None,
+        "items": [],
+        **_MONEY,
+        "balance": 0,
+        **shape({}, "url payment_url pdf_url updated_at created_at"),
+        "metadata": {},
+        "payment_plan": None,
+    },
+    create={**_BILL_WRITES, **typed(integer="customer", boolean="autopay", timestamp="due_date")},
+    update={**_BILL_WRITES, **typed(boolean="sent", timestamp="due_date")},
+    required=("customer",),
+    blank_refused=("number", "date", "currency"),
+    links={
+        "url": "invoices/{token}",
+        "payment_url": "invoices/{token}/payment",
+        "pdf_url": "invoices/{token}/pdf",
+    },
+    indexed=("number", "customer", "subscription"),
+    dated=True,
+    incremental=True,
+)
+
+_ESTIMATE_WRITES = {
+    **_BILL_WRITES,
+    **typed(timestamp="expiration_date", number="deposit", boolean="deposit_paid"),
+}
+
+ESTIMATES = Resource(
+    name="estimates",
+    singular="estimate",
+    prefix="EST",
+    shape={
+        "id": None,
+        "object": "estimate",
+        **shape({}, "customer ship_to invoice name"),
+        "currency": "usd",
+        "draft": False,
+        "closed": False,
+        "status": "not_sent",
+        **shape({}, "number date payment_terms purchase_order"),
+        "items": [],
+        **_MONEY,
+        "deposit": 0,
+        "deposit_paid": False,
+        **_LINKS,
+        "metadata": {},
+        **shape({}, "approved expiration_date"),
+    },
+    create={**_ESTIMATE_WRITES, **typed(integer="customer invoice")},
+    update=_ESTIMATE_WRITES,
+    required=("customer",),
+    blank_refused=("number", "date", "currency"),
+    links={"url": "estimates/{token}", "pdf_url": "estimates/{token}/pdf"},
+    indexed=("number", "customer"),
+    dated=True,
+    incremental=True,
+)
+
+CREDIT_NOTES = Resource(
+    name="credit_notes",
+    singular="credit_note",
+    label="CreditNote",
+    prefix="CN",
+    shape={
+        "id": None,
+        "object": "credit_note",
+        **shape({}, "customer name"),
+        "currency": "usd",
+        "draft": False,
+        "closed": False,
+        "paid": False,
+        "status": "open",
+        **shape({}, "number date purchase_order"),
+        "items": [],
+        **_MONEY,
+        "balance": 0,
+        **_LINKS,
+        "metadata": {},
+    },
+    create={**_DOCUMENT_WRITES, "customer": "integer"},
+    update=_DOCUMENT_WRITES,
+    required=("customer",),
+    blank_refused=("number", "date", "currency"),
+    links={"url": "credit_notes/{token}", "pdf_url": "credit_notes/{token}/pdf"},
+    indexed=("number", "customer"),
+    dated=True,
+    incremental=True,
+)
+
+_SUBSCRIPTION_WRITES = typed(
+    string="plan contract_renewal_mode",
+    timestamp="start_date",
+    integer="quantity contract_renewal_cycles",
+    addons="addons",
+    discounts="discounts",
+    taxes="taxes",
+    boolean="paused cancel_at_period_end",
+    ship_to="ship_to",
+    metadata="metadata",
+)
+
+SUBSCRIPTIONS = Resource(
+    name="subscriptions",
+    singular="subscription",
+    shape={
+        "id": None,
+        "object": "subscription",
+        **shape({}, "customer ship_to plan amount cycles"),
+        "quantity": 1,
+        **shape({}, "start_date period_start period_end"),
+        "cancel_at_period_end": False,
+        "canceled_at": None,
+        "status": "active",
+        "addons": [],
+        "discounts": [],
+        "taxes": [],
+        "recurring_total": 0,
+        "mrr": 0,
+        **shape({}, "url updated_at created_at"),
+        "metadata": {},
+        "bill_in": "advance",
+        "bill_in_advance_days": 0,
+        **shape({}, "contract_period_end contract_period_start contract_renewal_cycles"),
+        "contract_renewal_mode": "auto",
+        "paused": False,
+    },
+    create={
+        **_SUBSCRIPTION_WRITES,
+        **typed(integer="customer bill_in_advance_days cycles snap_to_nth_day", string="bill_in"),
+    },
+    update={**_SUBSCRIPTION_WRITES, **typed(boolean="prorate", timestamp="proration_date")},
+    required=("customer", "plan"),
+    blank_refused=("plan", "quantity", "start_date"),
+    links={"url": "subscriptions/{token}"},
+    indexed=("customer", "plan"),
+    shelves=renewal,
+    shelf="renewing",
+    flags={"all": "all", "canceled": "canceled", "finished": "finished"},
+    incremental=True,
+)
+
+_TRANSACTION_WRITES = typed(
+    timestamp="date",
+    string="method status gateway gateway_id currency notes",
+    number="amount",
+    metadata="metadata",
+)
+
+TRANSACTIONS = Resource(
+    name="transactions",
+    singular="transaction",
+    shape={
+        "id": None,
+        "object": "transaction",
+        **shape({}, "customer invoice credit_note date"),
+        "type": "payment",
+        "method": "other",
+        "status": "succeeded",
+        **shape({}, "gateway gateway_id payment_source"),
+        "currency": "usd",
+        "amount": 0,
+        **shape({}, "notes failure_reason parent_transaction pdf_url created_at updated_at"),
+        "metadata": {},
+    },
+    create={
+        **_TRANSACTION_WRITES,
+        **typed(integer="customer invoice credit_note", string="type"),
+    },
+    update=_TRANSACTION_WRITES,
+    required=("type",),
+    blank_refused=("date", "method", "status", "currency", "amount"),
+    links={"pdf_url": "payments/{token}/pdf"},
+    indexed=("customer", "invoice", "credit_note", "_payment"),
+    dated=True,
+    incremental=True,
+)
+
+RESOURCES = (
+    CUSTOMERS,
+    INVOICES,
+    ESTIMATES,
+    CREDIT_NOTES,
+    SUBSCRIPTIONS,
+    TRANSACTIONS,
+    *CATALOG,
+    *MONEY,
+    *ACCOUNT,
+)

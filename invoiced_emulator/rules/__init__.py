@@ -1,0 +1,6 @@
+"""What Invoiced refuses, and what it computes, one module per resource.
+
+base        create, update and delete without rules of their own
+changes     checks and changes that several resources share
+endpoints   which path writes to which resource
+"""

@@ -1,0 +1,38 @@
+"""The rules of resources about which Invoiced computes nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from invoiced_emulator.exceptions import Refused
+from invoiced_emulator.resources.definition import Resource, Row
+from invoiced_emulator.rules.changes import must_all_exist, save, save_new, stored
+from invoiced_emulator.store.account import Account
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """Keep what was written; `refers` maps attributes to the resource whose id they hold."""
+
+    resource: Resource
+    refers: Mapping[str, str] = field(default_factory=dict)
+
+    def create(self, account: Account, given: Row) -> Row:
+        must_all_exist(account, self.refers, given)
+        key = given.get("id")
+        if key is not None and account.row(self.resource.name, key) is not None:
+            raise Refused(f"The id {key} is taken by another {self.resource.singular}", "id")
+        return save_new(account, self.resource, stored(self.resource, lowered(given)))
+
+    def update(self, account: Account, row: Row, given: Row) -> Row:
+        must_all_exist(account, self.refers, given)
+        after = {**row, **stored(self.resource, lowered(given))}
+        return save(account, self.resource, row, after)
+
+    def delete(self, account: Account, row: Row) -> Row | None:
+        account.remove(self.resource.name, row["id"])
+        return None
+
+
+def lowered(given: Row) -> Row:
+    """Currencies are written in small letters."""
+    return {**given, "currency": given["currency"].lower()} if given.get("currency") else given

@@ -1,0 +1,84 @@
+"""How a rule keeps what it decided: the checks and the three kinds of change all rules share."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from invoiced_emulator.exceptions import Refused
+from invoiced_emulator.resources.definition import Key, Resource, Row
+from invoiced_emulator.store.account import Account
+
+
+def must_exist(account: Account, resource: str, key: Key | None, param: str) -> None:
+    """Refuse an id that names nothing; None is fine."""
+    if key is not None and account.row(resource, key) is None:
+        raise Refused(f"No such {param.replace('_', ' ')}: {key}", param)
+
+
+def must_all_exist(account: Account, refers: Mapping[str, str], given: Row) -> None:
+    """Refuse ids that name nothing; `refers` says of which resource each attribute is."""
+    for name, resource in refers.items():
+        must_exist(account, resource, given.get(name), name)
+
+
+def must_be_free(account: Account, resource: Resource, number: object, own: Key | None) -> None:
+    """Refuse a `number` that another object of the account has."""
+    if number is not None and account.tables[resource.name].where("number", number) - {own}:
+        raise Refused(f"The number {number} is taken by another {resource.singular}", "number")
+
+
+def must_be_known(account: Account, given: Row) -> None:
+    """Refuse coupons, tax rates, items and plans that are not in the account's catalog."""
+    for entry in given.get("discounts") or ():
+        must_exist(account, "coupons", entry.get("coupon"), "coupon")
+    for entry in given.get("taxes") or ():
+        must_exist(account, "tax_rates", entry.get("tax_rate"), "tax_rate")
+    for line in given.get("items") or ():
+        must_exist(account, "items", line.get("catalog_item"), "catalog_item")
+        must_be_known(account, line)
+    for addon in given.get("addons") or ():
+        must_exist(account, "plans", addon.get("plan"), "plan")
+
+
+def must_be_own_lines(param: str, given: Iterable[Row], before: Iterable[Row]) -> None:
+    """Refuse entries whose `id` is not of an entry the object already has."""
+    own = {part["id"] for part in before}
+    for entry in given:
+        if entry.get("id") is not None and entry["id"] not in own:
+            raise Refused(f"No such entry in {param}: {entry['id']}", param)
+
+
+def stored(resource: Resource, given: Row) -> Row:
+    """What of a clean body the object keeps; the rest only steered the request."""
+    return {
+        name: value
+        for name, value in given.items()
+        if name in resource.shape or name.startswith("_")
+    }
+
+
+def save_new(account: Account, resource: Resource, attributes: Row) -> Row:
+    row = account.insert(resource.name, attributes)
+    account.record("created", resource.name, row)
+    return row
+
+
+def save(
+    account: Account, resource: Resource, before: Row, after: Row, action: str = "updated"
+) -> Row:
+    """Replace `before` by `after`, date it now and record what changed."""
+    row: dict[str, Any] = {**after, "updated_at": account.clock()}
+    account.tables[resource.name].put(row)
+    previous = {
+        name: value
+        for name, value in before.items()
+        if name != "updated_at" and row.get(name) != value
+    }
+    account.record(action, resource.name, row, previous=previous)
+    return row
+
+
+def drop_where(account: Account, resource: str, name: str, value: Key) -> None:
+    """Let the objects go whose indexed attribute `name` has this value; no event is recorded."""
+    table = account.tables[resource]
+    for key in sorted(table.where(name, value)):
+        table.drop(key)

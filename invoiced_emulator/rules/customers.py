@@ -1,0 +1,75 @@
+"""Customers: references to a parent, and what keeps one from being deleted."""
+
+from dataclasses import dataclass
+
+from invoiced_emulator.exceptions import Refused
+from invoiced_emulator.pricing import merged, taxes_on
+from invoiced_emulator.resources.definition import Resource, Row
+from invoiced_emulator.resources.documents import CUSTOMERS
+from invoiced_emulator.rules.changes import (
+    drop_where,
+    must_be_free,
+    must_be_known,
+    must_exist,
+    save,
+    save_new,
+    stored,
+)
+from invoiced_emulator.store.account import Account
+
+# What belongs to a customer and goes with it: with its event, and without a word.
+_CHILDREN = (
+    ("contacts", "_customer"),
+    ("payment_sources", "_customer"),
+    ("pending_line_items", "customer"),
+    ("notes", "customer"),
+    ("tasks", "customer_id"),
+)
+_KEPT = ("transactions", "payments", "charges", "credit_balance_adjustments")
+_BELONGINGS = ("invoices", "estimates", "credit_notes", "subscriptions")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customers:
+    """The rules of customers."""
+
+    resource: Resource = CUSTOMERS
+
+    def create(self, account: Account, given: Row) -> Row:
+        self._check(account, given, None)
+        row = stored(self.resource, given)
+        row["taxes"] = taxes_on(account, merged((), given.get("taxes", ())), 0)
+        return save_new(account, self.resource, row)
+
+    def update(self, account: Account, row: Row, given: Row) -> Row:
+        self._check(account, given, row["id"])
+        after = {**row, **stored(self.resource, given)}
+        if "taxes" in given:
+            after["taxes"] = taxes_on(account, merged(row["taxes"], given["taxes"]), 0)
+        return save(account, self.resource, row, after)
+
+    def _check(self, account: Account, given: Row, own: int | None) -> None:
+        must_be_free(account, self.resource, given.get("number"), own)
+        must_be_known(account, given)
+        parent = given.get("parent_customer")
+        must_exist(account, "customers", parent, "parent_customer")
+        if parent is not None and parent == own:
+            raise Refused("A customer cannot be its own parent", "parent_customer")
+
+    def delete(self, account: Account, row: Row) -> None:
+        key = row["id"]
+        if any(account.tables[name].where("customer", key) for name in _KEPT):
+            raise Refused("A customer with transactions cannot be deleted")
+        subscriptions = account.tables["subscriptions"]
+        states = {subscriptions.rows[s]["status"] for s in subscriptions.where("customer", key)}
+        if states - {"canceled", "finished"}:
+            raise Refused("A customer with an active subscription cannot be deleted")
+        for resource in _BELONGINGS:
+            for owned in sorted(account.tables[resource].where("customer", key)):
+                account.remove(resource, owned)
+        for resource, name in _CHILDREN:
+            drop_where(account, resource, name, key)
+        account.remove(self.resource.name, key)
+
+
+CUSTOMER_RULES = Customers()

@@ -1,0 +1,212 @@
+"""Invoices, estimates and credit notes: totals, status, voiding."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from invoiced_emulator.exceptions import Refused
+from invoiced_emulator.money import Number, money
+from invoiced_emulator.pricing import merged, priced, ship_to
+from invoiced_emulator.resources.definition import Resource, Row
+from invoiced_emulator.resources.documents import CREDIT_NOTES, ESTIMATES, INVOICES
+from invoiced_emulator.rules.changes import (
+    drop_where,
+    must_be_free,
+    must_be_known,
+    must_be_own_lines,
+    must_exist,
+    save,
+    stored,
+)
+from invoiced_emulator.store.account import Account
+
+DAY_S = 86_400
+_PRICED = {"items", "discounts", "taxes"}
+_SETTLING = {"total", "draft", "closed", "due_date"}
+
+
+def net_days(payment_terms: str | None) -> int | None:
+    """`NET 14` as 14; None for terms that name no number of days."""
+    word, _, days = (payment_terms or "").partition(" ")
+    return int(days) if word.upper() == "NET" and days.isdigit() else None
+
+
+def invoice_status(row: Row, private: Row, now: int) -> str:
+    if row["draft"]:
+        return "draft"
+    if row["paid"]:
+        return "paid"
+    if private.get("_pending"):
+        return "pending"
+    if row["due_date"] is not None and row["due_date"] < now and not row["closed"]:
+        return "past_due"
+    return str(private.get("_sent", "not_sent"))
+
+
+def credit_note_status(row: Row, private: Row, now: int) -> str:
+    if row["draft"]:
+        return "draft"
+    if row["paid"]:
+        return "paid"
+    return "closed" if row["closed"] else "open"
+
+
+def estimate_status(row: Row, private: Row, now: int) -> str:
+    if row["draft"]:
+        return "draft"
+    if row["invoice"] is not None:
+        return "invoiced"
+    if row["approved"]:
+        return "approved"
+    return "declined" if row["closed"] else str(private.get("_sent", "not_sent"))
+
+
+def settled(account: Account, resource: Resource, row: Row, status: "Status") -> Row:
+    """The document with `balance`, `paid`, `closed` and `status` as its payments make them.
+
+    What is applied may exceed the total, or lie below zero while a refund waits for its payment;
+    the balance stays between nothing and the total. Paying in full closes a document, and
+    losing the payment opens it again.
+    """
+    private = account.private(resource.name, row["id"])
+    row = {**row}
+    if "balance" in row:
+        was_paid = row["paid"]
+        due = row["total"] - applied(account, resource, row)
+        row["balance"] = money(min(max(due, 0), max(row["total"], 0)))
+        row["paid"] = not row["draft"] and row["total"] > 0 and row["balance"] == 0
+        if row["paid"] != was_paid:
+            row["closed"] = row["paid"]
+    row["status"] = status(row, private, account.clock())
+    return row
+
+
+def applied(account: Account, resource: Resource, row: Row) -> Number:
+    """What payments and credits have taken off the document, refunds deducted."""
+    private = account.private(resource.name, row["id"])
+    kept: Number = private.setdefault("_applied", money(row["total"] - row["balance"]))
+    return kept
+
+
+Status = Callable[[Row, Row, int], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Documents:
+    """The rules of one of the three document types."""
+
+    resource: Resource
+    status: Status
+    void_is_final: ClassVar[str] = "A voided {} cannot be edited"
+
+    def create(self, account: Account, given: Row) -> Row:
+        must_exist(account, "customers", given["customer"], "customer")
+        must_exist(account, "invoices", given.get("invoice"), "invoice")
+        must_be_free(account, self.resource, given.get("number"), None)
+        must_be_known(account, given)
+        for line in given.get("items", ()):
+            if line.get("id") is not None:
+                raise Refused("Mass assignment of id on LineItem is not allowed", "id")
+        row = self._with_defaults(account, stored(self.resource, given))
+        self._check_dates(row)
+        row.update(priced(account, row))
+        row = account.insert(self.resource.name, row)
+        row = settled(account, self.resource, row, self.status)
+        account.tables[self.resource.name].put(row)
+        account.record("created", self.resource.name, row)
+        return row
+
+    def _with_defaults(self, account: Account, given: Row) -> Row:
+        """What a new document takes over from its customer and from its payment terms."""
+        customer = account.tables["customers"].rows[given["customer"]]
+        row = {"items": [], "discounts": [], "taxes": [], "date": account.clock(), **given}
+        row["currency"] = (given.get("currency") or customer["currency"] or "usd").lower()
+        shape = self.resource.shape
+        if "payment_terms" in shape:
+            row.setdefault("payment_terms", customer["payment_terms"])
+        if "autopay" in shape:
+            row.setdefault("autopay", customer["autopay"])
+        days = net_days(row.get("payment_terms"))
+        if "due_date" in shape and days is not None:
+            row.setdefault("due_date", row["date"] + days * DAY_S)
+        if "ship_to" in shape:
+            row["ship_to"] = ship_to(given.get("ship_to"))
+        return row
+
+    def update(self, account: Account, row: Row, given: Row) -> Row:
+        if row["status"] == "voided":
+            raise Refused(self.void_is_final.format(self.resource.singular.replace("_", " ")))
+        must_be_free(account, self.resource, given.get("number"), row["id"])
+        must_be_known(account, given)
+        must_be_own_lines("items", given.get("items") or (), row["items"])
+        self._check_draft(account, row, given)
+        after = {**row, **stored(self.resource, given)}
+        if "currency" in given:
+            after["currency"] = given["currency"].lower()
+        if given.get("ship_to") is not None:
+            after["ship_to"] = ship_to(given["ship_to"])
+        self._check_dates(after)
+        for name in _PRICED & given.keys():
+            after[name] = merged(row[name], given[name])
+        if _PRICED & given.keys():
+            after.update(priced(account, after))
+        sent = given.get("sent", False) and not row["draft"]
+        if sent:
+            private = account.private(self.resource.name, row["id"])
+            private["_sent"] = "viewed" if private.get("_sent") == "viewed" else "sent"
+        if sent or any(after.get(name) != row.get(name) for name in _SETTLING):
+            if "balance" in row:
+                applied(account, self.resource, row)
+            after = settled(account, self.resource, after, self.status)
+        return save(account, self.resource, row, after)
+
+    def _check_draft(self, account: Account, row: Row, given: Row) -> None:
+        back = given.get("draft") and not row["draft"]
+        if back and "balance" in row and applied(account, self.resource, row):
+            raise Refused("A document with payments cannot become a draft again", "draft")
+
+    def _check_dates(self, row: Row) -> None:
+        due = row.get("due_date")
+        if due is not None and due < row["date"]:
+            raise Refused("due date precedes date", "due_date")
+
+    def _check_unapplied(self, account: Account, row: Row) -> None:
+        kind = self.resource.singular
+        referring = account.tables["transactions"]
+        ids = referring.where(kind, row["id"]) if kind in referring.resource.indexed else set()
+        settled_by = any(referring.rows[key]["status"] != "failed" for key in ids)
+        if settled_by or ("balance" in row and applied(account, self.resource, row)):
+            raise Refused(f"The {kind.replace('_', ' ')} has payments or credits applied")
+
+    def delete(self, account: Account, row: Row) -> None:
+        self._check_unapplied(account, row)
+        if not row["draft"]:
+            kind = self.resource.singular.replace("_", " ")
+            raise Refused(f"An issued {kind} cannot be deleted, only voided")
+        if self.resource is INVOICES:
+            drop_where(account, "notes", "invoice", row["id"])
+            drop_where(account, "payment_plans", "_invoice", row["id"])
+        account.remove(self.resource.name, row["id"])
+
+    def void(self, account: Account, row: Row) -> Row:
+        if row["status"] == "voided":
+            raise Refused("The document is voided already")
+        if row["draft"]:
+            raise Refused("A draft cannot be voided, only deleted")
+        self._check_unapplied(account, row)
+        # Total and balance stay as they were, as Invoiced shows them.
+        return save(account, self.resource, row, {**row, "status": "voided"}, "voided")
+
+
+INVOICE_RULES = Documents(resource=INVOICES, status=invoice_status)
+ESTIMATE_RULES = Documents(resource=ESTIMATES, status=estimate_status)
+CREDIT_NOTE_RULES = Documents(resource=CREDIT_NOTES, status=credit_note_status)
+
+
+def settle_again(account: Account, rules: Documents, key: int, effect: Number) -> None:
+    """Take `effect` more off a document's balance; the document counts as updated."""
+    row = account.tables[rules.resource.name].rows[key]
+    private = account.private(rules.resource.name, key)
+    private["_applied"] = money(applied(account, rules.resource, row) + effect)
+    if row["status"] != "voided":
+        save(account, rules.resource, row, settled(account, rules.resource, row, rules.status))

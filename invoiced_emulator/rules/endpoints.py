@@ -1,0 +1,112 @@
+"""The table of rules: what Invoiced refuses and computes, one row per path with endpoints.
+
+A resource to be served needs its row in `shapes` and one here, and nothing else.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from invoiced_emulator.resources.definition import Resource, Row
+from invoiced_emulator.rules.catalog import COUPON_RULES, ITEM_RULES, PLAN_RULES, TAX_RATE_RULES
+from invoiced_emulator.rules.charges import CHARGE_RULES, REFUND_RULES
+from invoiced_emulator.rules.customer_children import (
+    ADJUSTMENT_RULES,
+    CONTACT_RULES,
+    NOTE_RULES,
+    PAYMENT_SOURCE_RULES,
+    PENDING_LINE_RULES,
+    TASK_RULES,
+)
+from invoiced_emulator.rules.customers import CUSTOMER_RULES
+from invoiced_emulator.rules.documents import CREDIT_NOTE_RULES, ESTIMATE_RULES, INVOICE_RULES
+from invoiced_emulator.rules.payment_plans import PAYMENT_PLAN_RULES
+from invoiced_emulator.rules.payments import PAYMENT_RULES
+from invoiced_emulator.rules.subscriptions import SUBSCRIPTION_RULES
+from invoiced_emulator.rules.transactions import TRANSACTION_RULES
+from invoiced_emulator.store.account import Account
+
+
+class Rules(Protocol):
+    """What happens to objects of one resource; `given` holds clean attributes (`writes`).
+
+    Each raises `Refused` and then has changed nothing. `delete` returns None where the object is
+    gone, or the object where Invoiced keeps it.
+    """
+
+    @property
+    def resource(self) -> Resource: ...
+
+    def create(self, account: Account, given: Row) -> Row: ...
+
+    def update(self, account: Account, row: Row, given: Row) -> Row: ...
+
+    def delete(self, account: Account, row: Row) -> Row | None: ...
+
+
+Action = Callable[[Account, Row], Row]
+_LISTED = ("GET", "POST")
+_EACH = ("GET", "PATCH", "DELETE")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One resource over HTTP, at `/customers/:id/contacts` if its path is `customers contacts`.
+
+    `listed` are the methods of the list, `each` those of one object; `sole` those of the path of
+    an object of which its parent has at most one. `actions` are what `POST /resource/:id/ACTION`
+    does. `only` holds attributes an object must have to be found here.
+    """
+
+    rules: Rules
+    path: tuple[str, ...]
+    listed: tuple[str, ...] = _LISTED
+    each: tuple[str, ...] = _EACH
+    sole: tuple[str, ...] = ()
+    actions: Mapping[str, Action] = field(default_factory=dict)
+    only: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def resource(self) -> Resource:
+        return self.rules.resource
+
+
+def _at(path: str, rules: Rules, **more: Any) -> Endpoint:
+    return Endpoint(rules=rules, path=tuple(path.split()), **more)
+
+
+def _nowhere(path: str, rules: Rules, **more: Any) -> Endpoint:
+    """An endpoint of which only the methods that are named exist."""
+    return _at(path, rules, **{"listed": (), "each": (), **more})
+
+
+ENDPOINTS = (
+    _at("customers", CUSTOMER_RULES),
+    _at("invoices", INVOICE_RULES, actions={"void": INVOICE_RULES.void}),
+    _at("estimates", ESTIMATE_RULES, actions={"void": ESTIMATE_RULES.void}),
+    _at("credit_notes", CREDIT_NOTE_RULES, actions={"void": CREDIT_NOTE_RULES.void}),
+    _at("subscriptions", SUBSCRIPTION_RULES),
+    _at("transactions", TRANSACTION_RULES),
+    _at("plans", PLAN_RULES),
+    _at("items", ITEM_RULES),
+    _at("coupons", COUPON_RULES),
+    _at("tax_rates", TAX_RATE_RULES),
+    _at("payments", PAYMENT_RULES),
+    _at("charges", CHARGE_RULES, each=("GET",)),
+    _nowhere("charges refunds", REFUND_RULES, listed=("POST",)),
+    _nowhere("refunds", REFUND_RULES, listed=("GET",), each=("GET",)),
+    _at("credit_balance_adjustments", ADJUSTMENT_RULES),
+    _at("notes", NOTE_RULES),
+    _at("tasks", TASK_RULES),
+    _at("customers contacts", CONTACT_RULES),
+    _at("customers line_items", PENDING_LINE_RULES),
+    _at("customers payment_sources", PAYMENT_SOURCE_RULES, each=()),
+    _nowhere("customers cards", PAYMENT_SOURCE_RULES, each=("DELETE",), only={"object": "card"}),
+    _nowhere(
+        "customers bank_accounts",
+        PAYMENT_SOURCE_RULES,
+        each=("DELETE",),
+        only={"object": "bank_account"},
+    ),
+    _nowhere("invoices payment_plan", PAYMENT_PLAN_RULES, sole=("GET", "PUT", "DELETE")),
+)

@@ -1,0 +1,8 @@
+"""How sample data is made.
+
+account     a whole account from a seed
+documents   invoices and what belongs to them
+extras      the rarer objects
+context     what the makers share
+data        names, products and prices
+"""

@@ -1,0 +1,239 @@
+"""A believable business: software by subscription and office supplies by the case.
+
+Three years of customers and fourteen months of their documents, ending an hour before `now`.
+The same number of customers, seed and second give the same account.
+"""
+
+import gc
+import time
+from collections.abc import Callable
+from random import Random
+
+from invoiced_emulator.resources.definition import Row
+from invoiced_emulator.rules.subscriptions import costed, later
+from invoiced_emulator.seed import data as catalog
+from invoiced_emulator.seed import extras as seed_more
+from invoiced_emulator.seed.context import DAY_S, HISTORY_DAYS, Desk
+from invoiced_emulator.seed.documents import documents
+from invoiced_emulator.store.account import Account
+
+CUSTOMER_DAYS = 1095
+_FIRST_IDS = {
+    "customers": 15_444,
+    "invoices": 46_225,
+    "estimates": 2_048,
+    "credit_notes": 3_016,
+    "subscriptions": 595,
+    "transactions": 20_939,
+    **seed_more.FIRST_IDS,
+}
+
+
+def seeded(
+    customers: int = 200,
+    seed: int = 1,
+    now: Callable[[], float] = time.time,
+    api_key: str = "emulator-key",
+) -> Account:
+    """An account with that many customers and about fourteen invoices for each.
+
+    With none, it holds its catalog only: plans, items, coupons and tax rates.
+    """
+    account = Account(api_key, now)
+    for name, first in _FIRST_IDS.items():
+        account.tables[name].next_id = first
+    # Thousands of objects that all stay: the collector would look at them over and over.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        second = account.clock()
+        _fill_catalog(account, second)
+        if customers:
+            desk = Desk(account, Random(f"{seed}/{customers}"), second)
+            people = _fill(desk, customers)
+            desk.random = Random(f"{seed}/{customers}/more")
+            seed_more.more(desk, people)
+    finally:
+        if collecting:
+            gc.enable()
+    return account
+
+
+def _fill_catalog(account: Account, now: int) -> None:
+    start = now - CUSTOMER_DAYS * DAY_S
+    rows = (
+        ("items", catalog.ITEMS),
+        ("plans", catalog.PLANS),
+        ("coupons", catalog.COUPONS),
+        ("tax_rates", catalog.TAX_RATES),
+    )
+    for resource, listed in rows:
+        for row in listed:
+            account.insert(resource, {**row, "created_at": start, "updated_at": start})
+    for resource, row in catalog.ARCHIVED:
+        account.insert(
+            resource, {**row, "_archived": True, "created_at": start, "updated_at": start}
+        )
+
+
+def _fill(desk: Desk, count: int) -> list[Row]:
+    born = sorted(_birth(desk) for _ in range(count))
+    people = [_customer(desk, created_at) for created_at in born]
+    for row in people:
+        desk.account.insert("customers", row)
+    subscriptions = [sub for row in people for sub in _subscriptions(desk, row)]
+    subscriptions.sort(key=lambda row: row["created_at"])
+    for row in subscriptions:
+        row["id"] = desk.account.insert("subscriptions", row)["id"]
+    documents(desk, people, subscriptions)
+    return people
+
+
+def _birth(desk: Desk) -> int:
+    days = desk.random.uniform(10, CUSTOMER_DAYS)
+    return desk.now - int(days * DAY_S)
+
+
+def _customer(desk: Desk, created_at: int) -> Row:
+    rng = desk.random
+    countries = list(catalog.COUNTRY_WEIGHTS)
+    country = rng.choices(countries, list(catalog.COUNTRY_WEIGHTS.values()))[0]
+    currency, rate, cities = catalog.COUNTRIES[country]
+    city, state, postal_code = rng.choice(cities)
+    person = rng.random() < 0.15
+    name = f"{rng.choice(catalog.GIVEN_NAMES)} {rng.choice(catalog.FAMILY_NAMES)}"
+    if not person:
+        words = f"{rng.choice(catalog.FIRST_WORDS)} {rng.choice(catalog.SECOND_WORDS)}"
+        attention, name = name, f"{words} {catalog.ENDINGS[country]}"
+    autopay = rng.random() < 0.25
+    updated_at = desk.after(created_at, 0, (desk.now - created_at) / DAY_S)
+    key = desk.take_customer_id()
+    row: Row = {
+        "id": key,
+        "number": f"CUST-{key - _FIRST_IDS['customers'] + 1:04d}",
+        "name": name,
+        "type": "person" if person else "company",
+        "email": f"billing{key}@{country.lower()}.customers.example",
+        "attention_to": None if person else attention,
+        "address1": f"{rng.randint(1, 240)} {rng.choice(catalog.STREETS)}",
+        "city": city,
+        "state": state,
+        "postal_code": postal_code,
+        "country": country,
+        "currency": currency,
+        "language": {"DE": "de", "FR": "fr"}.get(country),
+        "payment_terms": "AutoPay" if autopay else rng.choice(_TERMS),
+        "autopay": autopay,
+        "payment_source": desk.source() if autopay else None,
+        "phone": f"+1555010{rng.randint(0, 9999):04d}" if rng.random() < 0.5 else None,
+        "created_at": created_at,
+        "updated_at": updated_at,
+    }
+    row.update(_extras(desk, key, rate, person))
+    return row
+
+
+_TERMS = ("NET 7", "NET 14", "NET 14", "NET 30", "NET 30", "NET 30", "NET 60", None)
+
+
+def _extras(desk: Desk, key: int, rate: str, person: bool) -> Row:
+    """What only some customers have."""
+    rng = desk.random
+    extras: Row = {"metadata": {}}
+    if rng.random() < 0.4:
+        extras["metadata"]["account_rep"] = rng.choice(catalog.REPRESENTATIVES)
+    if rng.random() < 0.2:
+        extras["metadata"]["icp_number"] = f"{rng.randint(10**9, 10**10 - 1)}"
+    if rng.random() < 0.15:
+        extras["notes"] = rng.choice(("Pays by the quarter", "Ask for Zoë", "Naïve but kind"))
+    if rng.random() < 0.15:
+        extras["credit_limit"] = rng.choice((1000, 2500.5, 10000))
+        extras["credit_hold"] = rng.random() < 0.1
+    if rng.random() < 0.1:
+        extras["taxes"] = [{"tax_rate": {**desk.rate("tax_rates", rate)}}]
+        extras["taxes"][0].update(id=desk.account.part_id(), object="tax", amount=0)
+    if rng.random() < 0.08:
+        extras["tax_id"] = f"TAX{rng.randint(100000, 999999)}"
+    if not person and key > _FIRST_IDS["customers"] + 5 and rng.random() < 0.06:
+        extras["parent_customer"] = rng.randrange(_FIRST_IDS["customers"], key)
+    return extras
+
+
+def _subscriptions(desk: Desk, customer: Row) -> list[Row]:
+    rng = desk.random
+    count = rng.choices((0, 1, 2), (35, 57, 8))[0]
+    return [_subscription(desk, customer) for _ in range(count)]
+
+
+def _subscription(desk: Desk, customer: Row) -> Row:
+    rng = desk.random
+    weights = [weight for _, _, weight in catalog.SUBSCRIBED]
+    plan, addon, _ = rng.choices(catalog.SUBSCRIBED, weights)[0]
+    status = rng.choices(
+        ("active", "past_due", "not_started", "canceled", "finished"), (70, 7, 5, 12, 6)
+    )[0]
+    first = max(customer["created_at"], desk.now - HISTORY_DAYS * DAY_S)
+    created_at = desk.after(first, 0, (desk.now - first) / DAY_S * 0.6)
+    start = created_at + 45 * DAY_S if status == "not_started" else created_at
+    if status == "not_started":
+        start = max(start, desk.now + rng.randint(2, 40) * DAY_S)
+    row: Row = {
+        "customer": customer["id"],
+        "plan": plan,
+        "status": status,
+        "quantity": rng.choices((1, 2, 5, 12), (70, 15, 10, 5))[0],
+        "start_date": start,
+        "bill_in": rng.choices(("advance", "arrears"), (9, 1))[0],
+        "addons": [],
+        "discounts": [],
+        "taxes": [],
+        "metadata": {"source": "web"} if rng.random() < 0.2 else {},
+        "created_at": created_at,
+    }
+    if addon and rng.random() < 0.3:
+        row["addons"].append({"plan": addon, "quantity": rng.randint(1, 11)})
+    if rng.random() < 0.2:
+        coupon = rng.choice(("S8L47J", "LOYAL"))
+        row["discounts"].append({"coupon": {**desk.rate("coupons", coupon)}})
+    if rng.random() < 0.3:
+        rate = catalog.COUNTRIES[customer["country"]][1]
+        row["taxes"].append({"tax_rate": {**desk.rate("tax_rates", rate)}})
+    row.update(costed(desk.account, row, created_at))
+    row.update(_lifetime(desk, row))
+    return row
+
+
+def _lifetime(desk: Desk, row: Row) -> Row:
+    """Period, cancellation and `updated_at` as the status of a subscription demands."""
+    plan = desk.rate("plans", row["plan"])
+    step, count = plan["interval"], plan["interval_count"]
+    start, status = row["start_date"], row["status"]
+    if status == "not_started":
+        return {"updated_at": row["created_at"]}
+    periods = 0
+    while later(start, step, (periods + 1) * count) <= desk.now:
+        periods += 1
+    begun = later(start, step, periods * count)
+    if status == "finished" and periods == 0:
+        # Too young to have finished: it was canceled instead.
+        status = "canceled"
+    if status == "finished":
+        ended = later(start, step, periods * count)
+        return {"status": status, "cycles": periods, "updated_at": desk.past(ended)}
+    if status == "canceled":
+        canceled_at = desk.after(row["created_at"], 0, (desk.now - row["created_at"]) / DAY_S)
+        return {"status": status, "canceled_at": canceled_at, "updated_at": canceled_at}
+    contract: Row = {}
+    if desk.random.random() < 0.15:
+        contract = {
+            "contract_period_start": start,
+            "contract_period_end": later(start, "year", 2) - 1,
+            "contract_renewal_cycles": 12,
+        }
+    return {
+        "period_start": begun,
+        "period_end": later(start, step, (periods + 1) * count) - 1,
+        "cancel_at_period_end": desk.random.random() < 0.05,
+        "updated_at": max(row["created_at"], desk.past(begun)),
+        **contract,
+    }

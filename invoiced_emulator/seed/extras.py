@@ -1,0 +1,191 @@
+"""The rest of the seeded business: what hangs on customers, and money beside the transactions.
+
+It has chance of its own, so that the six great resources are the same with and without it.
+"""
+
+from collections.abc import Sequence
+
+from invoiced_emulator.money import money
+from invoiced_emulator.pricing import priced_line
+from invoiced_emulator.resources.definition import Row
+from invoiced_emulator.rules.payment_plans import installments_of
+from invoiced_emulator.seed import data as catalog
+from invoiced_emulator.seed.context import DAY_S, Desk
+
+FIRST_IDS = {
+    "payments": 61,
+    "charges": 46_374,
+    "refunds": 5_309,
+    "credit_balance_adjustments": 717,
+    "payment_plans": 6,
+    "contacts": 10_403,
+    "payment_sources": 4_321,
+    "pending_line_items": 8,
+    "notes": 501,
+    "tasks": 788,
+}
+_USER: Row = {
+    "id": 1946,
+    "email": "pam@dundermifflin.example",
+    "first_name": "Pam",
+    "last_name": "Beesly",
+    "two_factor_enabled": True,
+    "registered": True,
+    "created_at": None,
+    "updated_at": None,
+}
+_FEW = 20
+
+
+def more(desk: Desk, customers: Sequence[Row]) -> None:
+    """Insert everything but documents, subscriptions, transactions and the catalog."""
+    for row in customers:
+        _belongings(desk, row)
+    chosen = [desk.random.choice(customers) for _ in range(_FEW)]
+    for row in chosen:
+        _task(desk, row)
+        _adjustment(desk, row)
+    for row in chosen[: _FEW // 2]:
+        _charge(desk, row)
+    _payments(desk)
+    _payment_plans(desk)
+
+
+def _dated(desk: Desk, customer: Row) -> Row:
+    """A day in the life of a customer, and another one on which the object was last touched."""
+    begun = desk.after(customer["created_at"], 0, (desk.now - customer["created_at"]) / DAY_S)
+    return {"created_at": begun, "updated_at": desk.after(begun, 0, 90)}
+
+
+def _belongings(desk: Desk, customer: Row) -> None:
+    rng, add = desk.random, desk.account.insert
+    key = customer["id"]
+    for number in range(rng.randint(1, 3)):
+        given, family = rng.choice(catalog.GIVEN_NAMES), rng.choice(catalog.FAMILY_NAMES)
+        contact = {
+            "_customer": key,
+            "name": f"{given} {family}",
+            "title": rng.choice((None, "Bookkeeper", "Büroleitung")),
+            "email": f"contact{number}.{key}@customers.example",
+            "primary": number == 0,
+            "country": customer["country"],
+        }
+        add("contacts", {**contact, **_dated(desk, customer)})
+    source = customer["payment_source"]
+    if source is not None:
+        at = _dated(desk, customer)["updated_at"]
+        add("payment_sources", {**source, "_customer": key, "updated_at": at})
+    if rng.random() < 0.2:
+        _pending_lines(desk, customer)
+    if rng.random() < 0.25:
+        words = rng.choice(("Called, will pay by Friday", "Réclamation résolue", "Prefers e-mail"))
+        add("notes", {"customer": key, "notes": words, "user": _USER, **_dated(desk, customer)})
+
+
+def _pending_lines(desk: Desk, customer: Row) -> None:
+    rng = desk.random
+    for _ in range(rng.randint(1, 3)):
+        item = rng.choice(catalog.ITEMS)
+        given = {"catalog_item": item["id"], "quantity": rng.randint(1, 12)}
+        line = priced_line(desk.account, given)
+        del line["id"]
+        line.update(customer=customer["id"], updated_at=_dated(desk, customer)["updated_at"])
+        desk.account.insert("pending_line_items", line)
+
+
+def _task(desk: Desk, customer: Row) -> None:
+    dates = _dated(desk, customer)
+    action, name = desk.random.choice((("phone", "Call customer"), ("email", "Send statement")))
+    complete = desk.random.random() < 0.5
+    task = {
+        "customer_id": customer["id"],
+        "user_id": _USER["id"],
+        "name": name,
+        "action": action,
+        "due_date": dates["created_at"] + 7 * DAY_S,
+        "complete": complete,
+        "completed_date": dates["updated_at"] if complete else None,
+        "completed_by_user_id": _USER["id"] if complete else None,
+    }
+    desk.account.insert("tasks", {**task, **dates})
+
+
+def _adjustment(desk: Desk, customer: Row) -> None:
+    dates = _dated(desk, customer)
+    adjustment = {
+        "customer": customer["id"],
+        "currency": customer["currency"],
+        "amount": desk.random.choice((50, 12.5, -20.25)),
+        "date": dates["created_at"],
+        "notes": desk.random.choice((None, "Goodwill")),
+    }
+    desk.account.insert("credit_balance_adjustments", {**adjustment, **dates})
+
+
+def _charge(desk: Desk, customer: Row) -> None:
+    rng, add = desk.random, desk.account.insert
+    dates = _dated(desk, customer)
+    amount = rng.randint(1000, 90_000) / 100
+    charge = {
+        "customer": customer["id"],
+        "currency": customer["currency"],
+        "amount": amount,
+        "gateway": "invoiced",
+        "gateway_id": f"ch_{rng.randrange(36**8):012x}",
+        "payment_source": customer["payment_source"] or desk.source(),
+    }
+    if rng.random() < 0.2:
+        failed = {"status": "failed", "failure_message": rng.choice(catalog.FAILURES)}
+        add("charges", {**charge, **failed, **dates})
+        return
+    row = add("charges", {**charge, **dates})
+    if rng.random() < 0.6:
+        back = money(amount * rng.choice((0.25, 1)))
+        at = dates["updated_at"]
+        refund = {"charge": row["id"], "amount": back, "currency": row["currency"]}
+        refund.update(gateway="invoiced", gateway_id=f"re_{rng.randrange(36**8):012x}")
+        refund = add("refunds", {**refund, "created_at": at, "updated_at": at})
+        whole = {"amount_refunded": back, "refunded": back == row["amount"], "refunds": [refund]}
+        desk.account.tables["charges"].put({**row, **whole})
+
+
+def _payments(desk: Desk) -> None:
+    """Some of the latest transactions as the payments they came from, and some not applied yet.
+
+    None of them touches an invoice or has shadows: the transactions stay what they were.
+    """
+    rng, add = desk.random, desk.account.insert
+    moves = desk.account.tables["transactions"]
+    latest = [moves.rows[key] for key in moves.shelf("all").ids[-4 * _FEW :]]
+    paid = [move for move in latest if move["type"] == "payment" and move["status"] == "succeeded"]
+    payments = []
+    for move in paid[-_FEW:]:
+        applied = {"type": "invoice", "invoice": move["invoice"], "amount": move["amount"]}
+        payment = {name: move[name] for name in ("customer", "currency", "amount", "method")}
+        at = {"date": move["date"], "created_at": move["created_at"]}
+        payment.update(at, updated_at=move["updated_at"], reference=move["gateway_id"])
+        whole = rng.random() < 0.7
+        payment.update(applied_to=[applied] if whole else [], matched=True if whole else None)
+        payment["balance"] = 0 if whole else move["amount"]
+        payments.append({**payment, "source": rng.choice(("bank_feed", "api", "keyed"))})
+    for payment in payments:
+        add("payments", payment)
+
+
+def _payment_plans(desk: Desk) -> None:
+    """Give a few open invoices their installments; the invoices are not otherwise touched."""
+    invoices = desk.account.tables["invoices"]
+    opened = [row for row in invoices.rows.values() if row["status"] in ("sent", "viewed")]
+    opened = [row for row in opened if row["balance"] == row["total"] >= 10 and not row["closed"]]
+    for row in opened[-5:]:
+        third = money(row["balance"] / 3)
+        amounts = (third, third, money(row["balance"] - 2 * third))
+        given = [
+            {"date": row["date"] + (turn + 1) * 30 * DAY_S, "amount": amount}
+            for turn, amount in enumerate(amounts)
+        ]
+        at = row["updated_at"]
+        plan = {"_invoice": row["id"], "installments": installments_of(desk.account, given)}
+        plan.update(created_at=at, updated_at=at)
+        key = desk.account.insert("payment_plans", plan)["id"]
+        invoices.put({**row, "payment_plan": key})

@@ -1,0 +1,269 @@
+"""The account in memory: objects, the indices that make lists fast, and the events.
+
+Nothing here refuses anything; what Invoiced refuses and computes is `rules`.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from invoiced_emulator.money import money, plain
+from invoiced_emulator.pricing import completed, priced
+from invoiced_emulator.resources.definition import Key, Row
+from invoiced_emulator.resources.documents import RESOURCES
+from invoiced_emulator.store.computed import bulk_of
+from invoiced_emulator.store.tables import Table
+
+# The attributes that name a customer.
+_CUSTOMER_NAMES = {"customer", "customer_id", "_customer", "parent_customer"}
+HOST = "https://emulator.invoiced.example"
+# What an event says of the one who acted: an API key is user -2, without a name.
+API_USER = {
+    "updated_at": None,
+    "created_at": None,
+    "email": None,
+    "first_name": None,
+    "id": -2,
+    "last_name": None,
+    "two_factor_enabled": False,
+    "registered": True,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to `row`, which is as it was then, and so is its `customer`.
+
+    Objects are replaced, never changed, so an event costs no copy; it is serialised when asked.
+    """
+
+    id: int
+    timestamp: int
+    type: str
+    row: Row
+    customer: Row | None
+    previous: Row | None
+
+    def is_about(self, noun: str, key: str) -> bool:
+        """Whether the object, or one it refers to, is the `noun` of id `key`."""
+        own = self.type.rpartition(".")[0]
+        return str(self.row["id"] if noun == own else self.row.get(noun)) == key
+
+    def as_row(self) -> Row:
+        shown = {**self.row, "customer": self.customer} if self.customer else self.row
+        return {
+            "id": self.id,
+            "object": "event",
+            "type": self.type,
+            "timestamp": self.timestamp,
+            "data": {"object": shown},
+            **({} if self.previous is None else {"previous": self.previous}),
+            "user": API_USER,
+        }
+
+    def raw(self) -> bytes:
+        return orjson.dumps(self.as_row())
+
+
+class Account:
+    """An Invoiced account in memory.
+
+    `now` gives the account's clock in UNIX seconds. The flags imitate accounts that differ:
+    `canceled_account` answers 402 to everything, `forbidden` holds resource names answered 403,
+    `hides_updated_at` those that omit `updated_at` unless asked, and the `ignores_` flags make
+    lists silently ignore a parameter, as undocumented ones may one day be.
+    """
+
+    def __init__(self, api_key: str = "emulator-key", now: Callable[[], float] = time.time) -> None:
+        self.api_key = api_key
+        self.now = now
+        self.canceled_account = False
+        self.forbidden: set[str] = set()
+        self.hides_updated_at: set[str] = {"transactions", "credit_balance_adjustments"}
+        self.ignores_sort = False
+        self.ignores_updated_before = False
+        self.tables = {resource.name: Table(resource) for resource in RESOURCES}
+        self.happened: list[Event] = []
+        self._next_part = 1
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{len(table)} {name}" for name, table in self.tables.items())
+        return f"<Account: {counts}>"
+
+    def clock(self) -> int:
+        """The account's time in whole UNIX seconds."""
+        return int(self.now())
+
+    def part_id(self) -> int:
+        """A fresh id for a line item, discount, tax or addon."""
+        self._next_part += 1
+        return self._next_part - 1
+
+    def skip_part_ids(self, used: Iterable[int]) -> None:
+        """Never hand out ids up to the greatest of `used`."""
+        self._next_part = max([self._next_part, *(key + 1 for key in used)])
+
+    def row(self, resource: str, key: Key) -> Row | None:
+        """The object itself, not a copy: read only. None if absent."""
+        try:
+            return self.tables[resource].rows[key]
+        except KeyError:
+            return None
+
+    def add(self, resource: str, **attributes: Any) -> Row:
+        """Insert an object past every rule, and return a copy of it.
+
+        Missing attributes take the defaults of the shape, a fresh `id`, a free `number`, and
+        `created_at` and `updated_at` of now. A document given `items` but no `total` has its
+        lines, discounts, taxes and totals computed, and `balance` is the `total` unless given.
+        Attributes that the shape does not know are shown as they are: Invoiced adds some, too.
+        Attributes that begin with an underscore are kept but never shown: `_payment=61` marks a
+        transaction as the shadow of a payment, `_archived=True` hides a plan, item, coupon or tax
+        rate from plain lists, `_customer=15444` says whose a contact or payment source is, and
+        `_invoice=46225` what a payment plan pays.
+        """
+        row = self.insert(resource, attributes)
+        return plain_copy(row)
+
+    def add_bulk(
+        self, resource: str, *, count: int, first_updated_at: int, per_second: float = 100
+    ) -> None:
+        """List `count` objects more that cost no memory and cannot be changed (`bulk`).
+
+        They are updated evenly from UNIX second `first_updated_at` on, `per_second` of them in
+        each. Of invoices and customers only, once each; ids go on where the stored ones end.
+        Filters look at every one of them; sorted lists, windows and totals are as fast as ever.
+        """
+        bulk = bulk_of(self, resource, count, first_updated_at, per_second)
+        self.tables[resource].take(bulk)
+
+    def insert(self, resource: str, attributes: Row) -> Row:
+        """`add` without the copy: what it returns is the stored object itself, to be read only."""
+        table = self.tables[resource]
+        shown = {k: plain(v) for k, v in attributes.items() if not k.startswith("_")}
+        row = self._filled(table, shown)
+        if shown.get("items") and "total" not in shown:
+            row.update(priced(self, row))
+        elif "items" in row:
+            completed(self, row)
+        elif "quantity" in row and "unit_cost" in row and "amount" not in shown:
+            row["amount"] = money(row["quantity"] * row["unit_cost"])
+        if "balance" in row and "balance" not in shown:
+            row["balance"] = row["total"] if "total" in row else row["amount"]
+        table.put(row, **{k: v for k, v in attributes.items() if k.startswith("_")})
+        return row
+
+    def address(self, path: str, token: str) -> str:
+        """A public address, as the `links` of a resource spell them."""
+        return f"{HOST}/{path.format(token=token)}"
+
+    def _filled(self, table: Table, shown: Row) -> Row:
+        resource = table.resource
+        now = self.clock()
+        row = table.blank()
+        row["id"] = _token(resource.name, table.next_id)[:8] if resource.text_ids else table.next_id
+        begun = shown.get("created_at", shown.get("updated_at", now))
+        for name, value in (("created_at", begun), ("updated_at", now), ("date", begun)):
+            if name in row:
+                row[name] = value
+        row.update(shown)
+        if resource.prefix and row["number"] is None:
+            row["number"] = table.free_number()
+        token = _token(resource.name, row["id"]) if resource.links else ""
+        for name, path in resource.links.items():
+            if row[name] is None:
+                row[name] = self.address(path, token)
+        return row
+
+    def edit(self, resource: str, key: Key, **changes: Any) -> Row:
+        """Set attributes past every rule, `updated_at` to now unless given. KeyError if absent.
+
+        Totals are not recomputed, and no event is recorded.
+        """
+        table = self.tables[resource]
+        row = {**table.rows[key]}
+        row["updated_at"] = self.clock()
+        row.update({k: plain(v) for k, v in changes.items() if not k.startswith("_")})
+        table.put(row, **{k: v for k, v in changes.items() if k.startswith("_")})
+        return plain_copy(row)
+
+    def remove(self, resource: str, key: Key, *, at: int | None = None) -> None:
+        """Remove an object past every rule and record its `.deleted` event. KeyError if absent.
+
+        `at` is the UNIX second of the event, now by default.
+        """
+        table = self.tables[resource]
+        row = table.rows[key]
+        table.drop(key)
+        self.record("deleted", resource, row, at=at)
+
+    def merge(self, key: int, into: int, *, at: int | None = None) -> None:
+        """Merge one customer into another past every rule. KeyError if either is absent.
+
+        Everything of the first, documents and children, belongs to the second from now on and
+        counts as updated; `customer.merged` holds the first as it was. `at` is the UNIX second.
+        """
+        customers = self.tables["customers"]
+        merged, _ = customers.rows[key], customers.rows[into]
+        second = self.clock() if at is None else at
+        for table in self.tables.values():
+            for name in _CUSTOMER_NAMES & {*table.resource.indexed}:
+                for owned in sorted(table.where(name, key)):
+                    own_parent = table is customers and owned == into
+                    now_of = None if own_parent else into
+                    self.edit(table.resource.name, owned, **{name: now_of, "updated_at": second})
+        self.record("merged", "customers", merged, at=second)
+        customers.drop(key)
+
+    def get(self, resource: str, key: Key) -> Row:
+        """A copy of the object, `updated_at` included. KeyError if absent."""
+        return plain_copy(self.tables[resource].rows[key])
+
+    def objects(self, resource: str) -> list[Row]:
+        """Copies of every object of the resource, in id order."""
+        table = self.tables[resource]
+        return [plain_copy(table.rows[key]) for key in table.shelf("all").ids]
+
+    def private(self, resource: str, key: Key) -> Row:
+        """What is known of an object but never shown; a dictionary to be changed in place."""
+        return self.tables[resource].private.setdefault(key, {})
+
+    def events(self) -> list[Row]:
+        """Every event, oldest first."""
+        return [plain_copy(event.as_row()) for event in self.happened]
+
+    def record(
+        self,
+        action: str,
+        resource: str,
+        row: Row,
+        *,
+        previous: Row | None = None,
+        at: int | None = None,
+    ) -> None:
+        """Record the event `<object>.<action>`, with the object's customer expanded.
+
+        `previous` holds the old values of the attributes an update changed. Nothing is recorded of
+        resources that are not eventful.
+        """
+        if not self.tables[resource].resource.eventful:
+            return
+        singular = self.tables[resource].resource.singular
+        customer = self.row("customers", row["customer"]) if row.get("customer") else None
+        second = self.clock() if at is None else at
+        key = len(self.happened) + 1
+        self.happened.append(Event(key, second, f"{singular}.{action}", row, customer, previous))
+
+
+def plain_copy(row: Row) -> Row:
+    """A copy that shares nothing with `row`."""
+    copy: Row = orjson.loads(orjson.dumps(row))
+    return copy
+
+
+def _token(resource: str, key: Key) -> str:
+    return hashlib.blake2b(f"{resource}/{key}".encode(), digest_size=12).hexdigest()

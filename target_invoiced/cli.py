@@ -1,0 +1,224 @@
+"""What `target-invoiced` does with its arguments."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import parse_qsl, urlsplit
+
+import orjson
+from sqlalchemy import make_url
+
+from invoiced_api.access import check_access
+from invoiced_api.client import Call, Client
+from invoiced_api.exceptions import BadInput
+from invoiced_api.resources import ENDPOINTS
+from invoiced_api.settings import warn_of_unknown
+from singer_command.about import about
+from singer_command.endings import exit_code
+from singer_command.files import read_config
+from singer_command.logs import chosen_format, log_to_stderr
+from singer_command.siblings import TAP_SETTINGS
+from singer_command.signals import Signals
+from singer_command.stdout import Stdout
+from target_invoiced.__main__ import DESCRIPTION
+from target_invoiced.delivery.account import use_account
+from target_invoiced.delivery.senders import Courier, Rehearsal, Shown
+from target_invoiced.events import Inbox
+from target_invoiced.ledger import Ledger
+from target_invoiced.ledger.database import file_of, refuse_unmakeable
+from target_invoiced.records.unit_of_work import Books
+from target_invoiced.results.rejects import Rejects
+from target_invoiced.results.report import Report
+from target_invoiced.results.responses import AnswerFile, Answers, Webhook
+from target_invoiced.run import Load
+from target_invoiced.settings import TARGET_SETTINGS, TargetSettings, target_settings
+
+LOGGER = logging.getLogger(__name__)
+
+# How long the webhook may keep failing before an answer goes to the file.
+MOST_FOR_WEBHOOK_S = 30.0
+# How long a check waits for a ledger that another run uses.
+MOST_FOR_LEDGER_S = 1.0
+
+# How long a thread with an answer in hand waits for the one that plans. Python's own 5 ms, several
+# times for each request, are much of what a fast account takes to answer.
+SWITCH_S = 0.0005
+
+CAPABILITIES = ("about", "deletes", "schema validation", "structured-logging", "updates")
+
+
+def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """The exit code."""
+    return exit_code(lambda: _run(options, environ))
+
+
+def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    sys.setswitchinterval(SWITCH_S)
+    log_to_stderr(environ, ())
+    signals = Signals()
+    signals.install()
+    stdout = Stdout(signals)
+    if options.about:
+        shown = about(
+            "target-invoiced", DESCRIPTION, TARGET_SETTINGS, CAPABILITIES, ENDPOINTS, options.about
+        )
+        stdout.write(f"{shown}\n".encode())
+        return 0
+    config = read_config(options.config)
+    log_format = chosen_format(config, "TARGET_INVOICED", environ)
+    log_to_stderr(environ, (), log_format)
+    settings = target_settings(config, environ)
+    log_to_stderr(environ, secrets(settings), log_format)
+    warn_of_unknown(TARGET_SETTINGS, config, siblings=TAP_SETTINGS)
+    if options.check:
+        for line in _check(settings):
+            stdout.write(f"{line}\n".encode())
+        return 0
+    with ExitStack() as room:
+        client = room.enter_context(Client(settings.connection))
+        load = _load(room, client, settings, stdout.write, options)
+        lines = room.enter_context(_input(options.input))
+        if load.rejects:
+            load.rejects.refuse_as_input(lines)
+        load.inbox.listen_for_signals()
+        load.run(lines.fileno())
+        _closing_words(load)
+    return 0
+
+
+def _check(settings: TargetSettings) -> Iterator[str]:
+    """What can be said without writing: of the account, and of the ledger. Raises BadInput."""
+    yield from check_access(settings.connection)
+    if settings.ledger:
+        yield f"ledger: {_checked(settings.ledger)}"
+    yield "what may be written shows when it is: --test writes one record of each stream"
+
+
+def _checked(ledger: str) -> str:
+    """A ledger that is not there yet is left to the first run, which tells of it."""
+    file = file_of(ledger)
+    if file and not file.exists():
+        refuse_unmakeable(file)
+        return f"{file} will be made"
+    Ledger(ledger, busy_s=MOST_FOR_LEDGER_S).close()
+    return f"{make_url(ledger).render_as_string(hide_password=True)} is usable"
+
+
+def secrets(settings: TargetSettings) -> tuple[str | None, ...]:
+    """What must not be shown: credentials, and those within URLs."""
+    ledger = make_url(settings.ledger).password if settings.ledger else None
+    hook = settings.response_webhook
+    return (*settings.connection.secrets, ledger, hook, hook and _behind_host(hook))
+
+
+def _behind_host(url: str) -> str | None:
+    """Path and query, which is what the log of a connection shows of a URL."""
+    target = urlsplit(url)._replace(scheme="", netloc="").geturl()
+    return target if len(target) > 1 else None
+
+
+def _load(
+    room: ExitStack,
+    client: Client,
+    settings: TargetSettings,
+    write: Callable[[bytes], None],
+    options: argparse.Namespace,
+) -> Load:
+    """Everything a run needs; what is opened for it is closed with the room."""
+    file = file_of(settings.ledger)
+    new = file and not file.exists()
+    # A rehearsal does not even make the file of a new ledger.
+    place = None if new and options.dry_run else settings.ledger
+    ledger = Ledger(place, rehearsal=options.dry_run)
+    room.callback(ledger.close)
+    if new and not options.dry_run:
+        # One that is looked for in the wrong folder knows nothing of what was written.
+        LOGGER.info("the ledger is new: %s", file)
+    use_account(ledger, Courier(client), settings.connection)
+    courier = Courier(client)
+    if options.dry_run:
+        settings = replace(settings, rejects=None, responses=None, response_webhook=None)
+        courier = Rehearsal(client, write)
+    elif options.test:
+        courier = Shown(client, write)
+    rejects = Rejects(settings.rejects, settings.allow_card_like) if settings.rejects else None
+    if rejects:
+        room.callback(rejects.close)
+    load = Load(
+        courier=courier,
+        ledger=ledger,
+        settings=settings,
+        inbox=Inbox(),
+        tell=None if options.dry_run or options.test else write,
+        rejects=rejects,
+        answers=None if options.dry_run else _answers(settings, ledger, room),
+        sample=options.test,
+    )
+    title = "what would be: nothing was sent" if options.dry_run else None
+    room.callback(_tell, load.report, settings.report, title)
+    return load
+
+
+def _answers(
+    settings: TargetSettings, ledger: Ledger, room: ExitStack
+) -> Callable[[Books], Answers] | None:
+    if not settings.responses:
+        return None
+    file = AnswerFile(settings.responses)
+    webhook = None
+    if settings.response_webhook:
+        address, _, query = settings.response_webhook.partition("?")
+        hook = replace(
+            settings.connection,
+            api_key=None,
+            access_token=None,
+            base_url=address,
+            max_connections=1,
+            max_retry_seconds=min(settings.connection.max_retry_seconds, MOST_FOR_WEBHOOK_S),
+        )
+        client = room.enter_context(Client(hook))
+        webhook = Webhook(ledger, file, partial(_post, client, query))
+    return lambda books: Answers(file, books, webhook)
+
+
+def _post(client: Client, query: str, answer: bytes) -> None:
+    params = dict(parse_qsl(query))
+    client.send(Call(method="POST", path="", params=params, body=orjson.loads(answer), raw=True))
+
+
+def _tell(report: Report, path: str | None, title: str | None) -> None:
+    report.show(title)
+    if path:
+        report.write(path)
+
+
+def _closing_words(load: Load) -> None:
+    if load.replayed:
+        LOGGER.info(
+            "%d records without a key were recognised: an earlier run sent them", load.replayed
+        )
+    if load.report.rejected:
+        rejects = load.settings.rejects
+        where = f"see {rejects}" if rejects else "see above"
+        LOGGER.warning("%d records were rejected: %s", load.report.rejected, where)
+
+
+@contextmanager
+def _input(path: str | None) -> Iterator[BinaryIO]:
+    if path is None:
+        yield sys.stdin.buffer
+        return
+    try:
+        file = Path(path).open("rb")  # noqa: SIM115  # closed below
+    except OSError as error:
+        raise BadInput(
+            f"input {path} cannot be read: {error.strerror}. Check its path and permissions."
+        ) from None
+    with file:
+        yield file

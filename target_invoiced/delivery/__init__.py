@@ -1,0 +1,7 @@
+"""From an operation to HTTP requests, and from their responses to an outcome.
+
+writer    carries out one write
+senders   sends a request, prints it, or only pretends to
+lookup    finds objects by natural key
+account   which account the credentials belong to
+"""

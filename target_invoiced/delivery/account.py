@@ -1,0 +1,66 @@
+"""Which account of the ledger a run writes to.
+
+Credentials change, and a ledger may serve accounts at several addresses: what it knows of one
+must not be taken for another's.
+"""
+
+import uuid
+from hashlib import blake2b
+
+from invoiced_api.client import Call
+from invoiced_api.connection import Connection
+from invoiced_api.exceptions import BadInput, RecordRejected
+from invoiced_api.resources import BY_NAME
+from target_invoiced.delivery.senders import Courier
+from target_invoiced.ledger import Ledger
+from target_invoiced.ledger.accounts import Credential
+
+# Objects that are looked for in an account to see whether it is the one that the ledger knows.
+SAMPLES = 5
+
+
+def object_path(resource: str | None, id: int | str | None) -> str | None:
+    """Where an object can be read; None if it has no path without its parent."""
+    path = BY_NAME[resource].path if resource else ""
+    return f"{path}/{id}" if path and "{" not in path and id is not None else None
+
+
+def use_account(ledger: Ledger, courier: Courier, connection: Connection) -> None:
+    """Turn the ledger to the account of the connection. Raises BadInput if it may be another.
+
+    A credential that is new is tried on objects that the ledger knows.
+    """
+    base_url, secret = connection.base_url, connection.access_token or connection.api_key or ""
+    known = ledger.accounts.at(base_url)
+    for one in known:
+        if _fingerprint(secret, one.salt) == one.fingerprint:
+            ledger.use(one.account)
+            return
+    account, keyed = uuid.uuid4().hex, False
+    for name in dict.fromkeys(one.account for one in known):
+        samples = [object_path(*sample) for sample in ledger.accounts.samples(name, SAMPLES)]
+        paths = [path for path in [*samples, *ledger.accounts.made(name, SAMPLES)] if path]
+        if any(_is_there(courier, path) for path in paths):
+            account, keyed = name, False
+            break
+        keyed = keyed or bool(samples)
+    if keyed:
+        raise BadInput(
+            f"the ledger knows another account at {base_url}, none of whose objects this "
+            "`api_key` finds. Give this account a `ledger` of its own."
+        )
+    salt = uuid.uuid4().hex
+    ledger.accounts.admit(Credential(account, salt, _fingerprint(secret, salt)), base_url)
+    ledger.use(account)
+
+
+def _fingerprint(secret: str, salt: str) -> str:
+    return blake2b(secret.encode(), salt=salt.encode()[:16], digest_size=16).hexdigest()
+
+
+def _is_there(courier: Courier, path: str) -> bool:
+    try:
+        courier.send(Call(method="GET", path=path))
+    except RecordRejected:
+        return False
+    return True

@@ -1,0 +1,94 @@
+"""Finds the objects that records refer to by natural key."""
+
+from collections import OrderedDict
+from threading import Lock
+from typing import Any
+from urllib.parse import quote
+
+from invoiced_api.client import Call
+from invoiced_api.exceptions import NotFound
+from invoiced_api.resources import BY_NAME
+from target_invoiced.delivery.senders import Courier
+from target_invoiced.exceptions import Unwritable
+from target_invoiced.mapping.keys import ExternalKey, NaturalKey
+
+MOST_REMEMBERED = 10_000
+
+
+def by_own_id(reference: ExternalKey) -> NaturalKey | None:
+    """What the account calls an object whose id is the caller's own: the key itself."""
+    own = BY_NAME[reference.resource].natural_key == "id"
+    return NaturalKey(reference.resource, "id", reference.value) if own else None
+
+
+class References:
+    """Looks natural keys up in the account; what was found is remembered until it may change.
+
+    May be used by several threads at once, which share what was found.
+    """
+
+    def __init__(self, courier: Courier) -> None:
+        self._courier = courier
+        self._found: OrderedDict[NaturalKey, int | str] = OrderedDict()
+        self._names: dict[tuple[str, int | str | None], set[NaturalKey]] = {}
+        self._looking: dict[NaturalKey, Lock] = {}
+        self._lock = Lock()
+
+    def forget(self, resource: str, id: int | str | None, natural: NaturalKey | None) -> None:
+        """To be called when an object was written to: its natural key may be another now."""
+        with self._lock:
+            for key in (*self._names.get((resource, id), ()), natural):
+                if key in self._found:
+                    self._drop(key)
+
+    def find(self, key: NaturalKey) -> int | str | None:
+        """The id of the one object with this natural key, None if there is none.
+
+        Raises Unwritable if there is more than one, since one of them would only be a guess.
+        """
+        with self._lock:
+            if key in self._found:
+                self._found.move_to_end(key)
+                return self._found[key]
+            looking = self._looking.setdefault(key, Lock())
+        with looking:
+            with self._lock:
+                if key in self._found:
+                    return self._found[key]
+            found: int | str | None = None
+            try:
+                found = self._look_up(key)
+            finally:
+                # In one go, or somebody finds neither the id nor who is looking, and looks as well.
+                with self._lock:
+                    self._looking.pop(key, None)
+                    if found is not None:
+                        self._remember(key, found)
+        return found
+
+    def _remember(self, key: NaturalKey, id: int | str) -> None:
+        self._found[key] = id
+        self._names.setdefault((key.resource, id), set()).add(key)
+        if len(self._found) > MOST_REMEMBERED:
+            self._drop(next(iter(self._found)))
+
+    def _drop(self, key: NaturalKey) -> None:
+        named = (key.resource, self._found.pop(key))
+        self._names[named].discard(key)
+        if not self._names[named]:
+            del self._names[named]
+
+    def _look_up(self, key: NaturalKey) -> Any:
+        path = BY_NAME[key.resource].path
+        if key.attribute == "id":
+            try:
+                self._courier.send(Call(method="GET", path=f"{path}/{quote(key.value, safe='')}"))
+            except NotFound:
+                return None
+            return key.value
+        query: dict[str, str | int] = {f"filter[{key.attribute}]": key.value, "per_page": 2}
+        rows = self._courier.send(Call(method="GET", path=path, params=query)).body
+        matches = [row for row in rows if row.get(key.attribute) == key.value]
+        if len(matches) > 1:
+            raise Unwritable(f"more than one of {key}: which is meant cannot be told")
+        return matches[0]["id"] if matches else None

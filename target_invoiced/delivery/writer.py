@@ -1,0 +1,212 @@
+"""Intent -> requests -> result. Runs in many threads at once, and keeps nothing."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from invoiced_api.client import Answer, Call
+from invoiced_api.exceptions import NotFound, RecordRejected
+from invoiced_api.resources import Removal
+from invoiced_api.retry import wait_until
+from target_invoiced.delivery.lookup import References
+from target_invoiced.delivery.senders import Courier
+from target_invoiced.exceptions import Unwritable
+from target_invoiced.mapping.endpoints import ENDED
+from target_invoiced.mapping.keys import NaturalKey
+from target_invoiced.mapping.operations import (
+    Create,
+    Intent,
+    Nothing,
+    Path,
+    Remove,
+    Send,
+    Update,
+    references_of,
+)
+from target_invoiced.mapping.outcomes import Done, Found, Kind, Missing, Outcome, Rejected
+from target_invoiced.mapping.payloads import filled, shows
+
+
+def _keep(key: str) -> None:
+    """For calls whose key nobody has to remember."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One write, with everything it needs to go out. Its references are natural keys at most.
+
+    `bodies` are those of a batch. A create goes out under the `idempotency_key`, not before
+    `not_before` (by the monotonic clock, seconds); `renewed` is told durably of a new key before
+    that is used. If it goes out `again`, after an earlier run, the answer may be of another body
+    under that key: of a `keyed` record that is mended.
+    """
+
+    intent: Intent
+    resource: str | None = None
+    natural: NaturalKey | None = None
+    bodies: Sequence[dict[str, Any]] = ()
+    idempotency_key: str | None = None
+    not_before: float = 0.0
+    again: bool = False
+    keyed: bool = False
+    renewed: Callable[[str], None] = field(default=_keep)
+
+
+class Writer:
+    """Does what orders ask for."""
+
+    def __init__(self, courier: Courier) -> None:
+        self._courier = courier
+        self._references = References(courier)
+
+    def write(self, order: Order) -> Outcome | Found | Missing:
+        """What came of it. Raises RunBlocked, or TryAgain when Invoiced kept failing."""
+        try:
+            ids: dict[Any, Any] = {}
+            for reference in references_of(order.intent):
+                if isinstance(reference, NaturalKey) and reference not in ids:
+                    ids[reference] = self._references.find(reference)
+                    if ids[reference] is None:
+                        return Missing(reference)
+            return self._write(order, ids)
+        except Unwritable as problem:
+            return Rejected(str(problem))
+        except RecordRejected as refusal:
+            return _rejected(refusal)
+
+    def _write(self, order: Order, ids: Mapping[Any, Any]) -> Outcome | Found:
+        match order.intent:
+            case Create(path, body):
+                return self._create(order, order.intent, _text(path, ids), filled(body, ids))
+            case Update(path, body):
+                done = self._update(order.intent, _text(path, ids), filled(body, ids))
+                self._forget(order, done)
+                return done
+            case Remove(path, removal):
+                done = self._remove(removal, _text(path, ids))
+                self._forget(order, done)
+                return done
+            case Send(_, path):
+                return self._send(order, order.intent, _text(path, ids))
+            case Nothing(kind):
+                return Done(kind)
+
+    def _forget(self, order: Order, done: Done) -> None:
+        if order.resource:
+            self._references.forget(order.resource, done.id, order.natural)
+
+    def _create(
+        self, order: Order, create: Create, path: str, body: dict[str, Any]
+    ) -> Outcome | Found:
+        wait_until(order.not_before)
+        if create.sole:
+            answer = self._courier.send(Call(method="PUT", path=path, body=body), "set")
+            return _done(Kind.CREATED, answer)
+        if create.natural:
+            found = self._references.find(create.natural)
+            if found is not None:
+                return Found(found)
+        key = order.idempotency_key
+        call = Call(method="POST", path=path, body=body, idempotency_key=key, renewed=order.renewed)
+        done = _done(Kind.CREATED, self._courier.send(call, "create"))
+        if create.then is None:
+            stale = order.again and order.keyed and not shows(done.answer, body)
+            return Found(done.id) if stale and done.id is not None else done
+        try:
+            gone = self._remove(create.then, f"{path}/{quote(str(done.id), safe='')}")
+        except RecordRejected as refusal:
+            return _rejected(refusal, done.id)
+        return Done(Kind.VOIDED, done.id, gone.status, gone.answer)
+
+    def _update(self, update: Update, path: str, body: dict[str, Any]) -> Done:
+        if not body:
+            return Done(Kind.UNCHANGED)
+        if update.maybe_void or update.autopay:
+            current = self._get(path)
+            # Sending what a void document already shows would only be refused.
+            if update.maybe_void and shows(current, body):
+                return Done(Kind.UNCHANGED, current.get("id"))
+            if update.autopay and not current.get("autopay"):
+                raise Unwritable(
+                    "turning `autopay` on reaches a card: it is only sent if the setting "
+                    '`allow_side_effects` holds "autopay"'
+                )
+        call = Call(method="PATCH", path=path, body=body)
+        return _done(Kind.UPDATED, self._courier.send(call, "update"))
+
+    def _remove(self, removal: Removal, path: str) -> Done:
+        try:
+            return self._remove_existing(removal, path)
+        except NotFound as gone:
+            return Done(Kind.DELETED, status=gone.status)  # already gone is what was asked for
+
+    def _remove_existing(self, removal: Removal, path: str) -> Done:
+        """What a removal means may depend on what the object is by now, so it is read first."""
+        if removal is not Removal.DELETE:
+            current = self._get(path)
+            if _left(removal, current):
+                return Done(Kind.UNCHANGED, current.get("id"))
+            if removal is Removal.VOID_ONCE_ISSUED and not current.get("draft"):
+                call = Call(method="POST", path=f"{path}/void")
+                return self._taken_out(Kind.VOIDED, call, removal, path)
+        kind = Kind.VOIDED if removal is Removal.VOID else Kind.DELETED
+        return self._taken_out(kind, Call(method="DELETE", path=path), removal, path)
+
+    def _taken_out(self, kind: Kind, call: Call, removal: Removal, path: str) -> Done:
+        try:
+            return _done(kind, self._courier.send(call, kind.value))
+        except NotFound:
+            raise
+        except RecordRejected:
+            # What was done already, and whose answer was lost, is refused when asked for again.
+            if removal is not Removal.DELETE and _left(removal, self._get(path)):
+                return Done(kind)
+            raise
+
+    def _send(self, order: Order, send: Send, path: str) -> Done:
+        call = Call(
+            method=send.method,
+            path=path,
+            body=list(order.bodies) if send.batched else send.body,
+            headers=send.headers,
+            idempotency_key=order.idempotency_key if send.method in ("POST", "PATCH") else None,
+            renewed=order.renewed,
+        )
+        wait_until(order.not_before)
+        kind = {"POST": Kind.CREATED, "DELETE": Kind.DELETED}.get(send.method, Kind.UPDATED)
+        return _done(kind, self._courier.send(call, "call"))
+
+    def _get(self, path: str) -> dict[str, Any]:
+        body = self._courier.send(Call(method="GET", path=path)).body
+        return body if isinstance(body, dict) else {}
+
+
+def _left(removal: Removal, current: Mapping[str, Any]) -> bool:
+    """Whether an object, as Invoiced shows it, has left the books already."""
+    match removal:
+        case Removal.VOID_ONCE_ISSUED:
+            return current.get("status") == "voided"
+        case Removal.VOID:
+            return current.get("voided") is True
+        case Removal.CANCEL:
+            return current.get("status") in ENDED
+    return False
+
+
+def _text(path: Path, ids: Mapping[Any, Any]) -> str:
+    """Pieces stand in turn for text of the template and for what fills it in."""
+    return "".join(
+        quote(str(piece), safe="") if number % 2 else piece
+        for number, piece in enumerate(filled(path, ids))
+    )
+
+
+def _done(kind: Kind, answer: Answer) -> Done:
+    body = answer.body
+    made = body.get("id") if isinstance(body, dict) else None
+    return Done(kind, made, answer.status, body)
+
+
+def _rejected(refusal: RecordRejected, made: int | str | None = None) -> Rejected:
+    return Rejected(str(refusal), refusal.status, refusal.param, made)

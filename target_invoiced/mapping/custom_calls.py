@@ -1,0 +1,53 @@
+"""Record -> a call of the user's own. Pure: no clock, no network."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from invoiced_api.resources import SideEffect
+from target_invoiced.mapping.keys import ExternalKey, Token
+from target_invoiced.mapping.operations import Intent, Send
+from target_invoiced.mapping.paths import path_of, placeholders
+from target_invoiced.mapping.payloads import refuse_card_numbers
+from target_invoiced.mapping.side_effects import REACHING, refuse_unless_allowed
+from target_invoiced.settings import ToCall
+
+
+@dataclass(slots=True)
+class CallPlanner:
+    """Plans the records of one stream that goes to a call of the user's own."""
+
+    settings: ToCall
+    allow_card_like: frozenset[str]
+    allowed: frozenset[SideEffect]
+
+    def unknown_attributes(self, record: Mapping[str, Any]) -> list[str]:
+        """None: what a call takes is the user's own affair."""
+        return []
+
+    def objects(self, record: Mapping[str, Any], key: ExternalKey | None) -> set[Token]:
+        """None: what a call does is not known."""
+        return set()
+
+    def refers_to(self, record: Mapping[str, Any]) -> set[Token]:
+        """None but what the path names, which is a reference of the intent."""
+        return set()
+
+    def intent(self, record: Mapping[str, Any], known: int | str | None) -> Intent:
+        """Raises Unwritable."""
+        path = path_of(self.settings.path, record, self.settings.ids)
+        for word in "".join(map(str, path)).split("/"):
+            if word in REACHING:
+                refuse_unless_allowed(REACHING[word], f"a call to {word}", self.allowed)
+        placed = placeholders(self.settings.path)
+        body = {name: value for name, value in record.items() if name not in placed}
+        if body.get("autopay"):
+            refuse_unless_allowed(SideEffect.AUTOPAY, "turning `autopay` on", self.allowed)
+        refuse_card_numbers(body, self.allow_card_like)
+        return Send(
+            method=self.settings.method,
+            path=path,
+            body=body,
+            headers=self.settings.headers,
+            batched=self.settings.batch_size > 1,
+        )

@@ -1,0 +1,95 @@
+"""Which object a record stands for, and which others it refers to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from target_invoiced.exceptions import Unwritable
+
+DIGEST_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectId:
+    """An object of this account, by the id that Invoiced gave it."""
+
+    resource: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.resource} {self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class NaturalKey:
+    """The one object whose `attribute`, the caller's own reference, has this value."""
+
+    resource: str
+    attribute: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.resource} with the {self.attribute} {self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalKey:
+    """What another system calls an object; the ledger knows which one that is."""
+
+    resource: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.resource} with the key {self.value}"
+
+
+Reference = ExternalKey | NaturalKey
+Token = ObjectId | ExternalKey | NaturalKey
+
+
+def key_text(value: Any) -> str | None:
+    """One key as the ledger keeps it: 15444 and "15444" are the same. None if it is empty."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise Unwritable("its key is neither a number nor a string")
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def external_key(
+    resource: str, record: Mapping[str, Any], key_properties: Sequence[str]
+) -> ExternalKey | None:
+    """What the other system calls the record; None if it has no key. Raises Unwritable.
+
+    A key of several properties is absent if one of them is.
+    """
+    parts = [_part(record.get(name)) for name in key_properties]
+    if not parts or None in parts:
+        return None
+    if len(parts) > 1:
+        return ExternalKey(resource, orjson.dumps(parts).decode())
+    return ExternalKey(resource, str(key_text(parts[0])))
+
+
+def _part(value: Any) -> str | dict[str, str] | None:
+    """One part of a key. An object stands for its id, or, without one, for its number."""
+    if not isinstance(value, dict):
+        return key_text(value)
+    number = value.get("number")
+    if value.get("id") is None and isinstance(number, str) and number:
+        return {"number": number}
+    if value.get("id") is None:
+        raise Unwritable("its key is an object that holds neither `id` nor `number`")
+    return key_text(value["id"])
+
+
+def digest(record: Any, *more: str) -> bytes:
+    """Two records with the same content have the same one, whatever the order of attributes."""
+    return digest_of(orjson.dumps([more, record], option=orjson.OPT_SORT_KEYS))
+
+
+def digest_of(content: bytes) -> bytes:
+    return blake2b(content, digest_size=DIGEST_BYTES).digest()

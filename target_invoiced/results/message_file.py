@@ -1,0 +1,79 @@
+"""A file of Singer messages that runs add to."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from invoiced_api.exceptions import BadInput
+
+
+class MessageFile:
+    """What the file held stays, byte by byte; what is added begins on a line of its own.
+
+    `setting` names the setting that gave the path. Everything here raises BadInput if the file
+    cannot be written.
+    """
+
+    def __init__(self, path: str, setting: str) -> None:
+        self._path, self._setting = path, setting
+        self._heads: dict[str, Any] = {}
+        try:
+            self._lacks_end = _lacks_end(Path(path))
+            self._file = Path(path).open("ab")  # noqa: SIM115  # until close()
+        except OSError as error:
+            raise self._problem(error) from None
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def add(self, stream: str, schema: Any, key_properties: list[str], record: Any) -> None:
+        """Add a RECORD, and a SCHEMA before it where that is another than the stream's last one.
+
+        `record` is what stands in the message beside its type and stream.
+        """
+        head = {"schema": schema, "key_properties": key_properties}
+        if self._heads.get(stream) != head:
+            self._heads[stream] = head
+            self._write({"type": "SCHEMA", "stream": stream, **head})
+        self._write({"type": "RECORD", "stream": stream, **record})
+
+    def flush(self, *, durable: bool = False) -> None:
+        """What was added outlives the run; a `durable` one also a power cut."""
+        try:
+            self._file.flush()
+            if durable:
+                os.fsync(self._file.fileno())
+        except OSError as error:
+            raise self._problem(error) from None
+
+    def close(self) -> None:
+        try:
+            self._file.close()
+        except OSError as error:
+            raise self._problem(error) from None
+
+    def _write(self, message: dict[str, Any]) -> None:
+        line = orjson.dumps(message, option=orjson.OPT_APPEND_NEWLINE)
+        try:
+            self._file.write(b"\n" + line if self._lacks_end else line)
+            self._lacks_end = False
+        except OSError as error:
+            raise self._problem(error) from None
+
+    def _problem(self, error: OSError) -> BadInput:
+        return BadInput(
+            f"setting `{self._setting}`: {self._path} cannot be written: {error.strerror}."
+        )
+
+
+def _lacks_end(path: Path) -> bool:
+    """Whether the last line has no end: a run died in the middle of it, or an editor left it so."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        if not file.seek(0, os.SEEK_END):
+            return False
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"

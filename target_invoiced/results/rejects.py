@@ -1,0 +1,43 @@
+"""Refused records, kept as Singer messages that can be mended and piped in again."""
+
+import os
+from collections.abc import Collection
+from typing import BinaryIO
+
+from invoiced_api.exceptions import BadInput
+from invoiced_api.redact import hide_card_numbers
+from target_invoiced.mapping.outcomes import Rejected
+from target_invoiced.mapping.payloads import without_card_numbers
+from target_invoiced.results.message_file import MessageFile
+from target_invoiced.singer.messages import Record, Schema
+
+
+class Rejects:
+    """Adds to a file; what earlier runs left there stays. Raises BadInput if it cannot."""
+
+    def __init__(self, path: str, allow_card_like: Collection[str]) -> None:
+        self._file = MessageFile(path, "rejects")
+        self._allow_card_like = allow_card_like
+
+    def refuse_as_input(self, lines: BinaryIO) -> None:
+        """Raises BadInput if the input is this very file, which would grow while it is read."""
+        if os.path.sameopenfile(lines.fileno(), self._file.fileno()):
+            raise BadInput(
+                "input is the file that the setting `rejects` names, and would be read while it "
+                "grows. Move it to another name first, and read it from there."
+            )
+
+    def close(self) -> None:
+        self._file.close()
+
+    def add(self, schema: Schema, record: Record, rejected: Rejected) -> None:
+        """Durable when it returns: the state may pass the record then."""
+        reason = {"line": record.line, "reason": hide_card_numbers(rejected.reason)}
+        if rejected.status is not None:
+            reason |= {"status": rejected.status, "param": rejected.param}
+        kept = {
+            "record": without_card_numbers(record.record, self._allow_card_like),
+            "reject": reason,
+        }
+        self._file.add(schema.stream, schema.schema, schema.key_properties, kept)
+        self._file.flush(durable=True)

@@ -1,0 +1,76 @@
+"""What became of the records of each stream: a table, Singer's metrics, a file."""
+
+import logging
+from collections import Counter
+from pathlib import Path
+
+import orjson
+from singer.metrics import Point, log
+
+from invoiced_api.exceptions import BadInput
+from singer_command.tables import show_table
+from target_invoiced.mapping.outcomes import COLUMNS, Done, Kind, Outcome, column
+
+LOGGER = logging.getLogger(__name__)
+
+
+class Report:
+    """Counts outcomes, requests tried again, and seconds from the first record to the last."""
+
+    def __init__(self) -> None:
+        self._streams: dict[str, Counter[str]] = {}
+        self._began: dict[str, float] = {}
+        self._ended: dict[str, float] = {}
+        self.rejected = 0
+
+    def add(self, stream: str, outcome: Outcome, retries: int, began: float, ended: float) -> None:
+        """`began` and `ended` are in seconds of one clock."""
+        counts = self._streams.get(stream)
+        if counts is None:
+            counts = self._streams[stream] = Counter()
+            self._began[stream] = began
+        counts[column(outcome)] += 1
+        if retries:
+            counts["retries"] += retries
+        self._ended[stream] = ended
+        self.rejected += not isinstance(outcome, Done)
+
+    def skip(self, stream: str, now: float) -> None:
+        """A record of a stream that goes nowhere."""
+        self.add(stream, Done(Kind.SKIPPED), 0, now, now)
+
+    def _seconds(self, stream: str) -> float:
+        return self._ended[stream] - self._began[stream]
+
+    def show(self, title: str | None = None) -> None:
+        """Metrics in the log, and the closing table."""
+        if not self._streams:
+            return
+        for stream, counts in self._streams.items():
+            tags = {"endpoint": stream}
+            log(LOGGER, Point("counter", "record_count", sum(counts[c] for c in COLUMNS), tags))
+            log(LOGGER, Point("timer", "job_duration", round(self._seconds(stream), 3), tags))
+        columns = (*COLUMNS, "retries")
+        show_table(
+            ("stream", *columns, "seconds"),
+            [
+                (stream, *(counts[name] for name in columns), f"{self._seconds(stream):.1f}")
+                for stream, counts in self._streams.items()
+            ],
+            title,
+        )
+
+    def write(self, path: str) -> None:
+        """The same as JSON: stream -> column -> number. Raises BadInput if it cannot."""
+        columns = (*COLUMNS, "retries")
+        content = {
+            stream: {name: counts[name] for name in columns}
+            | {"seconds": round(self._seconds(stream), 3)}
+            for stream, counts in self._streams.items()
+        }
+        try:
+            Path(path).write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
+        except OSError as error:
+            raise BadInput(
+                f"setting `report`: {path} cannot be written: {error.strerror}."
+            ) from None

@@ -1,0 +1,177 @@
+"""What Invoiced answered, kept in a file or told to a webhook, so that others can go on from it."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event, Thread
+from typing import Any
+
+import orjson
+
+from invoiced_api.exceptions import InvoicedError, RecordRejected
+from target_invoiced.ledger import Ledger
+from target_invoiced.mapping.outcomes import Done, Outcome
+from target_invoiced.mapping.payloads import without_card_numbers
+from target_invoiced.records.record import Task
+from target_invoiced.records.unit_of_work import Books
+from target_invoiced.results.message_file import MessageFile
+
+LOGGER = logging.getLogger(__name__)
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "key": {"type": ["object", "null"]},
+        "operation": {"type": "string"},
+        "id": {"type": ["integer", "string", "null"]},
+        "status": {"type": ["integer", "null"]},
+        "object": {"type": ["object", "null"]},
+        "undelivered": {"type": ["string", "null"]},
+    },
+}
+# How many answers are taken from the ledger at once.
+PER_DELIVERY = 100
+# How often a run that waits for its webhook looks whether it is still to wait.
+LOOK_EVERY_S = 0.1
+
+
+def answer_of(task: Task, outcome: Done) -> dict[str, Any]:
+    """The record's key, what was done, Invoiced's id, the status and the object returned."""
+    names = task.stream.schema.key_properties
+    returned = outcome.answer if isinstance(outcome.answer, (dict, list)) else None
+    return {
+        "stream": f"{task.stream.name}_responses",
+        "record": {
+            "key": without_card_numbers({n: task.message.record.get(n) for n in names}) or None,
+            "operation": outcome.kind.value,
+            "id": outcome.id,
+            "status": outcome.status,
+            "object": without_card_numbers(returned),
+        },
+    }
+
+
+class AnswerFile:
+    """Answers as Singer messages, added to a file. Raises BadInput if it cannot be written."""
+
+    def __init__(self, path: str) -> None:
+        self._file = MessageFile(path, "responses")
+
+    def add(self, answer: dict[str, Any]) -> None:
+        self._file.add(answer["stream"], SCHEMA, [], {"record": answer["record"]})
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+@dataclass(slots=True)
+class Answers:
+    """Answers go to the file, or, if there is a webhook, by way of the ledger to that."""
+
+    file: AnswerFile
+    books: Books
+    webhook: "Webhook | None"
+
+    def add(self, task: Task, outcome: Outcome) -> None:
+        if not isinstance(outcome, Done) or outcome.status is None:
+            return
+        answer = answer_of(task, outcome)
+        if self.webhook:
+            self.books.owe(orjson.dumps(answer))
+        else:
+            self.file.add(answer)
+
+    def durable(self) -> None:
+        """The ledger has what it was given. Raises BadInput if an answer cannot be kept."""
+        if self.webhook:
+            self.webhook.wake()
+        else:
+            self.file.flush()
+
+    def close(self, *, wait: Callable[[], bool]) -> None:
+        """Give the webhook its chance with everything; else the next run does. Raises BadInput.
+
+        `wait` is asked again and again, and may be tired of it at any time.
+        """
+        if self.webhook:
+            self.webhook.finish(wait)
+        else:
+            self.file.close()
+
+
+class Webhook:
+    """Sends answers in their order, one after the other, in a thread of its own.
+
+    `post` raises InvoicedError if the webhook did not take an answer; that goes to the file. If
+    that or the ledger cannot be written, `wake` and `finish` raise what the thread met.
+    """
+
+    def __init__(self, ledger: Ledger, file: AnswerFile, post: Callable[[bytes], Any]) -> None:
+        self._ledger, self._file, self._post = ledger, file, post
+        self._news, self._over, self._abandoned = Event(), False, False
+        self._failure: Exception | None = None
+        self._news.set()  # what an earlier run still owes
+        self._thread = Thread(target=self._run, daemon=True, name="webhook")
+        self._thread.start()
+
+    def wake(self) -> None:
+        self._raise_failure()
+        self._news.set()
+
+    def finish(self, wait: Callable[[], bool]) -> None:
+        """Deliver what is owed while the run will wait; what is left is left to the next one."""
+        while wait():
+            self._over = True
+            self._news.set()
+            self._thread.join(LOOK_EVERY_S)
+            if not self._thread.is_alive():
+                self._raise_failure()
+                return
+        self._abandoned = True
+
+    def _raise_failure(self) -> None:
+        if self._failure:
+            raise self._failure
+
+    def _run(self) -> None:
+        try:
+            self._deliver_all()
+        except Exception as failure:  # noqa: BLE001  # raised by the thread that asks
+            self._failure = failure
+
+    def _deliver_all(self) -> None:
+        while True:
+            self._news.wait()
+            self._news.clear()
+            over = self._over
+            while owed := self._ledger.answers.owed(PER_DELIVERY):
+                for number, answer in owed:
+                    answered = self._deliver(answer)
+                    if self._abandoned:
+                        return  # the next run delivers it
+                    self._ledger.answers.paid(number)
+                    if self._over and not answered:
+                        return  # nor does it wait for a webhook that does not answer
+            if over:
+                return
+
+    def _deliver(self, answer: bytes) -> bool:
+        """Whether the webhook answered at all. What it did not take is in the file."""
+        try:
+            self._post(answer)
+        except InvoicedError as failure:
+            if self._abandoned:
+                return False
+            # What else the failure says holds the address, which may be a secret.
+            status = failure.status if isinstance(failure, RecordRejected) else None
+            why = f"refused ({status})" if status else "no answer"
+            LOGGER.warning("response_webhook did not take an answer, which is kept: %s", why)
+            content = orjson.loads(answer)
+            content["record"]["undelivered"] = why
+            self._file.add(content)
+            self._file.flush()
+            return status is not None
+        return True

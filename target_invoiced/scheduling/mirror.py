@@ -1,0 +1,61 @@
+"""What a new version of a table did not bring is taken out of the books."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import orjson
+
+from invoiced_api.exceptions import BadInput
+from target_invoiced.ledger.keys import Known
+from target_invoiced.records.record import Stream, Task
+from target_invoiced.records.unit_of_work import Books
+from target_invoiced.scheduling.queue import Flow
+from target_invoiced.singer.checkpoints import States
+from target_invoiced.singer.messages import ActivateVersion, Record
+
+# Objects are taken out so many at a time.
+AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """`clock` is monotonic, in seconds."""
+
+    books: Books
+    flow: Flow
+    states: States
+    clock: Callable[[], float]
+
+    def remove_left_behind(self, stream: Stream, message: ActivateVersion) -> Iterator[None]:
+        """Admits the removals, some at each step.
+
+        The records of the version must have settled, and what became of them been flushed.
+        """
+        last, resource = "", stream.resource or ""
+        while rows := self.books.ledger.keys.left_behind(
+            stream.name, resource, message.version, last, AT_ONCE
+        ):
+            last = rows[-1].key.value
+            for known in rows:
+                self._remove(stream, message, known)
+            yield
+
+    def _remove(self, stream: Stream, message: ActivateVersion, known: Known) -> None:
+        names, value = stream.schema.key_properties, known.key.value
+        keys = orjson.loads(value) if value.startswith("[") and len(names) > 1 else [value]
+        if len(keys) != len(names):
+            raise BadInput(
+                f"line {message.line}: the SCHEMA of `{stream.name}` has other key properties than "
+                "when its records were written: a mirror needs the same ones always."
+            )
+        record = {**dict(zip(names, keys, strict=True)), "_sdc_deleted_at": True}
+        task = Task(
+            stream=stream,
+            message=Record(message.line, stream.name, record),
+            record=record,
+            began=self.clock(),
+            key=known.key,
+            position=self.states.came(),
+        )
+        self.books.hold(task, known)
+        self.flow.admit(task)

@@ -1,0 +1,7 @@
+"""From a line of stdin to a message, and from settled records to the STATE that may be written.
+
+messages     the Singer messages and the reader that parses them
+reader       the lines that were read ahead
+validation   a record against its SCHEMA
+checkpoints  which STATE may be written
+"""

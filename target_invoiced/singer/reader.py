@@ -1,0 +1,78 @@
+"""Lines of the input -> messages, as they are wanted."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from invoiced_api.exceptions import BadInput
+from target_invoiced.singer.messages import Message, Reader, Record
+
+
+@dataclass(slots=True)
+class Feed:
+    """Gives the messages of the lines that have come. `more` asks for further lines.
+
+    Of a `sample`, only the first record of each stream is given.
+    """
+
+    more: Callable[[], None]
+    sample: bool = False
+    _reader: Reader = field(default_factory=Reader)
+    _lines: deque[bytes] = field(default_factory=deque)
+    _left_of_parts: deque[int] = field(default_factory=deque)
+    _back: Message | None = None
+    _broken: BadInput | None = None
+    _sampled: set[str] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(self._lines) or self._back is not None or self._broken is not None
+
+    def add(self, lines: list[bytes]) -> None:
+        """One part of the input; once all of it was given, the next is asked for."""
+        self._lines.extend(lines)
+        self._left_of_parts.append(len(lines))
+
+    def drop(self) -> None:
+        self._lines.clear()
+        self._back = self._broken = None
+
+    def put_back(self, message: Message) -> None:
+        """The next message is this one again."""
+        self._back = message
+
+    def next(self) -> Message | None:
+        """None if no whole line is there. Raises BadInput for a line that is no message."""
+        if self._broken is not None:
+            raise self._broken
+        if self._back is not None:
+            message, self._back = self._back, None
+            return message
+        while self._lines:
+            line = self._lines.popleft()
+            self._left_of_parts[0] -= 1
+            if not self._left_of_parts[0]:
+                self._left_of_parts.popleft()
+                self.more()
+            found = self._reader.message(line)
+            if found is not None:
+                return found
+        return None
+
+    def records(self, first: Record, most: int) -> Iterator[Record]:
+        """The record and those behind it that lie ready, up to a message of another kind."""
+        yield from self._sampled_of(first)
+        for _ in range(most - 1):
+            try:
+                other = self.next()
+            except BadInput as problem:
+                self._broken = problem  # raised when the records before it were taken in
+                return
+            if not isinstance(other, Record):
+                self._back = other
+                return
+            yield from self._sampled_of(other)
+
+    def _sampled_of(self, record: Record) -> Iterator[Record]:
+        if not self.sample or record.stream not in self._sampled:
+            self._sampled.add(record.stream)
+            yield record
