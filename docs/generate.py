@@ -10,7 +10,7 @@ from typing import Any
 
 from invoiced_api.bodies import Body, Each, Kind, One, Plain, Ref
 from invoiced_api.connection import CONNECTION_SETTINGS
-from invoiced_api.resources import RESOURCES, Removal, Resource, SideEffect, Writes
+from invoiced_api.resources import RESOURCES, DeleteBehaviour, Resource, SideEffect, WriteCalls
 from invoiced_api.settings import Setting
 from singer_command.logs import LOG_FORMAT
 from tap_invoiced.settings import setting_table
@@ -20,12 +20,12 @@ DOCS = Path(__file__).parent
 SCHEMAS = DOCS.parent / "schemas"
 WRITTEN = "<!-- Written by docs/generate.py: `make docs` writes it anew. -->"
 
-REMOVALS: Mapping[Removal | None, str] = {
-    Removal.DELETE: "It is deleted (`DELETE`).",
-    Removal.VOID_ONCE_ISSUED: "A draft is deleted (`DELETE`), an issued one is voided "
+REMOVALS: Mapping[DeleteBehaviour | None, str] = {
+    DeleteBehaviour.DELETE: "It is deleted (`DELETE`).",
+    DeleteBehaviour.VOID_ONCE_ISSUED: "A draft is deleted (`DELETE`), an issued one is voided "
     "(`POST …/void`). It is read first, to see which.",
-    Removal.VOID: "It is voided (`DELETE`, after which it is still there, as void).",
-    Removal.CANCEL: "It is canceled (`DELETE`, after which it is still there, as canceled).",
+    DeleteBehaviour.VOID: "It is voided (`DELETE`, after which it is still there, as void).",
+    DeleteBehaviour.CANCEL: "It is canceled (`DELETE`, after which it is still there, as canceled).",
     None: "Not at all: Invoiced has no call for it, and such a record is a reject.",
 }
 
@@ -168,7 +168,7 @@ def _endpoints() -> Iterator[str]:
             yield ""
 
 
-def _calls(resource: Resource, writes: Writes) -> Iterator[tuple[str, str]]:
+def _calls(resource: Resource, writes: WriteCalls) -> Iterator[tuple[str, str]]:
     path = writes.path or resource.path
     each = writes.each or path + ("" if writes.sole else "/{id}")
     if writes.sole:
@@ -191,7 +191,7 @@ def _calls(resource: Resource, writes: Writes) -> Iterator[tuple[str, str]]:
     yield "stream", f"[`{resource.name}`](streams.md#{resource.name})"
 
 
-def _attributes(writes: Writes) -> list[str]:
+def _attributes(writes: WriteCalls) -> list[str]:
     create = dict(_flat(writes.create))
     update = dict(_flat(writes.create if writes.sole else writes.update or {}))
     return _table(

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from invoiced_api.client import Call, Client
+from invoiced_api.client import Client, Request
 from invoiced_api.connection import Connection
-from invoiced_api.exceptions import Forbidden
+from invoiced_api.exceptions import ForbiddenError
 from invoiced_api.resources import RESOURCES
 
 # Somebody waits for the answer.
@@ -17,7 +17,7 @@ def check_access(connection: Connection) -> Iterator[str]:
 
     Children are left out: they are where their parents are.
 
-    Raises RunBlocked if the credentials are good for nothing, TryAgain if nobody answers.
+    Raises FatalError if the credentials are good for nothing, RetryableError if nobody answers.
     """
     yield connection.base_url
     patience_s = min(connection.max_retry_seconds, MOST_FOR_CHECK_S)
@@ -31,7 +31,7 @@ def check_access(connection: Connection) -> Iterator[str]:
 
 def _readable(client: Client, path: str) -> str:
     try:
-        client.send(Call(method="GET", path=path, params={"per_page": 1}))
-    except Forbidden as refusal:
+        client.send(Request(method="GET", path=path, params={"per_page": 1}))
+    except ForbiddenError as refusal:
         return f"not readable, {refusal}"
     return "readable"

@@ -25,8 +25,14 @@ from urllib3.exceptions import (
 )
 
 from invoiced_api.connection import Connection
-from invoiced_api.exceptions import InvoicedError, RecordRejected, RunBlocked, TryAgain, failure_for
-from invoiced_api.gate import Gate
+from invoiced_api.exceptions import (
+    FatalError,
+    InvoicedError,
+    RecordRejectedError,
+    RetryableError,
+    failure_for,
+)
+from invoiced_api.gate import ConcurrencyLimiter
 from invoiced_api.retry import retrying
 
 CONNECT_TIMEOUT_S = 10.0
@@ -36,7 +42,7 @@ STILL_UNDER_WAY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Request:
     """One request, before it is sent. `body` is what becomes the JSON body.
 
     `idempotency_key` is 6 to 64 characters; a POST without one gets a fresh one. Before a call
@@ -67,7 +73,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Response:
     """A 2xx answer: headers, parsed body (None when it has none), how often it was asked again."""
 
     headers: Mapping[str, str]
@@ -95,7 +101,7 @@ class Client:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._gate = Gate(connection.max_connections)
+        self._gate = ConcurrencyLimiter(connection.max_connections)
         self._pool, self._headers = _pool(connection)
         self._root = urlsplit(connection.base_url).path
         self._timeout = Timeout(connect=CONNECT_TIMEOUT_S, read=connection.request_timeout)
@@ -111,10 +117,10 @@ class Client:
         self._closed = True
         self._pool.close()
 
-    def send(self, call: Call) -> Answer:
+    def send(self, call: Request) -> Response:
         """The answer to a call.
 
-        Raises RecordRejected (Forbidden, NotFound), RunBlocked, or TryAgain when it kept failing
+        Raises RecordRejectedError (Forbidden, NotFoundError), FatalError, or RetryableError when it kept failing
         for `max_retry_seconds`.
         """
         if call.method == "POST" and not call.idempotency_key:
@@ -122,11 +128,11 @@ class Client:
 
         retries = 0
 
-        def attempt() -> Answer:
+        def attempt() -> Response:
             nonlocal call
             try:
                 return self._send_once(call)
-            except TryAgain as failure:
+            except RetryableError as failure:
                 # After silence the same key makes sure that nothing is done twice. An answered
                 # failure is remembered under its key, and would be answered again.
                 if failure.answered and call.idempotency_key:
@@ -144,41 +150,41 @@ class Client:
         max_s = self._connection.max_retry_seconds
         try:
             answer = retrying(attempt, max_s=max_s, on_retry=count_retry)
-        except TryAgain as failure:
+        except RetryableError as failure:
             said = str(failure).rstrip(".")
-            raise TryAgain(
+            raise RetryableError(
                 f"{said}; {self._connection.base_url} kept failing for {max_s:g} s. Check the "
                 "network and `base_url`, or try again later."
             ) from None
         return replace(answer, retries=retries) if retries else answer
 
-    def url_of(self, call: Call) -> str:
+    def url_of(self, call: Request) -> str:
         """Where the call goes."""
         return f"{self._connection.base_url}{call.target}"
 
-    def _no_answer(self, call: Call, error: HTTPError) -> InvoicedError:
+    def _no_answer(self, call: Request, error: HTTPError) -> InvoicedError:
         """What silence means: ask again, unless the client was closed meanwhile.
 
         One that timed out is slow, and left as much time again.
         """
         if self._closed:
-            return RunBlocked(f"{call}: not waited for any more")
-        failure = TryAgain(f"{call}: {_what_happened(error)}")
+            return FatalError(f"{call}: not waited for any more")
+        failure = RetryableError(f"{call}: {_what_happened(error)}")
         if isinstance(error, ReadTimeoutError):
             return self._may_go_on(call, failure, self._connection.request_timeout)
         never_sent = isinstance(error, (NewConnectionError, ConnectTimeoutError))
         return failure if never_sent else self._may_go_on(call, failure)
 
     def _may_go_on(
-        self, call: Call, failure: TryAgain, seconds: float = STILL_UNDER_WAY_S
-    ) -> TryAgain:
+        self, call: Request, failure: RetryableError, seconds: float = STILL_UNDER_WAY_S
+    ) -> RetryableError:
         """A write may go on without us, and no key protects it from a twin: repeat it later."""
         if call.writing and not call.raw:
             rest_s = min(seconds, self._connection.request_timeout)
             failure.retry_after_s = max(rest_s, failure.retry_after_s or 0)
         return failure
 
-    def _send_once(self, call: Call) -> Answer:
+    def _send_once(self, call: Request) -> Response:
         headers = {**call.headers, **self._headers}
         if call.idempotency_key:
             headers["Idempotency-Key"] = call.idempotency_key
@@ -207,7 +213,7 @@ class Client:
                 self._gate.fine()
         try:
             return _answer(call, response)
-        except TryAgain as failure:
+        except RetryableError as failure:
             # What answers in Invoiced's place does not know how far that is with the request.
             foreign = response.status >= 500 and "type" not in _error_body(response)
             if foreign or response.status < 300:
@@ -254,7 +260,7 @@ def _pool(connection: Connection) -> tuple[HTTPConnectionPool, dict[str, str]]:
     return cast(HTTPConnectionPool, pool), dict(request.headers)
 
 
-def _with_new_key(call: Call) -> Call:
+def _with_new_key(call: Request) -> Request:
     return replace(call, idempotency_key=uuid.uuid4().hex)
 
 
@@ -273,7 +279,7 @@ class _Bearer(AuthBase):
         return request
 
 
-def _answer(call: Call, response: BaseHTTPResponse) -> Answer:
+def _answer(call: Request, response: BaseHTTPResponse) -> Response:
     if not 200 <= response.status < 300:
         raise _failure(call, response)
     body: Any = response.data
@@ -281,8 +287,8 @@ def _answer(call: Call, response: BaseHTTPResponse) -> Answer:
         try:
             body = orjson.loads(body) if body else None
         except orjson.JSONDecodeError:
-            raise TryAgain(f"{call}: the answer {response.status} is not JSON") from None
-    return Answer(headers=response.headers, body=body, status=response.status)
+            raise RetryableError(f"{call}: the answer {response.status} is not JSON") from None
+    return Response(headers=response.headers, body=body, status=response.status)
 
 
 # What the user does about a failure that ends the run.
@@ -293,11 +299,13 @@ NEXT_STEPS = {
 }
 
 
-def _failure(call: Call, response: BaseHTTPResponse) -> InvoicedError:
+def _failure(call: Request, response: BaseHTTPResponse) -> InvoicedError:
     status = response.status
     kind = failure_for(status, writing=call.writing)
     said = _error_body(response)
-    message = f"{call} refused ({status})" if kind is not TryAgain else f"{call} failed ({status})"
+    message = (
+        f"{call} refused ({status})" if kind is not RetryableError else f"{call} failed ({status})"
+    )
     if 300 <= status < 400:
         message += ": redirected to another address, which is not followed. Check `base_url`."
     if said.get("message"):
@@ -307,13 +315,13 @@ def _failure(call: Call, response: BaseHTTPResponse) -> InvoicedError:
         message += f" [{param}]"
     if status in NEXT_STEPS:
         message = message.rstrip(".") + f". {NEXT_STEPS[status]}"
-    if kind is TryAgain:
-        return TryAgain(
+    if kind is RetryableError:
+        return RetryableError(
             message,
             retry_after_s=retry_after_s(response.headers.get("Retry-After"), time.time),
             answered=status == 500 and said.get("type") == "api_error",
         )
-    if issubclass(kind, RecordRejected):
+    if issubclass(kind, RecordRejectedError):
         return kind(message, status=status, param=param)
     return kind(message)
 

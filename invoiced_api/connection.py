@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from invoiced_api import VERSION, settings
-from invoiced_api.exceptions import BadInput
+from invoiced_api.exceptions import InvalidInputError
 from invoiced_api.gate import MOST_CONNECTIONS
 from invoiced_api.settings import Setting
 
@@ -134,9 +134,9 @@ CONNECTION_SETTINGS = (
 
 
 def connection_from(values: Mapping[str, Any]) -> Connection:
-    """The connection that the parsed settings describe. Raises BadInput without a credential."""
+    """The connection that the parsed settings describe. Raises InvalidInputError without a credential."""
     if not values["api_key"] and not values["access_token"]:
-        raise BadInput(
+        raise InvalidInputError(
             "setting `api_key` is missing or empty. Create a key in Invoiced under Settings > "
             "Developers > API Keys and put it into the config file, or into INVOICED_API_KEY."
         )

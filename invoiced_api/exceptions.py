@@ -1,16 +1,16 @@
 """What can go wrong, named for what the caller does next.
 
-BadInput              the user corrects a setting, a file or a message, and starts again
+InvalidInputError              the user corrects a setting, a file or a message, and starts again
 InvoicedError
-├── TryAgain          the same request may succeed later
-├── RecordRejected    Invoiced refuses this request; others may go on
+├── RetryableError          the same request may succeed later
+├── RecordRejectedError    Invoiced refuses this request; others may go on
 │   ├── Forbidden     … because the key may not, or the account lacks the feature
-│   └── NotFound      … because the object is not there
-└── RunBlocked        no request can succeed: stop
+│   └── NotFoundError      … because the object is not there
+└── FatalError        no request can succeed: stop
 """
 
 
-class BadInput(Exception):
+class InvalidInputError(Exception):
     """A setting, file or message that cannot be used; the message says what, where, what to do."""
 
 
@@ -18,7 +18,7 @@ class InvoicedError(Exception):
     """Any failure of a request to Invoiced. Its message holds no header and no key."""
 
 
-class TryAgain(InvoicedError):
+class RetryableError(InvoicedError):
     """429, 5xx, a garbled answer, or none: the same request may succeed.
 
     `retry_after_s` is the server's own wish, if it had one. `answered` tells that Invoiced itself
@@ -33,7 +33,7 @@ class TryAgain(InvoicedError):
         self.answered = answered
 
 
-class RecordRejected(InvoicedError):
+class RecordRejectedError(InvoicedError):
     """Invoiced refuses this request (`status`, a 4xx); the rest may go on."""
 
     def __init__(self, message: str, *, status: int = 0, param: str | None = None) -> None:
@@ -42,15 +42,15 @@ class RecordRejected(InvoicedError):
         self.param = param
 
 
-class Forbidden(RecordRejected):
+class ForbiddenError(RecordRejectedError):
     """403: this key, or this account's plan, does not reach the resource."""
 
 
-class NotFound(RecordRejected):
+class NotFoundError(RecordRejectedError):
     """404: no such object (any more)."""
 
 
-class RunBlocked(InvoicedError):
+class FatalError(InvoicedError):
     """No request can succeed (401, 402, a redirected write): stop."""
 
 
@@ -61,9 +61,9 @@ def failure_for(status: int, *, writing: bool) -> type[InvoicedError]:
     may ask again, a proxy's hiccup most likely; a write must not guess where it arrived.
     """
     if status in (401, 402):
-        return RunBlocked
+        return FatalError
     if 300 <= status < 400:
-        return RunBlocked if writing else TryAgain
+        return FatalError if writing else RetryableError
     if status == 429 or status >= 500:
-        return TryAgain
-    return {403: Forbidden, 404: NotFound}.get(status, RecordRejected)
+        return RetryableError
+    return {403: ForbiddenError, 404: NotFoundError}.get(status, RecordRejectedError)

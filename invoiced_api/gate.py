@@ -8,7 +8,7 @@ from threading import Condition
 MOST_CONNECTIONS = 20
 
 
-class Gate:
+class ConcurrencyLimiter:
     """Lets at most `limit` requests be in flight, of all threads together.
 
     The limit is halved when the server finds them too many, and grows back by one after as many

@@ -7,7 +7,7 @@ from enum import Enum
 from invoiced_api.bodies import Body, Each, One, Ref, body
 
 
-class Removal(Enum):
+class DeleteBehaviour(Enum):
     """What takes an object out of the books."""
 
     DELETE = "deleted for good"
@@ -25,13 +25,13 @@ class SideEffect(Enum):
     AUTOPAY = "autopay"
 
 
-class Way(Enum):
+class ReadStrategy(Enum):
     """How the changes of a resource are read."""
 
-    BY_CHANGE = "its lists can be asked for what was updated after a moment, in that order"
-    WHOLE = "its lists are read whole, and what was not updated since the bookmark is left out"
+    INCREMENTAL = "its lists can be asked for what was updated after a moment, in that order"
+    FULL_SCAN = "its lists are read whole, and what was not updated since the bookmark is left out"
     PER_PARENT = "the same, with a list below each object of another resource"
-    BACKWARD = "its list comes newest first, and nothing in it ever changes"
+    NEWEST_FIRST = "its list comes newest first, and nothing in it ever changes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class Parent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Writes:
+class WriteCalls:
     """What the calls accept that create and update an object, and how it leaves the books.
 
     `update` and `removal` are None where there is no such call. `path` is where objects are
@@ -59,7 +59,7 @@ class Writes:
 
     create: Body
     update: Body | None = None
-    removal: Removal | None = Removal.DELETE
+    removal: DeleteBehaviour | None = DeleteBehaviour.DELETE
     path: str | None = None
     each: str | None = None
     sole: bool = False
@@ -80,7 +80,7 @@ class Resource:
 
     name: str
     path: str
-    way: Way = Way.BY_CHANGE
+    way: ReadStrategy = ReadStrategy.INCREMENTAL
     lists: tuple[Mapping[str, str], ...] = ({},)
     parent: Parent | None = None
     replication_key: str = "updated_at"
@@ -88,7 +88,7 @@ class Resource:
     natural_key: str | None = None
     money: tuple[str, ...] = ()
     deleted_by: tuple[str, ...] = ()
-    writes: Writes | None = None
+    writes: WriteCalls | None = None
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -200,10 +200,10 @@ RESOURCES = (
     Resource(
         name="items",
         path="/items",
-        way=Way.WHOLE,
+        way=ReadStrategy.FULL_SCAN,
         lists=WITH_ARCHIVED,
         natural_key="id",
-        writes=Writes(
+        writes=WriteCalls(
             create=body(
                 "id name currency description type avalara_tax_code avalara_location_code "
                 "gl_account",
@@ -215,10 +215,10 @@ RESOURCES = (
     Resource(
         name="plans",
         path="/plans",
-        way=Way.WHOLE,
+        way=ReadStrategy.FULL_SCAN,
         lists=WITH_ARCHIVED,
         natural_key="id",
-        writes=Writes(
+        writes=WriteCalls(
             create=body(
                 "id name currency pricing_mode quantity_type interval",
                 json="amount interval_count tiers metadata",
@@ -230,10 +230,10 @@ RESOURCES = (
     Resource(
         name="coupons",
         path="/coupons",
-        way=Way.WHOLE,
+        way=ReadStrategy.FULL_SCAN,
         lists=WITH_ARCHIVED,
         natural_key="id",
-        writes=Writes(
+        writes=WriteCalls(
             create=body(
                 "id name currency",
                 json="value is_percent exclusive max_redemptions metadata",
@@ -245,10 +245,10 @@ RESOURCES = (
     Resource(
         name="tax_rates",
         path="/tax_rates",
-        way=Way.WHOLE,
+        way=ReadStrategy.FULL_SCAN,
         lists=WITH_ARCHIVED,
         natural_key="id",
-        writes=Writes(
+        writes=WriteCalls(
             create=body("id name currency", json="value inclusive is_percent metadata"),
             update=NAMED,
         ),
@@ -259,7 +259,7 @@ RESOURCES = (
         by_default=True,
         deleted_by=("customer.deleted", "customer.merged"),
         natural_key="number",
-        writes=Writes(
+        writes=WriteCalls(
             create={**CUSTOMER, **body(json="autopay_delay_days", taxes=Each(TAX))},
             update={**CUSTOMER, **body(taxes=Each({**KNOWN, **TAX}))},
         ),
@@ -272,7 +272,7 @@ RESOURCES = (
         deleted_by=("subscription.deleted",),
         # The plain list holds only subscriptions with a renewal to come.
         lists=({}, {"canceled": "1"}, {"finished": "1"}),
-        writes=Writes(
+        writes=WriteCalls(
             create={
                 **OF_CUSTOMER,
                 **SUBSCRIPTION,
@@ -286,7 +286,7 @@ RESOURCES = (
                 **body(addons=Each({**KNOWN, **ADDON})),
                 **parts(KNOWN),
             },
-            removal=Removal.CANCEL,
+            removal=DeleteBehaviour.CANCEL,
         ),
     ),
     Resource(
@@ -296,10 +296,10 @@ RESOURCES = (
         by_default=True,
         deleted_by=("invoice.deleted",),
         natural_key="number",
-        writes=Writes(
+        writes=WriteCalls(
             create={**OF_CUSTOMER, **INVOICE, **body(json="autopay"), **NEW_LINES},
             update={**INVOICE, **body(json="sent"), **KNOWN_LINES},
-            removal=Removal.VOID_ONCE_ISSUED,
+            removal=DeleteBehaviour.VOID_ONCE_ISSUED,
         ),
     ),
     Resource(
@@ -309,10 +309,10 @@ RESOURCES = (
         by_default=True,
         deleted_by=("estimate.deleted",),
         natural_key="number",
-        writes=Writes(
+        writes=WriteCalls(
             create={**OF_CUSTOMER, **ESTIMATE, **body(invoice=Ref("invoices")), **NEW_LINES},
             update={**ESTIMATE, **KNOWN_LINES},
-            removal=Removal.VOID_ONCE_ISSUED,
+            removal=DeleteBehaviour.VOID_ONCE_ISSUED,
         ),
     ),
     Resource(
@@ -322,10 +322,10 @@ RESOURCES = (
         by_default=True,
         deleted_by=("credit_note.deleted",),
         natural_key="number",
-        writes=Writes(
+        writes=WriteCalls(
             create={**OF_CUSTOMER, **CREDIT_NOTE, **NEW_LINES},
             update={**CREDIT_NOTE, **KNOWN_LINES},
-            removal=Removal.VOID_ONCE_ISSUED,
+            removal=DeleteBehaviour.VOID_ONCE_ISSUED,
         ),
     ),
     Resource(
@@ -333,7 +333,7 @@ RESOURCES = (
         path="/transactions",
         money=("amount",),
         by_default=True,
-        writes=Writes(
+        writes=WriteCalls(
             create={
                 **OF_CUSTOMER,
                 **TRANSACTION,
@@ -348,26 +348,26 @@ RESOURCES = (
         money=("amount", "balance"),
         lists=({"include": "applied_to"},),
         deleted_by=("payment.deleted",),
-        writes=Writes(create=PAYMENT, update=PAYMENT, removal=Removal.VOID),
+        writes=WriteCalls(create=PAYMENT, update=PAYMENT, removal=DeleteBehaviour.VOID),
     ),
     Resource(
         name="credit_balance_adjustments",
         path="/credit_balance_adjustments",
-        way=Way.WHOLE,
+        way=ReadStrategy.FULL_SCAN,
         lists=({"include": "updated_at"},),
-        writes=Writes(create=ADJUSTMENT, update=ADJUSTMENT),
+        writes=WriteCalls(create=ADJUSTMENT, update=ADJUSTMENT),
     ),
     Resource(
         name="charges",
         path="/charges",
-        way=Way.WHOLE,
-        writes=Writes(create=CHARGE, removal=None, side_effect=SideEffect.CHARGES),
+        way=ReadStrategy.FULL_SCAN,
+        writes=WriteCalls(create=CHARGE, removal=None, side_effect=SideEffect.CHARGES),
     ),
     Resource(
         name="refunds",
         path="/refunds",
-        way=Way.WHOLE,
-        writes=Writes(
+        way=ReadStrategy.FULL_SCAN,
+        writes=WriteCalls(
             create=body(json="amount"),
             removal=None,
             path="/charges/{charge}/refunds",
@@ -377,16 +377,16 @@ RESOURCES = (
     Resource(
         name="tasks",
         path="/tasks",
-        way=Way.WHOLE,
+        way=ReadStrategy.FULL_SCAN,
         deleted_by=("task.deleted",),
-        writes=Writes(create={**TASK, **body(customer_id=Ref("customers"))}, update=TASK),
+        writes=WriteCalls(create={**TASK, **body(customer_id=Ref("customers"))}, update=TASK),
     ),
     Resource(
         name="notes",
         path="/notes",
-        way=Way.WHOLE,
+        way=ReadStrategy.FULL_SCAN,
         deleted_by=("note.deleted",),
-        writes=Writes(
+        writes=WriteCalls(
             create=body("notes", customer_id=Ref("customers"), invoice_id=Ref("invoices")),
             update=body("notes"),
             either=("invoice_id", "customer_id"),
@@ -395,18 +395,18 @@ RESOURCES = (
     Resource(
         name="contacts",
         path="/customers/{customer}/contacts",
-        way=Way.PER_PARENT,
+        way=ReadStrategy.PER_PARENT,
         parent=OF_A_CUSTOMER,
         deleted_by=("contact.deleted",),
-        writes=Writes(create=CONTACT, update=CONTACT),
+        writes=WriteCalls(create=CONTACT, update=CONTACT),
     ),
     Resource(
         name="payment_sources",
         path="/customers/{customer}/payment_sources",
-        way=Way.PER_PARENT,
+        way=ReadStrategy.PER_PARENT,
         parent=OF_A_CUSTOMER,
         deleted_by=("payment_source.deleted",),
-        writes=Writes(
+        writes=WriteCalls(
             create=body("method invoiced_token gateway_token", json="make_default"),
             each="/customers/{customer}/{object}s/{id}",
             side_effect=SideEffect.PAYMENT_SOURCES,
@@ -415,10 +415,10 @@ RESOURCES = (
     Resource(
         name="pending_line_items",
         path="/customers/{customer}/line_items",
-        way=Way.PER_PARENT,
+        way=ReadStrategy.PER_PARENT,
         parent=OF_A_CUSTOMER,
         deleted_by=("line_item.deleted",),
-        writes=Writes(
+        writes=WriteCalls(
             create={**LINE_ITEM, **parts(NEW)},
             update={**LINE, **parts(KNOWN)},
         ),
@@ -426,18 +426,20 @@ RESOURCES = (
     Resource(
         name="payment_plans",
         path="/invoices/{invoice}/payment_plan",
-        way=Way.PER_PARENT,
+        way=ReadStrategy.PER_PARENT,
         parent=Parent(resource="invoices", attribute="invoice", having="payment_plan"),
         deleted_by=("payment_plan.deleted",),
-        writes=Writes(
+        writes=WriteCalls(
             create=body(installments=Each(body(json="amount", timestamps="date"))), sole=True
         ),
     ),
-    Resource(name="events", path="/events", way=Way.BACKWARD, replication_key="timestamp"),
+    Resource(
+        name="events", path="/events", way=ReadStrategy.NEWEST_FIRST, replication_key="timestamp"
+    ),
 )
 BY_NAME: Mapping[str, Resource] = {resource.name: resource for resource in RESOURCES}
 BY_SINGULAR: Mapping[str, Resource] = {resource.singular: resource for resource in RESOURCES}
 # What can be written to.
-ENDPOINTS: Mapping[str, Writes] = {
+ENDPOINTS: Mapping[str, WriteCalls] = {
     resource.name: resource.writes for resource in RESOURCES if resource.writes
 }

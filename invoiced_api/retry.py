@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import backoff
 
-from invoiced_api.exceptions import TryAgain
+from invoiced_api.exceptions import RetryableError
 
 LOGGER = logging.getLogger(__name__)
 
@@ -25,16 +25,16 @@ def retrying(
     on_retry: Callable[[], None],
     clock: Callable[[], float] = time.monotonic,
 ) -> Result:
-    """The attempt's result, repeated on `TryAgain` while less than `max_s` seconds have passed.
+    """The attempt's result, repeated on `RetryableError` while less than `max_s` seconds have passed.
 
-    Raises the last `TryAgain` when they have, at most one attempt's time later, or when the next
+    Raises the last `RetryableError` when they have, at most one attempt's time later, or when the next
     attempt would have to wait for longer than that.
     """
     deadline = clock() + max_s
-    first: TryAgain | None = None
+    first: RetryableError | None = None
     try:
         return attempt()
-    except TryAgain as failure:
+    except RetryableError as failure:
         first = failure
 
     def next_attempt() -> Result:
@@ -47,7 +47,7 @@ def retrying(
     def too_late(failure: Exception) -> bool:
         # backoff looks at the time before an attempt only, which may itself take a minute, and
         # would cut short what has to be waited for.
-        wish_s = failure.retry_after_s if isinstance(failure, TryAgain) else None
+        wish_s = failure.retry_after_s if isinstance(failure, RetryableError) else None
         return clock() + (wish_s or 0) >= deadline
 
     def announce(details: Mapping[str, Any]) -> None:
@@ -56,7 +56,7 @@ def retrying(
 
     repeated: Callable[[Callable[[], Result]], Callable[[], Result]] = backoff.on_exception(
         waits,  # type: ignore[arg-type]  # backoff's hints leave out what it sends in
-        TryAgain,
+        RetryableError,
         max_time=max_s,
         giveup=too_late,
         jitter=None,
@@ -74,7 +74,7 @@ def wait_until(moment: float, clock: Callable[[], float] = time.monotonic) -> No
 
 def waits(
     uniform: Callable[[float, float], float] = random.uniform,
-) -> Generator[float, TryAgain, None]:
+) -> Generator[float, RetryableError, None]:
     """Seconds to wait after each failure sent in: exponential with full jitter.
 
     What the server asked for in `Retry-After` is a lower bound.

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from invoiced_api.exceptions import BadInput
+from invoiced_api.exceptions import InvalidInputError
 from invoiced_api.redact import HIDDEN
 
 LOGGER = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ def read_settings(
 ) -> dict[str, Any]:
     """Every setting's value: from the config, else `PREFIX_NAME` in the environment, else default.
 
-    An empty string stands for an absent setting, as orchestrators write it. Raises BadInput.
+    An empty string stands for an absent setting, as orchestrators write it. Raises InvalidInputError.
     """
     values = {}
     for setting in table:
@@ -70,7 +70,9 @@ def _parsed(setting: Setting, written: Any, source: str) -> Any:
     except ValueError as error:
         where = f"environment variable {source}" if source else f"setting `{setting.name}`"
         shown = "" if setting.secret else f", not {_short(written)}"
-        raise BadInput(f"{where} must be {error}{shown}. Correct it and start again.") from None
+        raise InvalidInputError(
+            f"{where} must be {error}{shown}. Correct it and start again."
+        ) from None
 
 
 def _short(value: Any) -> str:

@@ -1,7 +1,7 @@
 """The one way a rule says no."""
 
 
-class Refused(Exception):
+class ApiError(Exception):
     """The request is refused whole, and nothing was changed.
 
     `status` is the HTTP status; `param` names the parameter or attribute at fault, if one is.

@@ -4,8 +4,8 @@ import logging
 import signal
 from collections.abc import Callable
 
-from invoiced_api.exceptions import BadInput, InvoicedError
-from singer_command.signals import Stopped, ignore_from_now_on
+from invoiced_api.exceptions import InvalidInputError, InvoicedError
+from singer_command.signals import Interrupted, ignore_from_now_on
 from singer_command.stdout import StdoutClosed
 
 LOGGER = logging.getLogger(__name__)
@@ -18,14 +18,14 @@ def exit_code(run: Callable[[], int]) -> int:
             return run()
         finally:
             ignore_from_now_on()
-    except (BadInput, InvoicedError) as error:
+    except (InvalidInputError, InvoicedError) as error:
         LOGGER.critical("%s", error)
     except StdoutClosed:
         LOGGER.critical(
             "stdout was closed by the command that reads it: see what it says. "
             "The next run goes on from the last state that arrived there."
         )
-    except Stopped as stop:
+    except Interrupted as stop:
         LOGGER.critical("stopped by %s", signal.Signals(stop.signum).name)
         return 128 + stop.signum
     except Exception as error:  # the last resort of the command

@@ -6,31 +6,33 @@ from typing import Any
 
 import orjson
 
-from invoiced_api.exceptions import BadInput
+from invoiced_api.exceptions import InvalidInputError
 
 
 def read_json(path: str | Path, what: str) -> Any:
-    """The content of a JSON file. Raises BadInput, which names the file and its role."""
+    """The content of a JSON file. Raises InvalidInputError, which names the file and its role."""
     try:
         content = Path(path).read_bytes()
     except OSError as error:
-        raise BadInput(
+        raise InvalidInputError(
             f"{what} {path} cannot be read: {error.strerror}. Check its path and permissions."
         ) from None
     if not content.strip():
-        raise BadInput(f"{what} {path} is empty. Write JSON into it, or leave it out.")
+        raise InvalidInputError(f"{what} {path} is empty. Write JSON into it, or leave it out.")
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError as error:
-        raise BadInput(f"{what} {path} is not JSON: {error}. Correct it and start again.") from None
+        raise InvalidInputError(
+            f"{what} {path} is not JSON: {error}. Correct it and start again."
+        ) from None
 
 
 def read_config(paths: Iterable[str | Path]) -> dict[str, Any]:
-    """The settings of all the files: where several hold one, the last file's. Raises BadInput."""
+    """The settings of all the files: where several hold one, the last file's. Raises InvalidInputError."""
     config: dict[str, Any] = {}
     for path in paths:
         content = read_json(path, "config")
         if not isinstance(content, dict):
-            raise BadInput(f"config {path} must hold one JSON object with the settings.")
+            raise InvalidInputError(f"config {path} must hold one JSON object with the settings.")
         config |= content
     return config

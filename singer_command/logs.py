@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from invoiced_api.exceptions import BadInput
+from invoiced_api.exceptions import InvalidInputError
 from invoiced_api.redact import Redaction
 from invoiced_api.settings import Setting, one_of, read_settings
 
@@ -49,7 +49,7 @@ class JsonLine(logging.Formatter):
 
 
 def chosen_format(config: Mapping[str, Any], prefix: str, environ: Mapping[str, str]) -> str | None:
-    """The setting `log_format`, known before the others are looked at. Raises BadInput."""
+    """The setting `log_format`, known before the others are looked at. Raises InvalidInputError."""
     found = read_settings([LOG_FORMAT], config, prefix, environ)["log_format"]
     return None if found is None else str(found)
 
@@ -67,7 +67,9 @@ def log_to_stderr(
     asked = _asked_by_meltano(environ)
     level = (environ.get("LOGLEVEL") or _level(asked) or "INFO").upper()
     if level not in LEVELS:
-        raise BadInput(f"LOGLEVEL must be DEBUG, INFO, WARNING, ERROR or CRITICAL, not {level}.")
+        raise InvalidInputError(
+            f"LOGLEVEL must be DEBUG, INFO, WARNING, ERROR or CRITICAL, not {level}."
+        )
     as_json = (log_format or ("json" if _wants_json(asked) else "text")) == "json"
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLine() if as_json else OneLine("%(levelname)s %(message)s"))

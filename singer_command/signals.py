@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 
-class Stopped(BaseException):
+class Interrupted(BaseException):
     """SIGTERM or SIGINT asks the run to end; raised where nothing is cut in half."""
 
     def __init__(self, signum: int) -> None:
@@ -39,11 +39,11 @@ class Signals:
         if self._patience_s:
             signal.setitimer(signal.ITIMER_REAL, self._patience_s)
         if not self._held:
-            raise Stopped(signum)
+            raise Interrupted(signum)
 
     def _lose_patience(self, signum: int, frame: FrameType | None) -> None:
         if self._received is not None:
-            raise Stopped(self._received)
+            raise Interrupted(self._received)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -54,7 +54,7 @@ class Signals:
         finally:
             self._held = False
         if self._received is not None:
-            raise Stopped(self._received)
+            raise Interrupted(self._received)
 
 
 def end_quietly() -> None:

@@ -4,7 +4,7 @@ import os
 import sys
 from threading import Lock
 
-from invoiced_api.exceptions import BadInput
+from invoiced_api.exceptions import InvalidInputError
 from singer_command.signals import Signals
 
 
@@ -24,7 +24,7 @@ class Stdout:
     def write(self, lines: bytes) -> None:
         """May be called by several threads, whose lines stay whole.
 
-        Raises StdoutClosed, or BadInput if stdout is a file that cannot be written any more; a
+        Raises StdoutClosed, or InvalidInputError if stdout is a file that cannot be written any more; a
         signal that comes meanwhile is raised after the last byte.
         """
         with self._signals.held(), self._lock:
@@ -35,4 +35,4 @@ class Stdout:
             except BrokenPipeError:
                 raise StdoutClosed from None
             except OSError as error:
-                raise BadInput(f"stdout cannot be written: {error.strerror}.") from None
+                raise InvalidInputError(f"stdout cannot be written: {error.strerror}.") from None

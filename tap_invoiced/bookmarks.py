@@ -10,7 +10,7 @@ from typing import Any
 
 from singer import get_bookmark
 
-from invoiced_api.exceptions import BadInput
+from invoiced_api.exceptions import InvalidInputError
 from invoiced_api.resources import BY_NAME
 from invoiced_api.timestamps import to_rfc_3339, to_seconds
 
@@ -26,14 +26,14 @@ LOGGER = logging.getLogger(__name__)
 def checked_state(state: Any) -> State:
     """The state, which may stand in the STATE message that it came in.
 
-    Raises BadInput if it is of another shape than ours: what is not understood is never taken for
+    Raises InvalidInputError if it is of another shape than ours: what is not understood is never taken for
     a first run, which would read little where all was read, or all again.
     """
     if isinstance(state, dict) and state.get("type") == "STATE":
         state = state.get("value")
     bookmarks = _bookmarks(state)
     if bookmarks is None:
-        raise BadInput(
+        raise InvalidInputError(
             f"state: must look like {SHAPE}. Give the last STATE's value that reached the target, "
             "or leave --state out to read from `start_date`."
         )
@@ -61,7 +61,7 @@ def _warn_of_unknown(bookmarks: Iterable[str]) -> None:
 def bookmark(state: State, stream: str, replication_key: str) -> int | None:
     """A stream's bookmark in UNIX seconds, None if it has none.
 
-    Earlier taps for Invoiced kept the integer itself. Raises BadInput for anything else.
+    Earlier taps for Invoiced kept the integer itself. Raises InvalidInputError for anything else.
     """
     written = get_bookmark(state, stream, replication_key)
     if written is None:
@@ -73,7 +73,7 @@ def bookmark(state: State, stream: str, replication_key: str) -> int | None:
             return int(written)
     except (TypeError, ValueError):
         pass
-    raise BadInput(
+    raise InvalidInputError(
         f"state: the bookmark of `{stream}` must be an RFC 3339 date-time or UNIX seconds. "
         "Correct it, or remove it to read that stream from `start_date`."
     )

@@ -85,7 +85,7 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _new_among(streams: Sequence[Stream], state: dict[str, Any]) -> list[str]:
-    """The streams that were never read before. Raises BadInput if a bookmark makes no sense."""
+    """The streams that were never read before. Raises InvalidInputError if a bookmark makes no sense."""
     new = []
     for stream in streams:
         if bookmark(state, stream.name, stream.resource.replication_key) is None:

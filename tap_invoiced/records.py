@@ -10,8 +10,8 @@ from invoiced_api.timestamps import to_rfc_3339
 from tap_invoiced.deletions import COLUMN, COLUMN_SCHEMA
 from tap_invoiced.messages import record_lines
 from tap_invoiced.selection import Stream
-from tap_invoiced.shaping import Shaper
-from tap_invoiced.typed import TypedPages
+from tap_invoiced.shaping import Transformer
+from tap_invoiced.typed import TypedDecoder
 from tap_invoiced.verification import Tally
 
 LOGGER = logging.getLogger(__name__)
@@ -26,8 +26,8 @@ class Records:
         self.schema, whole = stream.schema, stream.whole
         if with_deletions and stream.resource.deleted_by:
             self.schema, whole = _with_deletion(self.schema), _with_deletion(whole)
-        self._shape = Shaper(stream.name, self.schema, whole)
-        self._pages = TypedPages(self.schema, whole, stream.resource.replication_key)
+        self._shape = Transformer(stream.name, self.schema, whole)
+        self._pages = TypedDecoder(self.schema, whole, stream.resource.replication_key)
         self.parse = self._pages.parse
 
     def lines(self, rows: list[Row]) -> bytes:

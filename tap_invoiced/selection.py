@@ -6,7 +6,7 @@ from typing import Any
 
 from singer import metadata
 
-from invoiced_api.exceptions import BadInput
+from invoiced_api.exceptions import InvalidInputError
 from invoiced_api.resources import BY_NAME, Resource
 from tap_invoiced import discovery
 
@@ -30,13 +30,13 @@ class Stream:
 def selected_streams(catalog: Any = None) -> list[Stream]:
     """The selected streams of a catalog, or the default ones without a catalog; parents first.
 
-    Raises BadInput if the catalog has another shape or names what this tap does not have.
+    Raises InvalidInputError if the catalog has another shape or names what this tap does not have.
     """
     own = {entry["tap_stream_id"]: entry for entry in discovery.catalog()["streams"]}
     given = own if catalog is None else _entries(catalog)
     for name in given:
         if name not in own:
-            raise BadInput(
+            raise InvalidInputError(
                 f"catalog: unknown stream `{name}`. Known are {', '.join(own)}; "
                 "make a new catalog with --discover."
             )
@@ -53,7 +53,7 @@ def _entries(catalog: Any) -> dict[str, dict[str, Any]]:
             _marks(entry)
             list(discovery.fields(entry["schema"]))
     except (AttributeError, KeyError, TypeError):
-        raise BadInput(
+        raise InvalidInputError(
             'catalog: must be an object with "streams", each with "tap_stream_id", "schema" and '
             '"metadata"; make a new one with --discover.'
         ) from None
@@ -70,7 +70,7 @@ def _stream(entry: dict[str, Any], own: dict[str, Any]) -> Stream | None:
     marks, own_marks = _marks(entry), _marks(own)
     for breadcrumb in [*marks, *discovery.fields(entry["schema"])]:
         if breadcrumb not in own_marks:
-            raise BadInput(
+            raise InvalidInputError(
                 f"catalog: stream `{name}` has no field `{dotted(breadcrumb)}`; "
                 "make a new catalog with --discover."
             )

@@ -92,7 +92,7 @@ def tap_settings(
     environ: Mapping[str, str],
     clock: Callable[[], float] = time.time,
 ) -> TapSettings:
-    """Raises BadInput."""
+    """Raises InvalidInputError."""
     values = read_settings(setting_table(clock), config, "TAP_INVOICED", environ)
     start_date = values["start_date"]
     return TapSettings(

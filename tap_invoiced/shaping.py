@@ -24,11 +24,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 HOUR_S = 3_600
 
 
-class Misfit(InvoicedError):
+class SchemaMismatchError(InvoicedError):
     """Invoiced sent a value that its column cannot hold without loss."""
 
 
-class Shaper:
+class Transformer:
     """Makes records of one stream. `schema` holds the wanted fields, `whole` every known one.
 
     Calling it turns objects into their records, in place: wanted fields only, none added, none
@@ -44,9 +44,9 @@ class Shaper:
         keys = [row.get("id") for row in rows]
         try:
             self._objects.shape_each(rows)
-        except (Misfit, OverflowError) as misfit:
+        except (SchemaMismatchError, OverflowError) as misfit:
             key = keys[self._objects.index]
-            raise Misfit(
+            raise SchemaMismatchError(
                 f"{self._stream} {key}: {misfit}. Unselect that field in the catalog to go on "
                 "without it, and report it."
             ) from None
@@ -283,5 +283,7 @@ FALLBACKS: dict[str, Callable[[Any, str], Any]] = {
 }
 
 
-def _misfit(path: str, expected: str, value: Any) -> Misfit:
-    return Misfit(f"field `{path}` holds {type(value).__name__} where {expected} is expected")
+def _misfit(path: str, expected: str, value: Any) -> SchemaMismatchError:
+    return SchemaMismatchError(
+        f"field `{path}` holds {type(value).__name__} where {expected} is expected"
+    )

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from invoiced_api.client import Client
-from invoiced_api.exceptions import Forbidden, InvoicedError
+from invoiced_api.exceptions import ForbiddenError, InvoicedError
 from invoiced_api.reading.pages import Row, listings
-from invoiced_api.reading.prefetch import ReadAhead
-from invoiced_api.reading.readers import Reading, RecountReading, reading_of
-from invoiced_api.resources import Way
+from invoiced_api.reading.prefetch import Prefetcher
+from invoiced_api.reading.readers import RecountReader, StreamReader, reader_of
+from invoiced_api.resources import ReadStrategy
 from invoiced_api.timestamps import to_rfc_3339
-from singer_command.signals import Stopped
+from singer_command.signals import Interrupted
 from tap_invoiced.bookmarks import State, bookmark, finished, under_way, with_bookmark
 from tap_invoiced.deletions import EVENTS, Deletions
 from tap_invoiced.messages import Messages
@@ -37,7 +37,7 @@ class Task:
     since: int
     records: Records
     tally: Tally | None
-    reading: Reading
+    reading: StreamReader
 
     @property
     def name(self) -> str:
@@ -71,7 +71,7 @@ class Sync:
         tasks = [self._task(stream) for stream in streams]
         connections = self.settings.connection.max_connections
         try:
-            with ReadAhead(self.client, connections, [task.reading for task in tasks]) as ahead:
+            with Prefetcher(self.client, connections, [task.reading for task in tasks]) as ahead:
                 deletions = self._deletions(streams, ahead)
                 complete = deletions is not None or not self.settings.capture_deletes
                 for task in tasks:
@@ -79,7 +79,7 @@ class Sync:
                     if deletions and task.name in self._with_schema:
                         self._emit_deletions(task, deletions)
                     self._write_state()
-        except (InvoicedError, Stopped):
+        except (InvoicedError, Interrupted):
             self._write_state()
             raise
         self.state = finished(self.state)
@@ -90,26 +90,26 @@ class Sync:
         resource = stream.resource
         mark = bookmark(self.state, stream.name, resource.replication_key)
         since = self.settings.start_date if mark is None else mark
-        countable = self.settings.verify and resource.way is Way.BY_CHANGE
+        countable = self.settings.verify and resource.way is ReadStrategy.INCREMENTAL
         tally = Tally(resource) if countable else None
         records = Records(stream, with_deletions=self.settings.capture_deletes, tally=tally)
         page_size = self.settings.page_size
-        reading = reading_of(resource, page_size, since, records.lines, records.parse)
+        reading = reader_of(resource, page_size, since, records.lines, records.parse)
         return Task(stream, since, records, tally, reading)
 
-    def _readable(self, task: Task, ahead: ReadAhead) -> bool:
+    def _readable(self, task: Task, ahead: Prefetcher) -> bool:
         """Reads a stream, unless the key may not: an error only if it could before."""
         try:
             self._read(task, ahead)
             return self._verified(task, ahead)
-        except Forbidden as refusal:
+        except ForbiddenError as refusal:
             if bookmark(self.state, task.name, task.replication_key) is None:
                 LOGGER.warning("%s: skipped, %s", task.name, refusal)
                 return True
             LOGGER.error("%s: could be read before, now: %s", task.name, refusal)
             return False
 
-    def _read(self, task: Task, ahead: ReadAhead) -> None:
+    def _read(self, task: Task, ahead: Prefetcher) -> None:
         began, records = self.clock(), 0
         self.state = under_way(self.state, task.name)
         self.progress.begin(task.name)
@@ -136,7 +136,7 @@ class Sync:
         key = list(task.stream.resource.key)
         self.messages.schema(task.name, task.records.schema, key, task.replication_key)
 
-    def _horizon(self, reading: Reading) -> int:
+    def _horizon(self, reading: StreamReader) -> int:
         """A change may be committed this late after its stamp: no bookmark goes beyond."""
         return reading.clock - self.settings.lookback_seconds
 
@@ -153,18 +153,18 @@ class Sync:
         self._records_since_state = 0
         self._state_written_at = self.clock()
 
-    def _deletions(self, streams: Sequence[Stream], ahead: ReadAhead) -> Deletions | None:
+    def _deletions(self, streams: Sequence[Stream], ahead: Prefetcher) -> Deletions | None:
         """What was deleted by now; None if it is not asked for, or the key may not read events."""
         if not self.settings.capture_deletes:
             return None
         deletable = [stream for stream in streams if stream.resource.deleted_by]
         deletions = Deletions(deletable, self.state, self.settings.start_date)
-        reading = reading_of(EVENTS, self.settings.page_size, deletions.since, deletions.collect)
+        reading = reader_of(EVENTS, self.settings.page_size, deletions.since, deletions.collect)
         ahead.add(reading)
         try:
             for _ in ahead.blocks(reading):
                 pass
-        except Forbidden as refusal:
+        except ForbiddenError as refusal:
             LOGGER.error("deletions cannot be read: %s", refusal)
             return None
         deletions.until = self._horizon(reading)
@@ -180,7 +180,7 @@ class Sync:
             LOGGER.info("%s: %d deleted", task.name, len(rows))
         self.state = deletions.with_bookmark(self.state, task.stream)
 
-    def _verified(self, task: Task, ahead: ReadAhead) -> bool:
+    def _verified(self, task: Task, ahead: Prefetcher) -> bool:
         """Whether the server counts no more objects than were read."""
         tally = task.tally
         if tally is None:
@@ -192,7 +192,7 @@ class Sync:
             return b""
 
         lists = listings(task.stream.resource, self.settings.page_size)
-        counting = RecountReading(lists, task.since, self._horizon(task.reading), collect)
+        counting = RecountReader(lists, task.since, self._horizon(task.reading), collect)
         ahead.add(counting)
         for _ in ahead.blocks(counting):
             pass

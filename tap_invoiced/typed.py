@@ -39,7 +39,7 @@ FAILURES = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 MOST_UNKNOWN = 100
 
 
-class TypedPages:
+class TypedDecoder:
     """Pages of one stream. `stamp` is the column that tells when an object was updated.
 
     `schema` holds the wanted fields, `whole` every known one. Of what no column holds pages are

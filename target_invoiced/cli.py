@@ -15,8 +15,8 @@ import orjson
 from sqlalchemy import make_url
 
 from invoiced_api.access import check_access
-from invoiced_api.client import Call, Client
-from invoiced_api.exceptions import BadInput
+from invoiced_api.client import Client, Request
+from invoiced_api.exceptions import InvalidInputError
 from invoiced_api.resources import ENDPOINTS
 from invoiced_api.settings import warn_of_unknown
 from singer_command.about import about
@@ -28,15 +28,15 @@ from singer_command.signals import Signals
 from singer_command.stdout import Stdout
 from target_invoiced.__main__ import DESCRIPTION
 from target_invoiced.delivery.account import use_account
-from target_invoiced.delivery.senders import Courier, Rehearsal, Shown
-from target_invoiced.events import Inbox
+from target_invoiced.delivery.senders import DryRunSender, EchoingSender, Sender
+from target_invoiced.events import EventQueue
 from target_invoiced.ledger import Ledger
 from target_invoiced.ledger.database import file_of, refuse_unmakeable
-from target_invoiced.records.unit_of_work import Books
+from target_invoiced.records.unit_of_work import UnitOfWork
 from target_invoiced.results.rejects import Rejects
 from target_invoiced.results.report import Report
-from target_invoiced.results.responses import AnswerFile, Answers, Webhook
-from target_invoiced.run import Load
+from target_invoiced.results.responses import AnswerFile, ResponseSink, Webhook
+from target_invoiced.run import TargetRun
 from target_invoiced.settings import TARGET_SETTINGS, TargetSettings, target_settings
 
 LOGGER = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _check(settings: TargetSettings) -> Iterator[str]:
-    """What can be said without writing: of the account, and of the ledger. Raises BadInput."""
+    """What can be said without writing: of the account, and of the ledger. Raises InvalidInputError."""
     yield from check_access(settings.connection)
     if settings.ledger:
         yield f"ledger: {_checked(settings.ledger)}"
@@ -129,7 +129,7 @@ def _load(
     settings: TargetSettings,
     write: Callable[[bytes], None],
     options: argparse.Namespace,
-) -> Load:
+) -> TargetRun:
     """Everything a run needs; what is opened for it is closed with the room."""
     file = file_of(settings.ledger)
     new = file and not file.exists()
@@ -140,21 +140,21 @@ def _load(
     if new and not options.dry_run:
         # One that is looked for in the wrong folder knows nothing of what was written.
         LOGGER.info("the ledger is new: %s", file)
-    use_account(ledger, Courier(client), settings.connection)
-    courier = Courier(client)
+    use_account(ledger, Sender(client), settings.connection)
+    courier = Sender(client)
     if options.dry_run:
         settings = replace(settings, rejects=None, responses=None, response_webhook=None)
-        courier = Rehearsal(client, write)
+        courier = DryRunSender(client, write)
     elif options.test:
-        courier = Shown(client, write)
+        courier = EchoingSender(client, write)
     rejects = Rejects(settings.rejects, settings.allow_card_like) if settings.rejects else None
     if rejects:
         room.callback(rejects.close)
-    load = Load(
+    load = TargetRun(
         courier=courier,
         ledger=ledger,
         settings=settings,
-        inbox=Inbox(),
+        inbox=EventQueue(),
         tell=None if options.dry_run or options.test else write,
         rejects=rejects,
         answers=None if options.dry_run else _answers(settings, ledger, room),
@@ -167,7 +167,7 @@ def _load(
 
 def _answers(
     settings: TargetSettings, ledger: Ledger, room: ExitStack
-) -> Callable[[Books], Answers] | None:
+) -> Callable[[UnitOfWork], ResponseSink] | None:
     if not settings.responses:
         return None
     file = AnswerFile(settings.responses)
@@ -184,12 +184,12 @@ def _answers(
         )
         client = room.enter_context(Client(hook))
         webhook = Webhook(ledger, file, partial(_post, client, query))
-    return lambda books: Answers(file, books, webhook)
+    return lambda books: ResponseSink(file, books, webhook)
 
 
 def _post(client: Client, query: str, answer: bytes) -> None:
     params = dict(parse_qsl(query))
-    client.send(Call(method="POST", path="", params=params, body=orjson.loads(answer), raw=True))
+    client.send(Request(method="POST", path="", params=params, body=orjson.loads(answer), raw=True))
 
 
 def _tell(report: Report, path: str | None, title: str | None) -> None:
@@ -198,7 +198,7 @@ def _tell(report: Report, path: str | None, title: str | None) -> None:
         report.write(path)
 
 
-def _closing_words(load: Load) -> None:
+def _closing_words(load: TargetRun) -> None:
     if load.replayed:
         LOGGER.info(
             "%d records without a key were recognised: an earlier run sent them", load.replayed
@@ -217,7 +217,7 @@ def _input(path: str | None) -> Iterator[BinaryIO]:
     try:
         file = Path(path).open("rb")  # noqa: SIM115  # closed below
     except OSError as error:
-        raise BadInput(
+        raise InvalidInputError(
             f"input {path} cannot be read: {error.strerror}. Check its path and permissions."
         ) from None
     with file:

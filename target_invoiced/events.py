@@ -22,7 +22,7 @@ class Lines:
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class EndOfInput:
     """The input has ended; `error` if it could not be read any further."""
 
     error: OSError | None = None
@@ -44,10 +44,10 @@ class Result:
     retries: int = 0
 
 
-Event = Lines | End | Signal | Result
+Event = Lines | EndOfInput | Signal | Result
 
 
-class Inbox:
+class EventQueue:
     """Events in the order of their arrival. Reads no further ahead than it is asked to."""
 
     def __init__(self) -> None:
@@ -106,21 +106,21 @@ class Inbox:
                 rest = [last] if last else []
                 self._events.put(Lines([line + b"\n" for line in lines]))
         except OSError as error:
-            self._events.put(End(error))
+            self._events.put(EndOfInput(error))
             return
         if rest:
             self._events.put(Lines([b"".join(rest)]))
-        self._events.put(End())
+        self._events.put(EndOfInput())
 
 
-class Crew:
+class WorkerPool:
     """Threads that work on what they are given; what comes of it arrives in the inbox.
 
     They are daemons: the journal knows what a run that ends without them leaves behind.
     """
 
     def __init__(
-        self, size: int, inbox: Inbox, work: Callable[[Any], Any], retries: Callable[[], int]
+        self, size: int, inbox: EventQueue, work: Callable[[Any], Any], retries: Callable[[], int]
     ) -> None:
         self._jobs: SimpleQueue[tuple[Any, Any]] = SimpleQueue()
         self._inbox = inbox

@@ -1,5 +1,5 @@
 """Why a record is not written, before Invoiced is asked."""
 
 
-class Unwritable(Exception):
+class InvalidRecordError(Exception):
     """The record cannot become a write; the message says why, without a value."""

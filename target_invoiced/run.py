@@ -9,29 +9,29 @@ from typing import Any
 
 import orjson
 
-from invoiced_api.exceptions import BadInput, InvoicedError
-from singer_command.signals import Stopped
-from target_invoiced.delivery.senders import Courier
-from target_invoiced.delivery.writer import Order, Writer
-from target_invoiced.events import Crew, End, Event, Inbox, Lines, Result, Signal
+from invoiced_api.exceptions import InvalidInputError, InvoicedError
+from singer_command.signals import Interrupted
+from target_invoiced.delivery.senders import Sender
+from target_invoiced.delivery.writer import Writer, WriteRequest
+from target_invoiced.events import EndOfInput, Event, EventQueue, Lines, Result, Signal, WorkerPool
 from target_invoiced.ledger import Ledger
 from target_invoiced.mapping.outcomes import Done, Found, Missing, Rejected
 from target_invoiced.records.intake import Intake
 from target_invoiced.records.record import Task
-from target_invoiced.records.unit_of_work import Books
+from target_invoiced.records.unit_of_work import UnitOfWork
 from target_invoiced.results.rejects import Rejects
 from target_invoiced.results.report import Report
-from target_invoiced.results.responses import Answers
-from target_invoiced.results.settlement import Settlement
+from target_invoiced.results.responses import ResponseSink
+from target_invoiced.results.settlement import OutcomeRecorder
 from target_invoiced.scheduling.dispatcher import Dispatch, Job
 from target_invoiced.scheduling.mirror import Mirror
-from target_invoiced.scheduling.parking import Waiting
-from target_invoiced.scheduling.queue import Flow
-from target_invoiced.scheduling.requests import Announcer
+from target_invoiced.scheduling.parking import ParkedQueue
+from target_invoiced.scheduling.queue import WriteQueue
+from target_invoiced.scheduling.requests import RequestBuilder
 from target_invoiced.settings import TargetSettings
-from target_invoiced.singer.checkpoints import States
+from target_invoiced.singer.checkpoints import StateTracker
 from target_invoiced.singer.messages import ActivateVersion, Record, Schema, State
-from target_invoiced.singer.reader import Feed
+from target_invoiced.singer.reader import MessageReader
 
 LOGGER = logging.getLogger(__name__)
 
@@ -48,50 +48,50 @@ PATIENCE_S = 4.0
 
 
 @dataclass(slots=True, kw_only=True)
-class Load:
+class TargetRun:
     """One run. STATE is echoed once everything before it is settled.
 
     `tell` writes to stdout; None if no STATE is to be echoed. With `sample`, only the first record
     of each stream is taken. `clock` is monotonic, `now` UNIX time, both in seconds.
     """
 
-    courier: Courier
+    courier: Sender
     ledger: Ledger
     settings: TargetSettings
-    inbox: Inbox
+    inbox: EventQueue
     tell: Callable[[bytes], None] | None
     rejects: Rejects | None = None
-    answers: Callable[[Books], Answers] | None = None
+    answers: Callable[[UnitOfWork], ResponseSink] | None = None
     sample: bool = False
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], float] = time.time
     report: Report = field(default_factory=Report)
-    _books: Books = field(init=False)
-    _states: States = field(init=False, default_factory=States)
-    _answers: Answers | None = field(init=False, default=None)
-    _settlement: Settlement = field(init=False)
-    _flow: Flow = field(init=False)
-    _waiting: Waiting = field(init=False)
+    _books: UnitOfWork = field(init=False)
+    _states: StateTracker = field(init=False, default_factory=StateTracker)
+    _answers: ResponseSink | None = field(init=False, default=None)
+    _settlement: OutcomeRecorder = field(init=False)
+    _flow: WriteQueue = field(init=False)
+    _waiting: ParkedQueue = field(init=False)
     _dispatch: Dispatch = field(init=False)
     _mirror: Mirror = field(init=False)
     _intake: Intake = field(init=False)
-    _feed: Feed = field(init=False)
-    _crew: Crew = field(init=False)
-    _announcer: Announcer = field(init=False)
+    _feed: MessageReader = field(init=False)
+    _crew: WorkerPool = field(init=False)
+    _announcer: RequestBuilder = field(init=False)
     _removals: Iterator[None] | None = field(init=False, default=None)
-    _in_hand: dict[Task, Order] = field(init=False, default_factory=dict)
+    _in_hand: dict[Task, WriteRequest] = field(init=False, default_factory=dict)
     _ended: bool = field(init=False, default=False)
     _stage: int = field(init=False, default=0)
-    _bad_input: BadInput | None = field(init=False, default=None)
+    _bad_input: InvalidInputError | None = field(init=False, default=None)
     _last: tuple[int, BaseException] | None = field(init=False, default=None)
     _failure: BaseException | None = field(init=False, default=None)
     _deadline: float | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         settings = self.settings
-        self._books = Books(self.ledger, self.now)
+        self._books = UnitOfWork(self.ledger, self.now)
         self._answers = self.answers(self._books) if self.answers else None
-        self._settlement = Settlement(
+        self._settlement = OutcomeRecorder(
             books=self._books,
             states=self._states,
             report=self.report,
@@ -101,9 +101,9 @@ class Load:
             stop=self._stop_at,
             clock=self.clock,
         )
-        self._flow = Flow(self._books, self._settlement)
-        self._waiting = Waiting(settings, self._books, self._flow, self.clock)
-        self._announcer = Announcer(self._books, self.now, self.clock)
+        self._flow = WriteQueue(self._books, self._settlement)
+        self._waiting = ParkedQueue(settings, self._books, self._flow, self.clock)
+        self._announcer = RequestBuilder(self._books, self.now, self.clock)
         self._dispatch = Dispatch(self._books, self._flow, self._waiting, self._announcer)
         self._mirror = Mirror(self._books, self._flow, self._states, self.clock)
         self._intake = Intake(
@@ -116,10 +116,10 @@ class Load:
             skip=lambda stream: self.report.skip(stream, self.clock()),
             clock=self.clock,
         )
-        self._feed = Feed(self.inbox.more, self.sample)
+        self._feed = MessageReader(self.inbox.more, self.sample)
         writer = Writer(self.courier)
         connections = settings.connection.max_connections
-        self._crew = Crew(connections, self.inbox, writer.write, self.courier.retries)
+        self._crew = WorkerPool(connections, self.inbox, writer.write, self.courier.retries)
 
     @property
     def replayed(self) -> int:
@@ -127,7 +127,7 @@ class Load:
         return self._intake.replayed
 
     def run(self, file_number: int) -> None:
-        """Raises BadInput, RunBlocked, TryAgain, TooManyRejects, Stopped.
+        """Raises InvalidInputError, FatalError, RetryableError, TooManyRejectsError, Stopped.
 
         What was echoed stays true, and what was sent is known to the ledger, however it ends.
         """
@@ -200,13 +200,13 @@ class Load:
         for event in events:
             try:
                 self._deal_with(event)
-            except (BadInput, InvoicedError) as failure:
+            except (InvalidInputError, InvoicedError) as failure:
                 self._stop(failure)  # the other events have come all the same
         try:
             while not self._failure and (more := self._progress(jobs)):
                 if jobs or self.inbox:
                     break
-        except (BadInput, InvoicedError) as failure:
+        except (InvalidInputError, InvoicedError) as failure:
             self._stop(failure)
         if self._last and not self._failure:
             jobs = self._before_last([*self._taken_back(), *jobs])
@@ -241,7 +241,7 @@ class Load:
             return False
         try:
             return self._take_in()
-        except BadInput as problem:
+        except InvalidInputError as problem:
             # What came before it is written all the same.
             self._bad_input, self._ended = problem, True
             self._feed.drop()
@@ -267,19 +267,21 @@ class Load:
             case Lines(lines):
                 if self._bad_input is None:
                     self._feed.add(lines)
-            case End(error):
+            case EndOfInput(error):
                 self._ended = True
                 if error:
-                    self._bad_input = BadInput(f"the input cannot be read: {error.strerror}.")
+                    self._bad_input = InvalidInputError(
+                        f"the input cannot be read: {error.strerror}."
+                    )
             case Signal(number):
-                self._stop(Stopped(number))
+                self._stop(Interrupted(number))
                 self._deadline = self._deadline or self.clock() + PATIENCE_S
             case Result(task, value, retries):
                 order = self._in_hand.pop(task)
                 task.retries += retries
                 self._came_back(task, order, value)
 
-    def _came_back(self, task: Task, order: Order, value: Any) -> None:
+    def _came_back(self, task: Task, order: WriteRequest, value: Any) -> None:
         match value:
             case Done():
                 self._flow.finish(task, value)
@@ -324,7 +326,7 @@ class Load:
         if self.sample:
             return True  # most of the version was left out
         if message.stream in self._intake.unversioned:
-            raise BadInput(
+            raise InvalidInputError(
                 f"line {message.line}: ACTIVATE_VERSION of `{message.stream}`, which is a mirror, "
                 "but records of it came without a version. Nothing was deleted for it."
             )
@@ -357,4 +359,4 @@ class Load:
 
 
 # What remains to be done when all input is in, in this order.
-END: tuple[Callable[[Load], None], ...] = (Load._end_intake, Load._end_waiting)
+END: tuple[Callable[[TargetRun], None], ...] = (TargetRun._end_intake, TargetRun._end_waiting)

@@ -10,8 +10,8 @@ import orjson
 
 from invoiced_api import settings
 from invoiced_api.connection import CONNECTION_SETTINGS, Connection, connection_from, url
-from invoiced_api.exceptions import BadInput
-from invoiced_api.resources import BY_NAME, ENDPOINTS, Resource, SideEffect, Writes
+from invoiced_api.exceptions import InvalidInputError
+from invoiced_api.resources import BY_NAME, ENDPOINTS, Resource, SideEffect, WriteCalls
 from invoiced_api.settings import Setting, read_settings
 from singer_command.logs import LOG_FORMAT
 
@@ -19,7 +19,7 @@ MOST_IN_A_BATCH = 100
 NO_LEDGER = "none"
 
 
-class Operation(Enum):
+class OperationKind(Enum):
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
@@ -33,22 +33,22 @@ class Ids(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToEndpoint:
+class EndpointStream:
     """Where a stream's records go, and what of them."""
 
     resource: Resource
     ids: Ids = Ids.INVOICED
     exclude: frozenset[str] = frozenset()
-    operations: frozenset[Operation] = frozenset(Operation)
+    operations: frozenset[OperationKind] = frozenset(OperationKind)
     mirror: bool = False
 
     @property
-    def writes(self) -> Writes:
+    def writes(self) -> WriteCalls:
         return ENDPOINTS[self.resource.name]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToCall:
+class CustomCallStream:
     """A call of the user's own, sent for each record, or for up to `batch_size` of them."""
 
     method: str
@@ -59,7 +59,7 @@ class ToCall:
     batch_size: int = 1
 
 
-StreamSettings = ToEndpoint | ToCall
+StreamSettings = EndpointStream | CustomCallStream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ class TargetSettings:
         """What a stream is mapped to, else the endpoint of its name, if there is one."""
         if name in self.streams:
             return self.streams[name]
-        return ToEndpoint(resource=BY_NAME[name], ids=self.ids) if name in ENDPOINTS else None
+        return EndpointStream(resource=BY_NAME[name], ids=self.ids) if name in ENDPOINTS else None
 
 
 def names(value: Any) -> frozenset[str]:
@@ -210,18 +210,18 @@ TARGET_SETTINGS = (
 
 
 def target_settings(config: Mapping[str, Any], environ: Mapping[str, str]) -> TargetSettings:
-    """Raises BadInput."""
+    """Raises InvalidInputError."""
     values = read_settings(TARGET_SETTINGS, config, "TARGET_INVOICED", environ)
     ids = Ids(values["ids"])
     streams = {name: _stream(name, given, ids) for name, given in values["streams"].items()}
     external = ids is Ids.EXTERNAL or any(one.ids is Ids.EXTERNAL for one in streams.values())
     if external and values["ledger"] is None:
-        raise BadInput(
+        raise InvalidInputError(
             "setting `ledger` is none, but keys of other systems (`ids`: external) have to be "
             "remembered. Give the URL of a database, or leave the setting out."
         )
     if values["response_webhook"] and not values["responses"]:
-        raise BadInput(
+        raise InvalidInputError(
             "setting `response_webhook` needs `responses`: the file for answers that the webhook "
             "does not take."
         )
@@ -254,12 +254,12 @@ def _stream(name: str, given: Any, ids: Ids) -> StreamSettings:
             return _call(given, ids)
         return _endpoint(name, given, ids)
     except _Wrong as wrong:
-        raise BadInput(
+        raise InvalidInputError(
             f"setting `streams`: `{name}` {wrong}. Correct it and start again."
         ) from None
 
 
-def _endpoint(name: str, given: dict[str, Any], default: Ids) -> ToEndpoint:
+def _endpoint(name: str, given: dict[str, Any], default: Ids) -> EndpointStream:
     _only(given, "endpoint", "ids", "exclude", "operations", "mirror")
     endpoint = given.get("endpoint", name)
     if not isinstance(endpoint, str) or endpoint not in ENDPOINTS:
@@ -272,12 +272,12 @@ def _endpoint(name: str, given: dict[str, Any], default: Ids) -> ToEndpoint:
     if mirror and ids is not Ids.EXTERNAL:
         raise _Wrong('can only be a `mirror` with "external" as `ids`')
     try:
-        operations = names(given.get("operations", [one.value for one in Operation]))
-        return ToEndpoint(
+        operations = names(given.get("operations", [one.value for one in OperationKind]))
+        return EndpointStream(
             resource=BY_NAME[endpoint],
             ids=ids,
             exclude=names(given.get("exclude", [])),
-            operations=frozenset(Operation(one) for one in operations),
+            operations=frozenset(OperationKind(one) for one in operations),
             mirror=mirror,
         )
     except ValueError:
@@ -286,7 +286,7 @@ def _endpoint(name: str, given: dict[str, Any], default: Ids) -> ToEndpoint:
         ) from None
 
 
-def _call(given: dict[str, Any], default: Ids) -> ToCall:
+def _call(given: dict[str, Any], default: Ids) -> CustomCallStream:
     _only(given, "method", "path", "headers", "ids", "exclude", "batch_size")
     methods = ("POST", "PATCH", "PUT", "DELETE")
     method, path = str(given.get("method", "")).upper(), given.get("path")
@@ -301,7 +301,7 @@ def _call(given: dict[str, Any], default: Ids) -> ToCall:
     ):
         raise _Wrong("needs `headers` as an object of strings")
     try:
-        return ToCall(
+        return CustomCallStream(
             method=method,
             path=path,
             ids=_ids(given, default),

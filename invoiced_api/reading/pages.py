@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import orjson
 
-from invoiced_api.client import Answer, Call
-from invoiced_api.exceptions import RunBlocked, TryAgain
+from invoiced_api.client import Request, Response
+from invoiced_api.exceptions import FatalError, RetryableError
 from invoiced_api.resources import Resource
 
 
@@ -37,13 +37,13 @@ Params = Mapping[str, str | int]
 
 updated_at = itemgetter("updated_at")
 
-BY_CHANGE = "updated_at asc"
+INCREMENTAL = "updated_at asc"
 LATEST_FIRST = "updated_at desc"
 BY_ID = "id asc"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class ListQuery:
     """One list query of an account. `page_size` is 1 to 100 rows.
 
     `stamp` is the attribute that tells when a row came to be as it is, in UNIX seconds. A list may
@@ -59,18 +59,18 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class PageRequest:
     """One page of a list. `params` are those of the list and of the way it is read."""
 
-    listing: Listing
+    listing: ListQuery
     number: int = 1
     per_page: int
     params: Params = field(default_factory=dict)
 
-    def call(self) -> Call:
+    def call(self) -> Request:
         paging = {"per_page": self.per_page, "page": self.number}
         params = {**self.params, **self.listing.params, **paging}
-        return Call(method="GET", path=self.listing.path, params=params)
+        return Request(method="GET", path=self.listing.path, params=params)
 
 
 def changed_since(second: int, sort: str) -> dict[str, str | int]:
@@ -100,13 +100,13 @@ class Page:
 
 def listings(
     resource: Resource, page_size: int, parent: Any = None, parse: Parse = orjson.loads
-) -> list[Listing]:
+) -> list[ListQuery]:
     """The lists that together hold every object of a resource (that stands below a parent's id)."""
     path = resource.path
     if resource.parent:
         path = path.format(**{resource.parent.attribute: parent})
     return [
-        Listing(
+        ListQuery(
             path=path,
             params=params,
             page_size=page_size,
@@ -118,19 +118,19 @@ def listings(
     ]
 
 
-def page_of(ask: Ask, answer: Answer) -> Page:
-    """Raises TryAgain if the answer is not JSON, RunBlocked if it is no list of objects."""
+def page_of(ask: PageRequest, answer: Response) -> Page:
+    """Raises RetryableError if the answer is not JSON, FatalError if it is no list of objects."""
     try:
         body = ask.listing.parse(answer.body) if isinstance(answer.body, bytes) else answer.body
     except orjson.JSONDecodeError:
-        raise TryAgain(f"GET {ask.listing.path}: the answer is not JSON") from None
+        raise RetryableError(f"GET {ask.listing.path}: the answer is not JSON") from None
     single = isinstance(body, dict)
     rows = [body] if single else body
     stamp = ask.listing.stamp
     dated = stamp if "updated_after" in ask.params or stamp != "updated_at" else None
     if not isinstance(rows, list) or not _all_fit(rows, dated):
         needed = f"`id` and `{dated}`" if dated else "`id`"
-        raise RunBlocked(
+        raise FatalError(
             f"GET {ask.listing.path}: the answer is not a list of objects with {needed}. "
             "Check `base_url`."
         )

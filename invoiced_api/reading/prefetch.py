@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from threading import Thread
 
-from invoiced_api.client import Answer, Client
-from invoiced_api.exceptions import InvoicedError, NotFound, TryAgain
-from invoiced_api.reading.pages import Ask, page_of
-from invoiced_api.reading.readers import Block, Part, Reading
+from invoiced_api.client import Client, Response
+from invoiced_api.exceptions import InvoicedError, NotFoundError, RetryableError
+from invoiced_api.reading.pages import PageRequest, page_of
+from invoiced_api.reading.readers import EncodedChunk, StreamReader, WindowReader
 
 LOGGER = logging.getLogger(__name__)
 
@@ -24,37 +24,37 @@ BYTES_EXPECTED = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
-    reading: Reading
-    part: Part
-    ask: Ask
+class _InFlight:
+    reading: StreamReader
+    part: WindowReader
+    ask: PageRequest
     parsed: bool = False
 
 
-class ReadAhead:
+class Prefetcher:
     """Reads several streams, over at most `connections` connections at once."""
 
-    def __init__(self, client: Client, connections: int, readings: Sequence[Reading]) -> None:
+    def __init__(self, client: Client, connections: int, readings: Sequence[StreamReader]) -> None:
         self._client = client
         self._connections = connections
         self._readings = list(readings)
-        self._requests: SimpleQueue[_Request | None] = SimpleQueue()
-        self._answers: SimpleQueue[tuple[_Request, Answer | Exception]] = SimpleQueue()
+        self._requests: SimpleQueue[_InFlight | None] = SimpleQueue()
+        self._answers: SimpleQueue[tuple[_InFlight, Response | Exception]] = SimpleQueue()
         self._threads = 0
         self._in_flight = 0
 
-    def __enter__(self) -> "ReadAhead":
+    def __enter__(self) -> "Prefetcher":
         return self
 
     def __exit__(self, *_: object) -> None:
         for _thread in range(self._threads):
             self._requests.put(None)
 
-    def add(self, reading: Reading) -> None:
+    def add(self, reading: StreamReader) -> None:
         """A reading that comes before all others."""
         self._readings.insert(0, reading)
 
-    def blocks(self, reading: Reading) -> Iterator[Block]:
+    def blocks(self, reading: StreamReader) -> Iterator[EncodedChunk]:
         """The blocks of one of the readings, in order; each is to be exhausted before the next.
 
         Raises what its requests raised, when the blocks before are out.
@@ -88,7 +88,7 @@ class ReadAhead:
                 if urgent or expected < MOST_BUFFERED_BYTES:
                     self._ask(reading, part)
 
-    def _ask(self, reading: Reading, part: Part) -> None:
+    def _ask(self, reading: StreamReader, part: WindowReader) -> None:
         if part.ask is None:
             return
         part.in_flight = True
@@ -97,7 +97,7 @@ class ReadAhead:
             self._threads += 1
             # Daemons: a run that is told to stop does not wait for answers it will not read.
             Thread(target=self._work, daemon=True).start()
-        self._requests.put(_Request(reading, part, part.ask))
+        self._requests.put(_InFlight(reading, part, part.ask))
 
     def _make_one(self) -> bool:
         """Makes one block, for the first stream that has rows for one."""
@@ -119,7 +119,7 @@ class ReadAhead:
             self._send()  # so that it is under way while the page is made into a block
             self._make_one()
 
-    def _take(self, request: _Request, answer: Answer | Exception) -> None:
+    def _take(self, request: _InFlight, answer: Response | Exception) -> None:
         reading = request.reading
         if isinstance(answer, Exception):
             reading.failure = reading.failure or answer
@@ -128,7 +128,7 @@ class ReadAhead:
         reading.retries += answer.retries
         try:
             page = page_of(request.ask, answer)
-        except TryAgain as garbled:
+        except RetryableError as garbled:
             self._ask_again(request, garbled)
             return
         except InvoicedError as failure:
@@ -136,7 +136,7 @@ class ReadAhead:
             return
         reading.take(request.part, page)
 
-    def _ask_again(self, request: _Request, garbled: TryAgain) -> None:
+    def _ask_again(self, request: _InFlight, garbled: RetryableError) -> None:
         """Once more, parsed by the thread that asks, which also waits and tries as often as set."""
         LOGGER.warning("%s; trying again", garbled)
         request.reading.retries += 1
@@ -150,12 +150,12 @@ class ReadAhead:
             except Exception as failure:  # noqa: BLE001  # raised where the stream's blocks are read
                 self._answers.put((request, failure))
 
-    def _answer(self, request: _Request) -> Answer:
+    def _answer(self, request: _InFlight) -> Response:
         """Unparsed, unless the request says otherwise: threads are to wait, not to compute."""
         call = replace(request.ask.call(), raw=not request.parsed)
         try:
             return self._client.send(call)
-        except NotFound:
+        except NotFoundError:
             if request.ask.listing.optional:
-                return Answer(headers={}, body=[])
+                return Response(headers={}, body=[])
             raise

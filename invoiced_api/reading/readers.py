@@ -15,11 +15,11 @@ from typing import Any
 import orjson
 
 from invoiced_api.reading.pages import (
-    BY_CHANGE,
     BY_ID,
-    Ask,
-    Listing,
+    INCREMENTAL,
+    ListQuery,
     Page,
+    PageRequest,
     Parse,
     Row,
     changed_since,
@@ -38,7 +38,7 @@ from invoiced_api.reading.strategies import (
     recent,
     sorts,
 )
-from invoiced_api.resources import BY_NAME, Parent, Resource, Way
+from invoiced_api.resources import BY_NAME, Parent, ReadStrategy, Resource
 
 Make = Callable[[list[Row]], bytes]
 
@@ -58,7 +58,7 @@ SPARE = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class EncodedChunk:
     """Some rows, in the form that the reader wants. `newest` is the last one's `updated_at`."""
 
     content: bytes
@@ -66,7 +66,7 @@ class Block:
     newest: int
 
 
-class Part:
+class WindowReader:
     """One way of reading under way. `ask` is the page it waits for, None when it has ended.
 
     `rows_ahead` is how many rows the list had from the part's first second on, once known.
@@ -75,12 +75,12 @@ class Part:
 
     def __init__(self, read: Callable[[Window, Emit], Steps], window: Window) -> None:
         self.fresh: deque[list[Row]] = deque()
-        self.blocks: deque[Block] = deque()
+        self.blocks: deque[EncodedChunk] = deque()
         self._steps = read(window, self.fresh.append)
         self.window = window
         self.rows_ahead: int | None = None
         self.in_flight = False
-        self.ask: Ask | None = None
+        self.ask: PageRequest | None = None
         self._go_on(None)
 
     def take(self, page: Page) -> None:
@@ -96,7 +96,7 @@ class Part:
             self.ask = None
 
 
-class Reading:
+class StreamReader:
     """What is being read of a resource: parts under way, and the blocks that come out of them.
 
     This one reads lists that can be asked for changes. `make` turns rows into a block's content;
@@ -105,16 +105,16 @@ class Reading:
     `requests` (with the `retries` among them), and sets `failure` when one failed for good.
     """
 
-    def __init__(self, lists: Sequence[Listing], since: int, make: Make) -> None:
+    def __init__(self, lists: Sequence[ListQuery], since: int, make: Make) -> None:
         self._lists = lists
         self._since = since
         self._make = make
         self._heads: list[Page] = []
         self._trusts_sort = True
         self._tail_follows = False
-        self._parts: deque[Part] = deque()
-        self._openings = [Part(partial(self._open, one), Window(since)) for one in lists]
-        self._unmade: deque[Part] = deque()
+        self._parts: deque[WindowReader] = deque()
+        self._openings = [WindowReader(partial(self._open, one), Window(since)) for one in lists]
+        self._unmade: deque[WindowReader] = deque()
         self.buffered_bytes = 0
         self.failure: Exception | None = None
         self.requests = 0
@@ -137,17 +137,17 @@ class Reading:
     def _opening(self) -> bool:
         return any(part.ask for part in self._openings)
 
-    def waiting(self) -> Iterator[Part]:
+    def waiting(self) -> Iterator[WindowReader]:
         """The parts that wait for a page and are not in flight, the most urgent first."""
         for part in (*self._openings, *self._parts):
             if part.ask and not part.in_flight:
                 yield part
 
-    def waits_for(self, part: Part) -> bool:
+    def waits_for(self, part: WindowReader) -> bool:
         """Whether nothing can come out before this part goes on."""
         return self._opening or part is self._parts[0]
 
-    def take(self, part: Part, page: Page) -> None:
+    def take(self, part: WindowReader, page: Page) -> None:
         """Goes on with a part by the page it asked for."""
         ask, waiting = part.ask, len(part.fresh)
         part.take(page)
@@ -157,7 +157,7 @@ class Reading:
             for rows in islice(part.fresh, waiting, None):
                 self._unmade.append(part)
                 self.buffered_bytes += BYTES_PER_FRESH_ROW * len(rows)
-            if ask and ask.params.get("sort") == BY_CHANGE and len(self._lists) == 1:
+            if ask and ask.params.get("sort") == INCREMENTAL and len(self._lists) == 1:
                 self._cut_again(part, page)
             self._end_with_tail()
 
@@ -168,12 +168,12 @@ class Reading:
         part = self._unmade.popleft()
         rows = part.fresh.popleft()
         count, newest = len(rows), self._newest(rows)
-        block = Block(self._make(rows), count, newest)
+        block = EncodedChunk(self._make(rows), count, newest)
         self.buffered_bytes += len(block.content) - BYTES_PER_FRESH_ROW * count
         part.blocks.append(block)
         return True
 
-    def next_block(self) -> Block | None:
+    def next_block(self) -> EncodedChunk | None:
         """The next block in order, None if it has not arrived (or if all is out: `finished`)."""
         while not self._opening and self._parts:
             front = self._parts[0]
@@ -190,7 +190,7 @@ class Reading:
         moment = rows[-1].get(self._lists[0].stamp)
         return moment if isinstance(moment, int) else self._since
 
-    def _open(self, listing: Listing, window: Window, emit: Emit) -> Steps:
+    def _open(self, listing: ListQuery, window: Window, emit: Emit) -> Steps:
         """How much there is, by which clock; and whether what follows may rely on `sort`."""
         page = yield from head(listing, window.since)
         self._heads.append(page)
@@ -204,12 +204,12 @@ class Reading:
         if not self._opening and not self._trusts_sort:
             params = changed_since(self._since, BY_ID)
             window = Window(self._since)
-            self._parts = deque([Part(partial(by_id, self._lists, params=params), window)])
+            self._parts = deque([WindowReader(partial(by_id, self._lists, params=params), window)])
             self._unmade.clear()
             self.buffered_bytes = 0
             self._tail_follows = False
 
-    def _first_parts(self) -> Iterator[Part]:
+    def _first_parts(self) -> Iterator[WindowReader]:
         small = len(self._lists) == 1 and self.total <= FEWEST_PAGES * self._lists[0].page_size
         if self._since >= self.clock or small:
             yield self._tail(self._since)
@@ -224,17 +224,17 @@ class Reading:
         """Before it there is nothing to read; the bookmark may be years earlier."""
         return min((updated_at(page.rows[0]) for page in self._heads if page.rows), default=0)
 
-    def _window(self, window: Window) -> Part:
+    def _window(self, window: Window) -> WindowReader:
         if len(self._lists) == 1:
-            return Part(partial(ascending, self._lists[0]), window)
-        return Part(partial(merged, self._lists), window)
+            return WindowReader(partial(ascending, self._lists[0]), window)
+        return WindowReader(partial(merged, self._lists), window)
 
-    def _tail(self, since: int) -> Part:
+    def _tail(self, since: int) -> WindowReader:
         if len(self._lists) == 1:
             return self._window(Window(since))
-        return Part(partial(recent, self._lists), Window(since))
+        return WindowReader(partial(recent, self._lists), Window(since))
 
-    def _cut_again(self, part: Part, page: Page) -> None:
+    def _cut_again(self, part: WindowReader, page: Page) -> None:
         """Gives the later pieces of a window away when more is left in it than it should hold."""
         index = self._parts.index(part)
         last = index + 1 == len(self._parts)
@@ -265,47 +265,47 @@ class Reading:
             self._parts.append(self._tail(self.clock))
 
 
-class RecountReading(Reading):
+class RecountReader(StreamReader):
     """Counts what was updated since a second, and reads what changed since a later one."""
 
     def __init__(
-        self, lists: Sequence[Listing], since: int, changed_since: int, make: Make
+        self, lists: Sequence[ListQuery], since: int, changed_since: int, make: Make
     ) -> None:
         super().__init__(lists, since, make)
         self._changed_since = changed_since
 
-    def _open(self, listing: Listing, window: Window, emit: Emit) -> Steps:
+    def _open(self, listing: ListQuery, window: Window, emit: Emit) -> Steps:
         self._heads.append((yield from head(listing, window.since)))
 
-    def _first_parts(self) -> Iterator[Part]:
+    def _first_parts(self) -> Iterator[WindowReader]:
         yield self._tail(self._changed_since)
 
 
-class WholeReading(Reading):
+class FullScanReader(StreamReader):
     """Reads lists that cannot be asked for changes, and leaves out what is older."""
 
-    def _open(self, listing: Listing, window: Window, emit: Emit) -> Steps:
-        self._heads.append((yield Ask(listing=listing, per_page=1)))
+    def _open(self, listing: ListQuery, window: Window, emit: Emit) -> Steps:
+        self._heads.append((yield PageRequest(listing=listing, per_page=1)))
 
-    def _first_parts(self) -> Iterator[Part]:
-        yield Part(partial(by_id, self._lists), Window(self._since))
+    def _first_parts(self) -> Iterator[WindowReader]:
+        yield WindowReader(partial(by_id, self._lists), Window(self._since))
 
 
-class BackwardReading(Reading):
+class NewestFirstReader(StreamReader):
     """Reads a list that comes newest first, by windows all the same."""
 
-    def _open(self, listing: Listing, window: Window, emit: Emit) -> Steps:
+    def _open(self, listing: ListQuery, window: Window, emit: Emit) -> Steps:
         params = {"start_date": window.since}
-        self._heads.append((yield Ask(listing=listing, per_page=1, params=params)))
+        self._heads.append((yield PageRequest(listing=listing, per_page=1, params=params)))
 
     def _earliest(self) -> int:
         return self._since
 
-    def _window(self, window: Window) -> Part:
-        return Part(partial(newest_first, self._lists[0]), window)
+    def _window(self, window: Window) -> WindowReader:
+        return WindowReader(partial(newest_first, self._lists[0]), window)
 
 
-class ChildReading(Reading):
+class ChildReader(StreamReader):
     """Reads the lists below each object of the parent's resource, several at once.
 
     `below` gives the lists of a parent's id. Rows get the parent's id as `attribute`. They come
@@ -314,9 +314,9 @@ class ChildReading(Reading):
 
     def __init__(
         self,
-        parents: Callable[[Make], Reading],
+        parents: Callable[[Make], StreamReader],
         parent: Parent,
-        below: Callable[[Any], Sequence[Listing]],
+        below: Callable[[Any], Sequence[ListQuery]],
         since: int,
         make: Make,
     ) -> None:
@@ -339,18 +339,18 @@ class ChildReading(Reading):
     def finished(self) -> bool:
         return self._parents.finished and not self._orphans and not self._parts
 
-    def waiting(self) -> Iterator[Part]:
+    def waiting(self) -> Iterator[WindowReader]:
         while self._orphans and len(self._parts) < MOST_CHILD_LISTS:
             read = partial(self._children, self._orphans.popleft())
-            self._parts.append(Part(read, Window(self._since)))
+            self._parts.append(WindowReader(read, Window(self._since)))
         yield from super().waiting()
         if len(self._orphans) < MOST_CHILD_LISTS:
             yield from self._parents.waiting()
 
-    def waits_for(self, part: Part) -> bool:
+    def waits_for(self, part: WindowReader) -> bool:
         return not self._parts or part is self._parts[0]
 
-    def take(self, part: Part, page: Page) -> None:
+    def take(self, part: WindowReader, page: Page) -> None:
         if part in self._parts:
             super().take(part, page)
             return
@@ -378,20 +378,24 @@ class ChildReading(Reading):
         return by_id(self._below(parent), window, adopted)
 
 
-def reading_of(
+def reader_of(
     resource: Resource, page_size: int, since: int, make: Make, parse: Parse = orjson.loads
-) -> Reading:
+) -> StreamReader:
     """How everything of a resource that was updated since a second (UNIX) is read."""
     if resource.parent:
         of = BY_NAME[resource.parent.resource]
-        return ChildReading(
-            partial(reading_of, of, page_size, 0),
+        return ChildReader(
+            partial(reader_of, of, page_size, 0),
             resource.parent,
             partial(listings, resource, page_size, parse=parse),
             since,
             make,
         )
-    ways = {Way.BY_CHANGE: Reading, Way.WHOLE: WholeReading, Way.BACKWARD: BackwardReading}
+    ways = {
+        ReadStrategy.INCREMENTAL: StreamReader,
+        ReadStrategy.FULL_SCAN: FullScanReader,
+        ReadStrategy.NEWEST_FIRST: NewestFirstReader,
+    }
     return ways[resource.way](listings(resource, page_size, parse=parse), since, make)
 
 

@@ -24,12 +24,12 @@ from types import MappingProxyType
 from typing import Any
 
 from invoiced_api.reading.pages import (
-    BY_CHANGE,
     BY_ID,
+    INCREMENTAL,
     LATEST_FIRST,
-    Ask,
-    Listing,
+    ListQuery,
     Page,
+    PageRequest,
     Params,
     Row,
     changed_since,
@@ -45,7 +45,7 @@ PROBES = 5
 MOST_PASSES = 6
 
 
-Steps = Generator[Ask, Page, None]
+Steps = Generator[PageRequest, Page, None]
 
 
 @dataclass(slots=True)
@@ -61,9 +61,9 @@ class Window:
 
 
 def _asking(
-    listing: Listing, since: int, number: int = 1, sort: str = BY_CHANGE, per_page: int = 0
-) -> Generator[Ask, Page, Page]:
-    page = yield Ask(
+    listing: ListQuery, since: int, number: int = 1, sort: str = INCREMENTAL, per_page: int = 0
+) -> Generator[PageRequest, Page, Page]:
+    page = yield PageRequest(
         listing=listing,
         number=number,
         per_page=per_page or listing.page_size,
@@ -72,12 +72,12 @@ def _asking(
     return page
 
 
-def head(listing: Listing, since: int) -> Generator[Ask, Page, Page]:
+def head(listing: ListQuery, since: int) -> Generator[PageRequest, Page, Page]:
     """The first row of a list, for the number of all and the clock."""
     return (yield from _asking(listing, since, per_page=1))
 
 
-def sorts(listing: Listing, since: int) -> Generator[Ask, Page, bool]:
+def sorts(listing: ListQuery, since: int) -> Generator[PageRequest, Page, bool]:
     """Whether the server honours `sort`: the latest change is another row than the earliest.
 
     The earliest is asked for before and after, so that a row that moves or goes meanwhile is not
@@ -97,7 +97,7 @@ def _first_id(page: Page) -> Any:
     return page.rows[0]["id"] if page.rows else None
 
 
-def ascending(listing: Listing, window: Window, emit: Emit) -> Steps:
+def ascending(listing: ListQuery, window: Window, emit: Emit) -> Steps:
     """The rows of a window of one list, if the server sorts."""
     seen: set[Any] = set()  # ids already emitted of the second `window.since`
     while window.until is None or window.since < window.until:
@@ -146,7 +146,7 @@ def before(until: int | None, rows: list[Row]) -> list[Row]:
     return [row for row in rows if updated_at(row) < until]
 
 
-def _crowded_second(listing: Listing, second: int, seen: set[Any], emit: Emit) -> Steps:
+def _crowded_second(listing: ListQuery, second: int, seen: set[Any], emit: Emit) -> Steps:
     """The rows of one second that holds more than a page; `seen` holds ids already emitted.
 
     Within the second there is nothing to ask by but pages. Rows can only leave it, which shifts
@@ -176,7 +176,7 @@ def _crowded_second(listing: Listing, second: int, seen: set[Any], emit: Emit) -
 
 
 def by_id(
-    lists: Sequence[Listing], window: Window, emit: Emit, params: Params = MappingProxyType({})
+    lists: Sequence[ListQuery], window: Window, emit: Emit, params: Params = MappingProxyType({})
 ) -> Steps:
     """The rows of a window of lists that are not sorted by change; all in memory.
 
@@ -244,7 +244,9 @@ class _Pass:
                 self.quiet.add(row["id"])
 
 
-def _turn_forward(listing: Listing, params: Params, taking: _Pass) -> Generator[Ask, Page, int]:
+def _turn_forward(
+    listing: ListQuery, params: Params, taking: _Pass
+) -> Generator[PageRequest, Page, int]:
     """How many pages there were."""
     number, page = 0, None
     while page is None or not page.is_last:
@@ -254,16 +256,16 @@ def _turn_forward(listing: Listing, params: Params, taking: _Pass) -> Generator[
     return number
 
 
-def _turn_backward(listing: Listing, params: Params, last: int, taking: _Pass) -> Steps:
+def _turn_backward(listing: ListQuery, params: Params, last: int, taking: _Pass) -> Steps:
     for number in range(last, 0, -1):
         taking.take((yield _page(listing, number, params)))
 
 
-def _page(listing: Listing, number: int, params: Params) -> Ask:
-    return Ask(listing=listing, number=number, per_page=listing.page_size, params=params)
+def _page(listing: ListQuery, number: int, params: Params) -> PageRequest:
+    return PageRequest(listing=listing, number=number, per_page=listing.page_size, params=params)
 
 
-def newest_first(listing: Listing, window: Window, emit: Emit) -> Steps:
+def newest_first(listing: ListQuery, window: Window, emit: Emit) -> Steps:
     """The rows of a window of a list that comes newest first and whose rows never change.
 
     New rows come in before the first page, which shifts the others to the right: turning pages
@@ -286,7 +288,7 @@ def newest_first(listing: Listing, window: Window, emit: Emit) -> Steps:
     _emit_chunks(sorted(known.values(), key=stamp), listing.page_size, emit)
 
 
-def merged(lists: Sequence[Listing], window: Window, emit: Emit) -> Steps:
+def merged(lists: Sequence[ListQuery], window: Window, emit: Emit) -> Steps:
     """The rows of a window that has an end, from several lists.
 
     Until the window's end is reached by the clock, what changes leaves the window to the right,
@@ -306,12 +308,12 @@ def merged(lists: Sequence[Listing], window: Window, emit: Emit) -> Steps:
 class _Feed:
     """One list of several, read as its rows are needed."""
 
-    def __init__(self, listing: Listing, window: Window) -> None:
+    def __init__(self, listing: ListQuery, window: Window) -> None:
         self.rows: deque[Row] = deque()
         self.ended = False
         own_window = Window(window.since, window.until)
         self._steps = ascending(listing, own_window, self.rows.extend)
-        self._ask: Ask | None = None
+        self._ask: PageRequest | None = None
 
     def fill(self) -> Steps:
         """Until there is a row, or none is to come."""
@@ -328,7 +330,7 @@ class _Feed:
             yield self.rows.popleft()
 
 
-def recent(lists: Sequence[Listing], window: Window, emit: Emit) -> Steps:
+def recent(lists: Sequence[ListQuery], window: Window, emit: Emit) -> Steps:
     """What changed since a moment shortly ago, from several lists, to the end.
 
     An object may leave one list for a later one while we read. Asking in that order meets it in

@@ -21,7 +21,7 @@ import orjson
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from invoiced_emulator.exceptions import Refused
+from invoiced_emulator.exceptions import ApiError
 from invoiced_emulator.http import validation as writes
 from invoiced_emulator.http.listing import Lists, Page
 from invoiced_emulator.resources.definition import Key, Row
@@ -62,7 +62,7 @@ class Call:
         try:
             return orjson.loads(self.body)
         except orjson.JSONDecodeError:
-            raise Refused("The body of the request must be a JSON object") from None
+            raise ApiError("The body of the request must be a JSON object") from None
 
 
 def answered(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -77,7 +77,7 @@ def failure(status: int, message: str, param: str | None = None) -> Response:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RouteMatch:
     """Where a call leads: an endpoint, the id of the object and that of its parent, if any."""
 
     endpoint: Endpoint
@@ -86,7 +86,7 @@ class Place:
     key: Key | None
 
 
-Handler = Callable[["Api", Place], Response]
+Handler = Callable[["Api", RouteMatch], Response]
 Methods = Mapping[str, Handler]
 
 
@@ -128,7 +128,7 @@ class Api:
         """The answer to an authorized request, which is carried out unless its key is known."""
         try:
             key = self._checked_key(call)
-        except Refused as refused:
+        except ApiError as refused:
             return failure(refused.status, refused.message)
         if key is not None:
             kept = self._kept.get(key)
@@ -136,7 +136,7 @@ class Api:
                 return kept[1]
         try:
             return self._handled(call)
-        except Refused as refused:
+        except ApiError as refused:
             return failure(refused.status, refused.message, refused.param)
 
     def remember(self, call: Call, response: Response) -> None:
@@ -162,14 +162,14 @@ class Api:
     def _checked_key(self, call: Call) -> str | None:
         key = call.idempotency_key
         if key is not None and call.method not in ("POST", "PATCH"):
-            raise Refused("Idempotency-Key is only accepted with POST and PATCH")
+            raise ApiError("Idempotency-Key is only accepted with POST and PATCH")
         if key is not None and len(key) not in KEY_LENGTHS:
-            raise Refused("Idempotency-Key must have 6 to 64 characters")
+            raise ApiError("Idempotency-Key must have 6 to 64 characters")
         return key
 
     def _handled(self, call: Call) -> Response:
         if self.account.canceled_account:
-            raise Refused("This account was canceled, or its trial is over", status=402)
+            raise ApiError("This account was canceled, or its trial is over", status=402)
         words = call.path.strip("/").split("/")
         names, ids = tuple(words[::2]), words[1::2]
         if names == ("events",):
@@ -178,22 +178,24 @@ class Api:
         endpoint, methods = self._routes.get((names, len(ids)), (None, _NO_METHODS))
         self._check_permission(*names, *([endpoint.resource.name] if endpoint else ()))
         if endpoint is None:
-            raise Refused("No such path", status=404)
+            raise ApiError("No such path", status=404)
         handler = _chosen(methods, call.method)
         return handler(self, self._place(endpoint, ids, call))
 
     def _check_permission(self, *names: str) -> None:
         for name in names:
             if name in self.account.forbidden:
-                raise Refused(f"This API key has no permission to access {name}", status=403)
+                raise ApiError(f"This API key has no permission to access {name}", status=403)
 
-    def _place(self, endpoint: Endpoint, ids: list[str], call: Call) -> Place:
+    def _place(self, endpoint: Endpoint, ids: list[str], call: Call) -> RouteMatch:
         """The ids of the path, and that the parent exists."""
         parent: Key | None = None
         if len(endpoint.path) > 1:
             parent = _key(ids[0])
             if self.account.row(endpoint.path[0], parent) is None:
-                raise Refused(f"No such {endpoint.path[0].removesuffix('s')}: {parent}", status=404)
+                raise ApiError(
+                    f"No such {endpoint.path[0].removesuffix('s')}: {parent}", status=404
+                )
             if call.method != "GET":
                 self.account.tables[endpoint.path[0]].check_stored(parent)
         own = ids[len(endpoint.path) - 1 :]
@@ -203,19 +205,19 @@ class Api:
             key = next(iter(table.where(endpoint.resource.owner, parent)), None)
         elif own:
             key = own[0] if endpoint.resource.text_ids else _key(own[0])
-        return Place(endpoint, call, parent, key)
+        return RouteMatch(endpoint, call, parent, key)
 
     def _events(self, call: Call, rest: list[str]) -> Response:
         if call.method != "GET":
-            raise Refused(f"{call.method} is not allowed here", status=405)
+            raise ApiError(f"{call.method} is not allowed here", status=405)
         if not rest:
             return _listed(self.lists.events(call.params), call)
         key = _key(rest[0])
         if not 1 <= key <= len(self.account.happened):
-            raise Refused(f"No such event: {key}", status=404)
+            raise ApiError(f"No such event: {key}", status=404)
         return answered(self.account.happened[key - 1].raw())
 
-    def _row(self, place: Place) -> Row:
+    def _row(self, place: RouteMatch) -> Row:
         endpoint, key = place.endpoint, place.key
         resource = endpoint.resource
         table = self.account.tables[resource.name]
@@ -223,12 +225,12 @@ class Api:
         own = place.parent is None or key in table.where(resource.owner, place.parent)
         if row is None or not own or any(row[n] != value for n, value in endpoint.only.items()):
             named = "" if key is None else f": {key}"
-            raise Refused(f"No such {resource.singular}{named}", status=404)
+            raise ApiError(f"No such {resource.singular}{named}", status=404)
         if place.call.method != "GET":
             table.check_stored(row["id"])
         return row
 
-    def _one(self, place: Place, row: Row, status: int = 200) -> Response:
+    def _one(self, place: RouteMatch, row: Row, status: int = 200) -> Response:
         """The object as it is now; what lists hide is hidden here."""
         resource, params = place.endpoint.resource, place.call.params
         hidden = self.lists.hidden(resource, params)
@@ -238,11 +240,11 @@ class Api:
             return answered(self.lists.expanded(row, hidden), status)
         return answered(self.account.tables[resource.name].raw(row["id"], hidden), status)
 
-    def list(self, place: Place) -> Response:
+    def list(self, place: RouteMatch) -> Response:
         call = place.call
         return _listed(self.lists.page(place.endpoint.resource, call.params, place.parent), call)
 
-    def create(self, place: Place) -> Response:
+    def create(self, place: RouteMatch) -> Response:
         """Create the object, or set the sole one of its parent."""
         endpoint = place.endpoint
         given = writes.created(endpoint.resource, place.call.json())
@@ -251,19 +253,19 @@ class Api:
         status = 200 if endpoint.sole else 201
         return self._one(place, endpoint.rules.create(self.account, given), status)
 
-    def retrieve(self, place: Place) -> Response:
+    def retrieve(self, place: RouteMatch) -> Response:
         return self._one(place, self._row(place))
 
-    def update(self, place: Place) -> Response:
+    def update(self, place: RouteMatch) -> Response:
         row = self._row(place)
         given = writes.changed(place.endpoint.resource, place.call.json())
         return self._one(place, place.endpoint.rules.update(self.account, row, given))
 
-    def delete(self, place: Place) -> Response:
+    def delete(self, place: RouteMatch) -> Response:
         left = place.endpoint.rules.delete(self.account, self._row(place))
         return Response(status_code=204) if left is None else self._one(place, left)
 
-    def act(self, place: Place) -> Response:
+    def act(self, place: RouteMatch) -> Response:
         action = place.endpoint.actions[place.call.path.rstrip("/").rpartition("/")[2]]
         return self._one(place, action(self.account, self._row(place)))
 
@@ -303,13 +305,13 @@ def pattern(path: str) -> str:
 
 def _chosen(methods: Mapping[str, Handler], method: str) -> Handler:
     if method not in methods:
-        raise Refused(f"{method} is not allowed here, only {', '.join(methods)}", status=405)
+        raise ApiError(f"{method} is not allowed here, only {', '.join(methods)}", status=405)
     return methods[method]
 
 
 def _key(text: str) -> int:
     if not (text.isascii() and text.isdecimal()):
-        raise Refused(f"No such id: {text}", status=404)
+        raise ApiError(f"No such id: {text}", status=404)
     return int(text)
 
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import orjson
 
-from invoiced_emulator.exceptions import Refused
+from invoiced_emulator.exceptions import ApiError
 from invoiced_emulator.resources.definition import Key, Resource, Row
 from invoiced_emulator.store.account import Account, Event
-from invoiced_emulator.store.computed import Mixed
-from invoiced_emulator.store.tables import Shelf, Table
+from invoiced_emulator.store.computed import MergedSequence
+from invoiced_emulator.store.tables import ListIndex, Table
 
 MAX_PER_PAGE = 100
 # How long a page that was read helps its successor, and a total is not counted again.
@@ -121,7 +121,7 @@ def _integer(known: Mapping[str, str], name: str) -> int | None:
     try:
         return int(value)
     except ValueError:
-        raise Refused(f"{name} must be an integer", name) from None
+        raise ApiError(f"{name} must be an integer", name) from None
 
 
 def _bracketed(params: Params, word: str) -> tuple[tuple[str, str], ...]:
@@ -196,7 +196,7 @@ class Lists:
         if query.page > 1 and recent and ended is not None:
             start = len(keys) if ended[0] is None else _after(keys, ended[0])
         elif start >= FAR_OFFSET:
-            raise Refused("Pages must be read in order, each after the one before it", "page")
+            raise ApiError("Pages must be read in order, each after the one before it", "page")
         page = keys[start : start + query.per_page]
         _remember(self._ends, (identity, query.page), (page[-1] if page else None, now))
         return page, len(keys)
@@ -261,7 +261,7 @@ class Lists:
         return orjson.dumps({**shown, "customer": customer} if customer else shown)
 
 
-def _bounds(shelf: Shelf, after: int | None, before: int | None) -> tuple[int, int]:
+def _bounds(shelf: ListIndex, after: int | None, before: int | None) -> tuple[int, int]:
     """Positions in `oldest` of what was updated strictly between two UNIX seconds."""
     first = 0 if after is None else shelf.oldest.bisect_left((after + 1,))
     last = len(shelf.oldest) if before is None else shelf.oldest.bisect_left((before,))
@@ -301,7 +301,9 @@ def _wanted(known: Mapping[str, str]) -> Callable[[Event], bool]:
 
 def _after(ids: Sequence[Any], key: Key) -> int:
     """The position behind `key`."""
-    return ids.bisect_right(key) if isinstance(ids, Mixed) else bisect.bisect_right(ids, key)
+    return (
+        ids.bisect_right(key) if isinstance(ids, MergedSequence) else bisect.bisect_right(ids, key)
+    )
 
 
 def _holds(ids: Sequence[Any], key: Key) -> bool:

@@ -54,7 +54,7 @@ class Stats:
 
 
 @dataclass(slots=True)
-class Door:
+class EmulatorApp:
     """The ASGI application: what happens to a request before and after it is answered."""
 
     api: Api
@@ -199,7 +199,7 @@ class Server:
     ) -> None:
         self.account = account
         self.port = port
-        self._door = Door(Api(account), latency_s, before_request, faults)
+        self._door = EmulatorApp(Api(account), latency_s, before_request, faults)
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._thread: threading.Thread | None = None

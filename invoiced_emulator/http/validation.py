@@ -6,7 +6,7 @@ Pure: a body goes in, a clean copy comes out, or `Refused` names the attribute a
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from invoiced_emulator.exceptions import Refused
+from invoiced_emulator.exceptions import ApiError
 from invoiced_emulator.money import plain, whole
 from invoiced_emulator.resources.definition import Resource, Row, Types
 from invoiced_emulator.resources.documents import PARTS
@@ -24,7 +24,7 @@ def created(resource: Resource, body: object) -> Row:
     kept = {name: value for name, value in given.items() if value is not None}
     for name in resource.required:
         if name not in kept:
-            raise Refused(f"{_words(name)} is required", name)
+            raise ApiError(f"{_words(name)} is required", name)
     return kept
 
 
@@ -35,7 +35,7 @@ def changed(resource: Resource, body: object) -> Row:
         if value is not None or name not in resource.shape:
             continue
         if name in resource.blank_refused:
-            raise Refused(f"{_words(name)} cannot be blank", name)
+            raise ApiError(f"{_words(name)} cannot be blank", name)
         default = resource.shape[name]
         given[name] = plain(default) if isinstance(default, bool | list | dict) else None
     return given
@@ -43,7 +43,7 @@ def changed(resource: Resource, body: object) -> Row:
 
 def _accepted(resource: Resource, types: Types, body: object) -> Row:
     if not isinstance(body, dict):
-        raise Refused("The body of the request must be a JSON object")
+        raise ApiError("The body of the request must be a JSON object")
     label = resource.label or resource.singular.capitalize()
     return _checked(body, types, label, None)
 
@@ -54,7 +54,7 @@ def _checked(given: Mapping[str, Any], types: Types, label: str, owner: str | No
     for name, value in given.items():
         kind = types.get(name)
         if kind is None:
-            raise Refused(f"Mass assignment of {name} on {label} is not allowed", name)
+            raise ApiError(f"Mass assignment of {name} on {label} is not allowed", name)
         filled = None if isinstance(value, str) and value == "" else value
         clean[name] = None if filled is None else CHECKS[kind](filled, name)
     return clean
@@ -68,7 +68,7 @@ def _is(kind: type | tuple[type, ...], noun: str) -> Callable[[Any, str], Any]:
     def check(value: Any, name: str) -> Any:
         # bool is an int to Python, and never to Invoiced.
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise Refused(f"{_words(name)} must be {noun}", name)
+            raise ApiError(f"{_words(name)} must be {noun}", name)
         return whole(value) if isinstance(value, float) else plain(value)
 
     return check
@@ -76,22 +76,22 @@ def _is(kind: type | tuple[type, ...], noun: str) -> Callable[[Any, str], Any]:
 
 def _timestamp(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LAST_SECOND:
-        raise Refused(f"{_words(name)} must be a UNIX timestamp in whole seconds", name)
+        raise ApiError(f"{_words(name)} must be a UNIX timestamp in whole seconds", name)
     return value
 
 
 def _metadata(value: Any, name: str) -> Row:
     if not isinstance(value, dict):
-        raise Refused("Metadata must be an object", name)
+        raise ApiError("Metadata must be an object", name)
     if len(value) > METADATA_KEYS:
-        raise Refused(f"Metadata holds at most {METADATA_KEYS} keys", name)
+        raise ApiError(f"Metadata holds at most {METADATA_KEYS} keys", name)
     for key, entry in value.items():
         if not 0 < len(key) <= METADATA_KEY_LENGTH:
-            raise Refused(f"A metadata key has 1 to {METADATA_KEY_LENGTH} characters", name)
+            raise ApiError(f"A metadata key has 1 to {METADATA_KEY_LENGTH} characters", name)
         if isinstance(entry, dict | list):
-            raise Refused("A metadata value must be a string, number or boolean", name)
+            raise ApiError("A metadata value must be a string, number or boolean", name)
         if len(str(entry)) > METADATA_VALUE_LENGTH:
-            raise Refused(f"A metadata value has at most {METADATA_VALUE_LENGTH} characters", name)
+            raise ApiError(f"A metadata value has at most {METADATA_VALUE_LENGTH} characters", name)
     return {key: plain(entry) for key, entry in value.items() if entry not in (None, "")}
 
 
@@ -99,7 +99,7 @@ def _reference(value: Any, name: str) -> str:
     """The id of a coupon or tax rate, written as the id or as the object that holds it."""
     key = value.get("id") if isinstance(value, dict) else value
     if not isinstance(key, str) or not key:
-        raise Refused(f"{_words(name)} must be an id or an object with an id", name)
+        raise ApiError(f"{_words(name)} must be an id or an object with an id", name)
     return key
 
 
@@ -116,13 +116,13 @@ _LABELS = {
 def _list_of(part: str) -> Callable[[Any, str], list[Row]]:
     def check(value: Any, name: str) -> list[Row]:
         if not isinstance(value, list):
-            raise Refused(f"{_words(name)} must be a list", name)
+            raise ApiError(f"{_words(name)} must be a list", name)
         entries = []
         for entry in value:
             # A tax may be written as the bare id of its rate.
             whole_entry = {"tax_rate": entry} if part == "taxes" and _is_text(entry) else entry
             if not isinstance(whole_entry, dict):
-                raise Refused(f"{_words(name)} must be a list of objects", name)
+                raise ApiError(f"{_words(name)} must be a list of objects", name)
             entries.append(_checked(whole_entry, PARTS[part], _LABELS[part], name))
         return entries
 
@@ -135,7 +135,7 @@ def _is_text(value: object) -> bool:
 
 def _ship_to(value: Any, name: str) -> Row:
     if not isinstance(value, dict):
-        raise Refused("Ship to must be an object", name)
+        raise ApiError("Ship to must be an object", name)
     return _checked(value, PARTS["ship_to"], "ShippingDetail", name)
 
 

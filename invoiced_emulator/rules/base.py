@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from invoiced_emulator.exceptions import Refused
+from invoiced_emulator.exceptions import ApiError
 from invoiced_emulator.resources.definition import Resource, Row
 from invoiced_emulator.rules.changes import must_all_exist, save, save_new, stored
 from invoiced_emulator.store.account import Account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keeping:
+class CrudRules:
     """Keep what was written; `refers` maps attributes to the resource whose id they hold."""
 
     resource: Resource
@@ -20,7 +20,7 @@ class Keeping:
         must_all_exist(account, self.refers, given)
         key = given.get("id")
         if key is not None and account.row(self.resource.name, key) is not None:
-            raise Refused(f"The id {key} is taken by another {self.resource.singular}", "id")
+            raise ApiError(f"The id {key} is taken by another {self.resource.singular}", "id")
         return save_new(account, self.resource, stored(self.resource, lowered(given)))
 
     def update(self, account: Account, row: Row, given: Row) -> Row:

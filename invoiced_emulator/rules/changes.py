@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from invoiced_emulator.exceptions import Refused
+from invoiced_emulator.exceptions import ApiError
 from invoiced_emulator.resources.definition import Key, Resource, Row
 from invoiced_emulator.store.account import Account
 
@@ -11,7 +11,7 @@ from invoiced_emulator.store.account import Account
 def must_exist(account: Account, resource: str, key: Key | None, param: str) -> None:
     """Refuse an id that names nothing; None is fine."""
     if key is not None and account.row(resource, key) is None:
-        raise Refused(f"No such {param.replace('_', ' ')}: {key}", param)
+        raise ApiError(f"No such {param.replace('_', ' ')}: {key}", param)
 
 
 def must_all_exist(account: Account, refers: Mapping[str, str], given: Row) -> None:
@@ -23,7 +23,7 @@ def must_all_exist(account: Account, refers: Mapping[str, str], given: Row) -> N
 def must_be_free(account: Account, resource: Resource, number: object, own: Key | None) -> None:
     """Refuse a `number` that another object of the account has."""
     if number is not None and account.tables[resource.name].where("number", number) - {own}:
-        raise Refused(f"The number {number} is taken by another {resource.singular}", "number")
+        raise ApiError(f"The number {number} is taken by another {resource.singular}", "number")
 
 
 def must_be_known(account: Account, given: Row) -> None:
@@ -44,7 +44,7 @@ def must_be_own_lines(param: str, given: Iterable[Row], before: Iterable[Row]) -
     own = {part["id"] for part in before}
     for entry in given:
         if entry.get("id") is not None and entry["id"] not in own:
-            raise Refused(f"No such entry in {param}: {entry['id']}", param)
+            raise ApiError(f"No such entry in {param}: {entry['id']}", param)
 
 
 def stored(resource: Resource, given: Row) -> Row:

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from invoiced_emulator.exceptions import Refused
+from invoiced_emulator.exceptions import ApiError
 from invoiced_emulator.money import money
 from invoiced_emulator.resources.definition import Row
 from invoiced_emulator.resources.payments import CHARGES, REFUNDS
-from invoiced_emulator.rules.base import Keeping
+from invoiced_emulator.rules.base import CrudRules
 from invoiced_emulator.rules.changes import must_exist, save, save_new
 from invoiced_emulator.rules.payments import PAYMENT_RULES
 from invoiced_emulator.store.account import Account
@@ -15,13 +15,13 @@ _WAYS = ("invoiced_token", "gateway_token", "payment_source_id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Charges(Keeping):
+class Charges(CrudRules):
     """The rules of charges: each comes with the payment that it made."""
 
     def create(self, account: Account, given: Row) -> Row:
         must_exist(account, "customers", given["customer"], "customer")
         if given["amount"] <= 0:
-            raise Refused("Amount must be positive", "amount")
+            raise ApiError("Amount must be positive", "amount")
         source = self._source(account, given)
         second = account.clock()
         made: Row = {
@@ -57,30 +57,30 @@ class Charges(Keeping):
         """What is charged: a token leaves none to be shown."""
         ways = [name for name in _WAYS if name in given]
         if len(ways) > 1:
-            raise Refused(f"Only one of {', '.join(_WAYS)} can be charged", ways[1])
+            raise ApiError(f"Only one of {', '.join(_WAYS)} can be charged", ways[1])
         if ways and ways[0] != "payment_source_id":
             return None
         customer = account.tables["customers"].rows[given["customer"]]
         if not ways and customer["payment_source"] is None:
-            raise Refused("The customer has no payment source", "payment_source_id")
+            raise ApiError("The customer has no payment source", "payment_source_id")
         if not ways:
             default: Row = customer["payment_source"]
             return default
         owned = account.tables["payment_sources"]
         if given["payment_source_id"] not in owned.where("_customer", given["customer"]):
-            raise Refused("No such payment source", "payment_source_id")
+            raise ApiError("No such payment source", "payment_source_id")
         return owned.rows[given["payment_source_id"]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refunds(Keeping):
+class Refunds(CrudRules):
     """The rules of refunds: they change their charge, and no document."""
 
     def create(self, account: Account, given: Row) -> Row:
         charge = account.tables["charges"].rows[given["charge"]]
         left = money(charge["amount"] - charge["amount_refunded"])
         if not 0 < given["amount"] <= left:
-            raise Refused(f"Only {left} of the charge can be refunded", "amount")
+            raise ApiError(f"Only {left} of the charge can be refunded", "amount")
         row = save_new(
             account,
             self.resource,

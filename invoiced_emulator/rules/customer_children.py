@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from invoiced_emulator.exceptions import Refused
+from invoiced_emulator.exceptions import ApiError
 from invoiced_emulator.pricing import merged, priced_line
 from invoiced_emulator.resources.customer_children import (
     CONTACTS,
@@ -14,7 +14,7 @@ from invoiced_emulator.resources.customer_children import (
 from invoiced_emulator.resources.definition import Row
 from invoiced_emulator.resources.documents import CUSTOMERS
 from invoiced_emulator.resources.payments import CREDIT_BALANCE_ADJUSTMENTS
-from invoiced_emulator.rules.base import Keeping
+from invoiced_emulator.rules.base import CrudRules
 from invoiced_emulator.rules.changes import must_be_known, must_exist, save, save_new, stored
 from invoiced_emulator.store.account import API_USER, Account
 
@@ -40,12 +40,12 @@ _BANK_METHODS = ("ach", "bank_account", "direct_debit")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentSources(Keeping):
+class PaymentSources(CrudRules):
     """The rules of cards and bank accounts, which only ever arrive as a token."""
 
     def create(self, account: Account, given: Row) -> Row:
         if len([name for name in _TOKENS if name in given]) != 1:
-            raise Refused(f"Exactly one of {' and '.join(_TOKENS)} is needed", _TOKENS[0])
+            raise ApiError(f"Exactly one of {' and '.join(_TOKENS)} is needed", _TOKENS[0])
         banked = given.get("method") in _BANK_METHODS
         source = {**(_BANK_ACCOUNT if banked else _CARD), "_customer": given["_customer"]}
         row = save_new(account, self.resource, source)
@@ -55,7 +55,7 @@ class PaymentSources(Keeping):
 
     def delete(self, account: Account, row: Row) -> None:
         owner = account.private(self.resource.name, row["id"])["_customer"]
-        Keeping.delete(self, account, row)
+        CrudRules.delete(self, account, row)
         customer = account.row("customers", owner)
         default = customer["payment_source"] if customer else None
         if default and (default["object"], default["id"]) == (row["object"], row["id"]):
@@ -67,7 +67,7 @@ class PaymentSources(Keeping):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PendingLines(Keeping):
+class PendingLines(CrudRules):
     """The rules of the lines that wait for a customer's next invoice."""
 
     def create(self, account: Account, given: Row) -> Row:
@@ -88,12 +88,12 @@ class PendingLines(Keeping):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notes(Keeping):
+class Notes(CrudRules):
     """The rules of notes: on a customer, or on an invoice and so on its customer."""
 
     def create(self, account: Account, given: Row) -> Row:
         if ("customer_id" in given) == ("invoice_id" in given):
-            raise Refused("A note needs either a customer_id or an invoice_id", "customer_id")
+            raise ApiError("A note needs either a customer_id or an invoice_id", "customer_id")
         must_exist(account, "customers", given.get("customer_id"), "customer_id")
         must_exist(account, "invoices", given.get("invoice_id"), "invoice_id")
         row: Row = {
@@ -109,9 +109,9 @@ class Notes(Keeping):
 
 _OF_CUSTOMER = {"customer": "customers"}
 
-CONTACT_RULES = Keeping(resource=CONTACTS)
+CONTACT_RULES = CrudRules(resource=CONTACTS)
 PAYMENT_SOURCE_RULES = PaymentSources(resource=PAYMENT_SOURCES)
 PENDING_LINE_RULES = PendingLines(resource=PENDING_LINE_ITEMS)
 NOTE_RULES = Notes(resource=NOTES)
-TASK_RULES = Keeping(resource=TASKS, refers={"customer_id": "customers"})
-ADJUSTMENT_RULES = Keeping(resource=CREDIT_BALANCE_ADJUSTMENTS, refers=_OF_CUSTOMER)
+TASK_RULES = CrudRules(resource=TASKS, refers={"customer_id": "customers"})
+ADJUSTMENT_RULES = CrudRules(resource=CREDIT_BALANCE_ADJUSTMENTS, refers=_OF_CUSTOMER)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from invoiced_emulator.exceptions import Refused
+from invoiced_emulator.exceptions import ApiError
 from invoiced_emulator.pricing import merged, taxes_on
 from invoiced_emulator.resources.definition import Resource, Row
 from invoiced_emulator.resources.documents import CUSTOMERS
@@ -54,16 +54,16 @@ class Customers:
         parent = given.get("parent_customer")
         must_exist(account, "customers", parent, "parent_customer")
         if parent is not None and parent == own:
-            raise Refused("A customer cannot be its own parent", "parent_customer")
+            raise ApiError("A customer cannot be its own parent", "parent_customer")
 
     def delete(self, account: Account, row: Row) -> None:
         key = row["id"]
         if any(account.tables[name].where("customer", key) for name in _KEPT):
-            raise Refused("A customer with transactions cannot be deleted")
+            raise ApiError("A customer with transactions cannot be deleted")
         subscriptions = account.tables["subscriptions"]
         states = {subscriptions.rows[s]["status"] for s in subscriptions.where("customer", key)}
         if states - {"canceled", "finished"}:
-            raise Refused("A customer with an active subscription cannot be deleted")
+            raise ApiError("A customer with an active subscription cannot be deleted")
         for resource in _BELONGINGS:
             for owned in sorted(account.tables[resource].where("customer", key)):
                 account.remove(resource, owned)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from invoiced_emulator.exceptions import Refused
+from invoiced_emulator.exceptions import ApiError
 from invoiced_emulator.money import Number, money
 from invoiced_emulator.pricing import merged, priced, ship_to
 from invoiced_emulator.resources.definition import Resource, Row
@@ -106,7 +106,7 @@ class Documents:
         must_be_known(account, given)
         for line in given.get("items", ()):
             if line.get("id") is not None:
-                raise Refused("Mass assignment of id on LineItem is not allowed", "id")
+                raise ApiError("Mass assignment of id on LineItem is not allowed", "id")
         row = self._with_defaults(account, stored(self.resource, given))
         self._check_dates(row)
         row.update(priced(account, row))
@@ -135,7 +135,7 @@ class Documents:
 
     def update(self, account: Account, row: Row, given: Row) -> Row:
         if row["status"] == "voided":
-            raise Refused(self.void_is_final.format(self.resource.singular.replace("_", " ")))
+            raise ApiError(self.void_is_final.format(self.resource.singular.replace("_", " ")))
         must_be_free(account, self.resource, given.get("number"), row["id"])
         must_be_known(account, given)
         must_be_own_lines("items", given.get("items") or (), row["items"])
@@ -163,12 +163,12 @@ class Documents:
     def _check_draft(self, account: Account, row: Row, given: Row) -> None:
         back = given.get("draft") and not row["draft"]
         if back and "balance" in row and applied(account, self.resource, row):
-            raise Refused("A document with payments cannot become a draft again", "draft")
+            raise ApiError("A document with payments cannot become a draft again", "draft")
 
     def _check_dates(self, row: Row) -> None:
         due = row.get("due_date")
         if due is not None and due < row["date"]:
-            raise Refused("due date precedes date", "due_date")
+            raise ApiError("due date precedes date", "due_date")
 
     def _check_unapplied(self, account: Account, row: Row) -> None:
         kind = self.resource.singular
@@ -176,13 +176,13 @@ class Documents:
         ids = referring.where(kind, row["id"]) if kind in referring.resource.indexed else set()
         settled_by = any(referring.rows[key]["status"] != "failed" for key in ids)
         if settled_by or ("balance" in row and applied(account, self.resource, row)):
-            raise Refused(f"The {kind.replace('_', ' ')} has payments or credits applied")
+            raise ApiError(f"The {kind.replace('_', ' ')} has payments or credits applied")
 
     def delete(self, account: Account, row: Row) -> None:
         self._check_unapplied(account, row)
         if not row["draft"]:
             kind = self.resource.singular.replace("_", " ")
-            raise Refused(f"An issued {kind} cannot be deleted, only voided")
+            raise ApiError(f"An issued {kind} cannot be deleted, only voided")
         if self.resource is INVOICES:
             drop_where(account, "notes", "invoice", row["id"])
             drop_where(account, "payment_plans", "_invoice", row["id"])
@@ -190,9 +190,9 @@ class Documents:
 
     def void(self, account: Account, row: Row) -> Row:
         if row["status"] == "voided":
-            raise Refused("The document is voided already")
+            raise ApiError("The document is voided already")
         if row["draft"]:
-            raise Refused("A draft cannot be voided, only deleted")
+            raise ApiError("A draft cannot be voided, only deleted")
         self._check_unapplied(account, row)
         # Total and balance stay as they were, as Invoiced shows them.
         return save(account, self.resource, row, {**row, "status": "voided"}, "voided")

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from invoiced_emulator.exceptions import Refused
+from invoiced_emulator.exceptions import ApiError
 from invoiced_emulator.money import Number, money
 from invoiced_emulator.resources.definition import Row
 from invoiced_emulator.resources.documents import INVOICES
 from invoiced_emulator.resources.payments import PAYMENT_PLANS
-from invoiced_emulator.rules.base import Keeping
+from invoiced_emulator.rules.base import CrudRules
 from invoiced_emulator.rules.changes import save, save_new
 from invoiced_emulator.store.account import Account
 
@@ -26,13 +26,13 @@ def installments_of(account: Account, given: list[Row]) -> list[Row]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentPlans(Keeping):
+class PaymentPlans(CrudRules):
     """The rules of payment plans; `create` replaces the plan an invoice has."""
 
     def create(self, account: Account, given: Row) -> Row:
         invoice = account.tables["invoices"].rows[given["_invoice"]]
         if invoice["draft"] or invoice["paid"] or invoice["status"] == "voided":
-            raise Refused("Only an open invoice takes a payment plan")
+            raise ApiError("Only an open invoice takes a payment plan")
         self._check(given["installments"], invoice["balance"])
         fresh = {"installments": installments_of(account, given["installments"])}
         for key in account.tables[self.resource.name].where("_invoice", invoice["id"]):
@@ -45,13 +45,13 @@ class PaymentPlans(Keeping):
     def _check(self, installments: list[Row], balance: Number) -> None:
         for each in installments:
             if each.get("date") is None or each.get("amount") is None or each["amount"] <= 0:
-                raise Refused("An installment needs a date and an amount", "installments")
+                raise ApiError("An installment needs a date and an amount", "installments")
         if money(sum(each["amount"] for each in installments)) != balance:
-            raise Refused(f"The installments must add up to {balance}", "installments")
+            raise ApiError(f"The installments must add up to {balance}", "installments")
 
     def delete(self, account: Account, row: Row) -> None:
         key = account.private(self.resource.name, row["id"])["_invoice"]
-        Keeping.delete(self, account, row)
+        CrudRules.delete(self, account, row)
         invoice = account.row("invoices", key)
         if invoice is not None:
             save(account, INVOICES, invoice, {**invoice, "payment_plan": None})

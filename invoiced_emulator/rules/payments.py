@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from invoiced_emulator.exceptions import Refused
+from invoiced_emulator.exceptions import ApiError
 from invoiced_emulator.money import Number, money
 from invoiced_emulator.resources.definition import Row
 from invoiced_emulator.resources.payments import PAYMENTS
-from invoiced_emulator.rules.base import Keeping, lowered
+from invoiced_emulator.rules.base import CrudRules, lowered
 from invoiced_emulator.rules.changes import must_exist, save, stored
 from invoiced_emulator.rules.documents import ESTIMATE_RULES
 from invoiced_emulator.rules.transactions import TRANSACTION_RULES
@@ -48,7 +48,7 @@ def used(applied: Iterable[Row]) -> Number:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Payments(Keeping):
+class Payments(CrudRules):
     """The rules of payments. `delete` voids: the object stays, what it paid is owed again."""
 
     def create(self, account: Account, given: Row) -> Row:
@@ -61,7 +61,7 @@ class Payments(Keeping):
 
     def update(self, account: Account, row: Row, given: Row) -> Row:
         if row["voided"]:
-            raise Refused("A voided payment cannot be edited")
+            raise ApiError("A voided payment cannot be edited")
         after = {**row, **stored(self.resource, lowered(given))}
         again = "applied_to" in given and given["applied_to"] != row["applied_to"]
         after.update(self._checked(account, after, row["applied_to"]))
@@ -74,7 +74,7 @@ class Payments(Keeping):
 
     def delete(self, account: Account, row: Row) -> Row:
         if row["voided"]:
-            raise Refused("The payment is voided already")
+            raise ApiError("The payment is voided already")
         self._release(account, row)
         gone = {"voided": True, "applied_to": [], "balance": row["amount"]}
         return save(account, self.resource, row, {**row, **gone}, "deleted")
@@ -89,11 +89,11 @@ class Payments(Keeping):
             if customer is None and (name := KINDS[entry["type"]].names[:1]):
                 customer = account.tables[_DOCUMENTS[name[0]]].rows[entry[name[0]]]["customer"]
         if applied and customer is None:
-            raise Refused("A payment that is applied needs a customer", "customer")
+            raise ApiError("A payment that is applied needs a customer", "customer")
         amount = row.get("amount")
         amount = used(applied) if amount is None else amount
         if amount < 0 or money(amount - used(applied)) < 0:
-            raise Refused("The applications exceed the amount of the payment", "applied_to")
+            raise ApiError("The applications exceed the amount of the payment", "applied_to")
         return {
             "applied_to": applied,
             "customer": customer,
@@ -134,17 +134,17 @@ def _entry(account: Account, given: Row) -> Row:
     """An application with all its attributes. Refused if it makes no sense."""
     kind = KINDS.get(given.get("type") or "")
     if kind is None:
-        raise Refused(f"The type of an application is one of {', '.join(KINDS)}", "applied_to")
+        raise ApiError(f"The type of an application is one of {', '.join(KINDS)}", "applied_to")
     if not given.get("amount") or given["amount"] < 0:
-        raise Refused("An application needs an amount", "applied_to")
+        raise ApiError("An application needs an amount", "applied_to")
     for name in kind.names:
         if given.get(name) is None:
-            raise Refused(f"An application of type {given['type']} names its {name}", "applied_to")
+            raise ApiError(f"An application of type {given['type']} names its {name}", "applied_to")
         must_exist(account, _DOCUMENTS[name], given[name], name)
         account.tables[_DOCUMENTS[name]].check_stored(given[name])
         document = account.tables[_DOCUMENTS[name]].rows[given[name]]
         if document["status"] in ("draft", "voided"):
-            raise Refused(f"The {name.replace('_', ' ')} is {document['status']}", "applied_to")
+            raise ApiError(f"The {name.replace('_', ' ')} is {document['status']}", "applied_to")
     return {"type": given["type"], "amount": given["amount"], **{n: given[n] for n in kind.names}}
 
 
@@ -159,7 +159,7 @@ def _check_room(account: Account, applied: Iterable[Row], before: Iterable[Row])
         document = account.row(_DOCUMENTS[name], key)
         if document and money(amount) > document["balance"]:
             noun = name.replace("_", " ")
-            raise Refused(f"Only {document['balance']} of the {noun} is open", "applied_to")
+            raise ApiError(f"Only {document['balance']} of the {noun} is open", "applied_to")
 
 
 def _set_deposit_paid(account: Account, key: int, paid: bool) -> None:

@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from invoiced_emulator.exceptions import Refused
+from invoiced_emulator.exceptions import ApiError
 from invoiced_emulator.money import Number, money, whole
 from invoiced_emulator.pricing import (
     addons_of,
@@ -58,7 +58,7 @@ def costed(account: Account, row: Row, now: int) -> Row:
     gross = plan["amount"] * row["quantity"]
     for addon in addons:
         if addon["plan"] is None:
-            raise Refused("An addon needs a plan", "plan")
+            raise ApiError("An addon needs a plan", "plan")
         price = addon["amount"] if addon["amount"] is not None else plans[addon["plan"]]["amount"]
         gross += _price(price) * addon["quantity"]
     discounts = discounts_on(account, row["discounts"], gross)
@@ -80,7 +80,7 @@ def _price(given: Number | str) -> Number:
     except ValueError:
         price = math.inf
     if not math.isfinite(price):
-        raise Refused("Amount must be a number", "amount")
+        raise ApiError("Amount must be a number", "amount")
     return whole(price)
 
 
@@ -122,7 +122,7 @@ class Subscriptions:
         must_exist(account, "plans", given.get("plan"), "plan")
         must_be_known(account, given)
         if given.get("quantity", 1) < 1:
-            raise Refused("Quantity must be at least 1", "quantity")
+            raise ApiError("Quantity must be at least 1", "quantity")
 
     def _period(self, account: Account, row: Row) -> Row:
         """Status and current period of a subscription that starts on its `start_date`."""
@@ -146,7 +146,7 @@ class Subscriptions:
     def delete(self, account: Account, row: Row) -> Row:
         """Cancel: a subscription is never removed."""
         if row["status"] in ("canceled", "finished"):
-            raise Refused(f"The subscription is {row['status']} already")
+            raise ApiError(f"The subscription is {row['status']} already")
         canceled = {
             **row,
             "status": "canceled",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from invoiced_emulator.exceptions import Refused
+from invoiced_emulator.exceptions import ApiError
 from invoiced_emulator.money import Number
 from invoiced_emulator.resources.definition import Resource, Row
 from invoiced_emulator.resources.documents import TRANSACTIONS
@@ -33,19 +33,19 @@ class Transactions:
     def create(self, account: Account, given: Row) -> Row:
         self._check(given)
         if given["type"] not in _EFFECT:
-            raise Refused(f"Type must be one of {', '.join(_EFFECT)}", "type")
+            raise ApiError(f"Type must be one of {', '.join(_EFFECT)}", "type")
         for name in ("customer", "invoice", "credit_note"):
             must_exist(account, f"{name}s", given.get(name), name)
         row = {"date": account.clock(), **stored(self.resource, given)}
         document = self._document(account, row)
         if document and document["status"] in ("draft", "voided"):
-            raise Refused(f"The invoice is {document['status']}", "invoice")
+            raise ApiError(f"The invoice is {document['status']}", "invoice")
         if document:
             account.tables["invoices"].check_stored(document["id"])
             row.setdefault("customer", document["customer"])
             row.setdefault("currency", document["currency"])
         if row.get("customer") is None:
-            raise Refused("A transaction needs a customer or an invoice", "customer")
+            raise ApiError("A transaction needs a customer or an invoice", "customer")
         row = save_new(account, self.resource, row)
         self._settle(account, row, effect(row))
         return row
@@ -74,13 +74,13 @@ class Transactions:
 
     def _check(self, given: Row) -> None:
         if given.get("status", "succeeded") not in _STATUSES:
-            raise Refused(f"Status must be one of {', '.join(_STATUSES)}", "status")
+            raise ApiError(f"Status must be one of {', '.join(_STATUSES)}", "status")
         if "currency" in given:
             given["currency"] = given["currency"].lower()
 
     def _check_own(self, account: Account, row: Row, verb: str) -> None:
         if account.private(self.resource.name, row["id"]).get("_payment") is not None:
-            raise Refused(f"A transaction that belongs to a payment cannot be {verb}")
+            raise ApiError(f"A transaction that belongs to a payment cannot be {verb}")
 
     def _settle(self, account: Account, row: Row, change: Number) -> None:
         """Bring the documents of a transaction up to date after it changed by `change`."""

@@ -13,7 +13,7 @@ from invoiced_emulator.resources.definition import Row
 from invoiced_emulator.rules.subscriptions import costed, later
 from invoiced_emulator.seed import data as catalog
 from invoiced_emulator.seed import extras as seed_more
-from invoiced_emulator.seed.context import DAY_S, HISTORY_DAYS, Desk
+from invoiced_emulator.seed.context import DAY_S, HISTORY_DAYS, SeedContext
 from invoiced_emulator.seed.documents import documents
 from invoiced_emulator.store.account import Account
 
@@ -49,7 +49,7 @@ def seeded(
         second = account.clock()
         _fill_catalog(account, second)
         if customers:
-            desk = Desk(account, Random(f"{seed}/{customers}"), second)
+            desk = SeedContext(account, Random(f"{seed}/{customers}"), second)
             people = _fill(desk, customers)
             desk.random = Random(f"{seed}/{customers}/more")
             seed_more.more(desk, people)
@@ -76,7 +76,7 @@ def _fill_catalog(account: Account, now: int) -> None:
         )
 
 
-def _fill(desk: Desk, count: int) -> list[Row]:
+def _fill(desk: SeedContext, count: int) -> list[Row]:
     born = sorted(_birth(desk) for _ in range(count))
     people = [_customer(desk, created_at) for created_at in born]
     for row in people:
@@ -89,12 +89,12 @@ def _fill(desk: Desk, count: int) -> list[Row]:
     return people
 
 
-def _birth(desk: Desk) -> int:
+def _birth(desk: SeedContext) -> int:
     days = desk.random.uniform(10, CUSTOMER_DAYS)
     return desk.now - int(days * DAY_S)
 
 
-def _customer(desk: Desk, created_at: int) -> Row:
+def _customer(desk: SeedContext, created_at: int) -> Row:
     rng = desk.random
     countries = list(catalog.COUNTRY_WEIGHTS)
     country = rng.choices(countries, list(catalog.COUNTRY_WEIGHTS.values()))[0]
@@ -136,7 +136,7 @@ def _customer(desk: Desk, created_at: int) -> Row:
 _TERMS = ("NET 7", "NET 14", "NET 14", "NET 30", "NET 30", "NET 30", "NET 60", None)
 
 
-def _extras(desk: Desk, key: int, rate: str, person: bool) -> Row:
+def _extras(desk: SeedContext, key: int, rate: str, person: bool) -> Row:
     """What only some customers have."""
     rng = desk.random
     extras: Row = {"metadata": {}}
@@ -159,13 +159,13 @@ def _extras(desk: Desk, key: int, rate: str, person: bool) -> Row:
     return extras
 
 
-def _subscriptions(desk: Desk, customer: Row) -> list[Row]:
+def _subscriptions(desk: SeedContext, customer: Row) -> list[Row]:
     rng = desk.random
     count = rng.choices((0, 1, 2), (35, 57, 8))[0]
     return [_subscription(desk, customer) for _ in range(count)]
 
 
-def _subscription(desk: Desk, customer: Row) -> Row:
+def _subscription(desk: SeedContext, customer: Row) -> Row:
     rng = desk.random
     weights = [weight for _, _, weight in catalog.SUBSCRIBED]
     plan, addon, _ = rng.choices(catalog.SUBSCRIBED, weights)[0]
@@ -203,7 +203,7 @@ def _subscription(desk: Desk, customer: Row) -> Row:
     return row
 
 
-def _lifetime(desk: Desk, row: Row) -> Row:
+def _lifetime(desk: SeedContext, row: Row) -> Row:
     """Period, cancellation and `updated_at` as the status of a subscription demands."""
     plan = desk.rate("plans", row["plan"])
     step, count = plan["interval"], plan["interval_count"]

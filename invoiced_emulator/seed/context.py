@@ -13,7 +13,7 @@ HISTORY_DAYS = 425  # about fourteen months
 
 
 @dataclass(slots=True)
-class Desk:
+class SeedContext:
     """Where the business is made up: the account, chance, and the UNIX second it ends at."""
 
     account: Account

@@ -14,7 +14,7 @@ from invoiced_emulator.rules.documents import (
 )
 from invoiced_emulator.rules.subscriptions import later
 from invoiced_emulator.seed import data as catalog
-from invoiced_emulator.seed.context import DAY_S, HISTORY_DAYS, QUIET_S, Desk
+from invoiced_emulator.seed.context import DAY_S, HISTORY_DAYS, QUIET_S, SeedContext
 
 _DEFAULTS: Row = {
     "draft": False,
@@ -27,7 +27,7 @@ _DEFAULTS: Row = {
 }
 
 
-def documents(desk: Desk, customers: list[Row], subscriptions: list[Row]) -> None:
+def documents(desk: SeedContext, customers: list[Row], subscriptions: list[Row]) -> None:
     """Insert every document and transaction of these customers, in the order of their creation."""
     by_id = {row["id"]: row for row in customers}
     bills = [
@@ -59,7 +59,7 @@ def documents(desk: Desk, customers: list[Row], subscriptions: list[Row]) -> Non
     _delete_some(desk, bills, estimates)
 
 
-def _insert(desk: Desk, resource: str, rows: list[Row], status: Status) -> None:
+def _insert(desk: SeedContext, resource: str, rows: list[Row], status: Status) -> None:
     rows.sort(key=lambda row: row["created_at"])
     shape = desk.account.tables[resource].resource.shape
     for row in rows:
@@ -72,13 +72,13 @@ def _insert(desk: Desk, resource: str, rows: list[Row], status: Status) -> None:
         row["id"] = desk.account.insert(resource, kept)["id"]
 
 
-def _moment(desk: Desk, customer: Row) -> int:
+def _moment(desk: SeedContext, customer: Row) -> int:
     """When an ad-hoc document is made: any time in fourteen months, while the customer exists."""
     first = max(customer["created_at"], desk.now - HISTORY_DAYS * DAY_S)
     return desk.after(first, 0, (desk.now - first) / DAY_S)
 
 
-def _line(desk: Desk) -> Row:
+def _line(desk: SeedContext) -> Row:
     rng = desk.random
     item = rng.choice(catalog.ITEMS)
     quantity: Number = rng.randint(1, 12)
@@ -106,7 +106,7 @@ def _line(desk: Desk) -> Row:
     return line
 
 
-def _document(desk: Desk, customer: Row, created_at: int, lines: list[Row]) -> Row:
+def _document(desk: SeedContext, customer: Row, created_at: int, lines: list[Row]) -> Row:
     """What invoices, estimates and credit notes share, priced."""
     rng = desk.random
     row: Row = {
@@ -137,7 +137,9 @@ def _document(desk: Desk, customer: Row, created_at: int, lines: list[Row]) -> R
     return row
 
 
-def _invoice(desk: Desk, customer: Row, created_at: int, lines: list[Row] | None = None) -> Row:
+def _invoice(
+    desk: SeedContext, customer: Row, created_at: int, lines: list[Row] | None = None
+) -> Row:
     rng = desk.random
     row = _document(
         desk, customer, created_at, lines or [_line(desk) for _ in range(rng.randint(1, 4))]
@@ -156,7 +158,7 @@ def _invoice(desk: Desk, customer: Row, created_at: int, lines: list[Row] | None
     return row
 
 
-def _subscription_invoices(desk: Desk, sub: Row, customer: Row) -> Iterator[Row]:
+def _subscription_invoices(desk: SeedContext, sub: Row, customer: Row) -> Iterator[Row]:
     """An invoice for each period that began, until the subscription ended."""
     if sub["status"] == "not_started":
         return
@@ -200,7 +202,7 @@ _OUTCOMES = {
 }
 
 
-def _settle(desk: Desk, bill: Row, customer: Row) -> list[Row]:
+def _settle(desk: SeedContext, bill: Row, customer: Row) -> list[Row]:
     """Decide what became of an invoice; returns its transactions. Changes `bill`."""
     rng = desk.random
     outcome = rng.choices(list(_OUTCOMES), list(_OUTCOMES.values()))[0]
@@ -222,7 +224,7 @@ def _settle(desk: Desk, bill: Row, customer: Row) -> list[Row]:
     return _payments(desk, bill, customer, outcome, paid_at)
 
 
-def _payments(desk: Desk, bill: Row, customer: Row, outcome: str, paid_at: int) -> list[Row]:
+def _payments(desk: SeedContext, bill: Row, customer: Row, outcome: str, paid_at: int) -> list[Row]:
     moves = []
     pays = bill["total"]
     if outcome == "paid_after_failure":
@@ -262,7 +264,7 @@ def _payments(desk: Desk, bill: Row, customer: Row, outcome: str, paid_at: int) 
     return moves
 
 
-def _move(desk: Desk, bill: Row, customer: Row, amount: Number, at: int) -> Row:
+def _move(desk: SeedContext, bill: Row, customer: Row, amount: Number, at: int) -> Row:
     rng = desk.random
     carded = customer["payment_source"] is not None
     method = "credit_card" if carded else rng.choice(("check", "check", "ach", "wire_transfer"))
@@ -290,7 +292,7 @@ def _move(desk: Desk, bill: Row, customer: Row, amount: Number, at: int) -> Row:
     return move
 
 
-def _applied_note(desk: Desk, bill: Row, customer: Row, at: int) -> Row:
+def _applied_note(desk: SeedContext, bill: Row, customer: Row, at: int) -> Row:
     """A credit note wholly used on an invoice."""
     note: Row = {
         "customer": customer["id"],
@@ -309,7 +311,7 @@ def _applied_note(desk: Desk, bill: Row, customer: Row, at: int) -> Row:
     return note
 
 
-def _credit_note(desk: Desk, customer: Row) -> Row:
+def _credit_note(desk: SeedContext, customer: Row) -> Row:
     row = _document(desk, customer, _moment(desk, customer), [_line(desk)])
     row["balance"] = row["total"]
     state = desk.random.choice(("open", "open", "draft", "closed", "voided"))
@@ -319,7 +321,7 @@ def _credit_note(desk: Desk, customer: Row) -> Row:
     return row
 
 
-def _estimate(desk: Desk, customer: Row, bills: list[Row]) -> Row:
+def _estimate(desk: SeedContext, customer: Row, bills: list[Row]) -> Row:
     """An estimate; an invoiced one names one of the customer's own `bills`."""
     rng = desk.random
     row = _document(desk, customer, _moment(desk, customer), [_line(desk), _line(desk)])
@@ -341,7 +343,7 @@ def _estimate(desk: Desk, customer: Row, bills: list[Row]) -> Row:
     return row
 
 
-def _delete_some(desk: Desk, bills: list[Row], estimates: list[Row]) -> None:
+def _delete_some(desk: SeedContext, bills: list[Row], estimates: list[Row]) -> None:
     """A few drafts were thrown away: only their events are left, oldest first."""
     linked = {row.get("invoice") for row in estimates}
     drafts = [("invoices", row) for row in bills if row.get("draft") and row["id"] not in linked]

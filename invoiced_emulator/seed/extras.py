@@ -10,7 +10,7 @@ from invoiced_emulator.pricing import priced_line
 from invoiced_emulator.resources.definition import Row
 from invoiced_emulator.rules.payment_plans import installments_of
 from invoiced_emulator.seed import data as catalog
-from invoiced_emulator.seed.context import DAY_S, Desk
+from invoiced_emulator.seed.context import DAY_S, SeedContext
 
 FIRST_IDS = {
     "payments": 61,
@@ -37,7 +37,7 @@ _USER: Row = {
 _FEW = 20
 
 
-def more(desk: Desk, customers: Sequence[Row]) -> None:
+def more(desk: SeedContext, customers: Sequence[Row]) -> None:
     """Insert everything but documents, subscriptions, transactions and the catalog."""
     for row in customers:
         _belongings(desk, row)
@@ -51,13 +51,13 @@ def more(desk: Desk, customers: Sequence[Row]) -> None:
     _payment_plans(desk)
 
 
-def _dated(desk: Desk, customer: Row) -> Row:
+def _dated(desk: SeedContext, customer: Row) -> Row:
     """A day in the life of a customer, and another one on which the object was last touched."""
     begun = desk.after(customer["created_at"], 0, (desk.now - customer["created_at"]) / DAY_S)
     return {"created_at": begun, "updated_at": desk.after(begun, 0, 90)}
 
 
-def _belongings(desk: Desk, customer: Row) -> None:
+def _belongings(desk: SeedContext, customer: Row) -> None:
     rng, add = desk.random, desk.account.insert
     key = customer["id"]
     for number in range(rng.randint(1, 3)):
@@ -82,7 +82,7 @@ def _belongings(desk: Desk, customer: Row) -> None:
         add("notes", {"customer": key, "notes": words, "user": _USER, **_dated(desk, customer)})
 
 
-def _pending_lines(desk: Desk, customer: Row) -> None:
+def _pending_lines(desk: SeedContext, customer: Row) -> None:
     rng = desk.random
     for _ in range(rng.randint(1, 3)):
         item = rng.choice(catalog.ITEMS)
@@ -93,7 +93,7 @@ def _pending_lines(desk: Desk, customer: Row) -> None:
         desk.account.insert("pending_line_items", line)
 
 
-def _task(desk: Desk, customer: Row) -> None:
+def _task(desk: SeedContext, customer: Row) -> None:
     dates = _dated(desk, customer)
     action, name = desk.random.choice((("phone", "Call customer"), ("email", "Send statement")))
     complete = desk.random.random() < 0.5
@@ -110,7 +110,7 @@ def _task(desk: Desk, customer: Row) -> None:
     desk.account.insert("tasks", {**task, **dates})
 
 
-def _adjustment(desk: Desk, customer: Row) -> None:
+def _adjustment(desk: SeedContext, customer: Row) -> None:
     dates = _dated(desk, customer)
     adjustment = {
         "customer": customer["id"],
@@ -122,7 +122,7 @@ def _adjustment(desk: Desk, customer: Row) -> None:
     desk.account.insert("credit_balance_adjustments", {**adjustment, **dates})
 
 
-def _charge(desk: Desk, customer: Row) -> None:
+def _charge(desk: SeedContext, customer: Row) -> None:
     rng, add = desk.random, desk.account.insert
     dates = _dated(desk, customer)
     amount = rng.randint(1000, 90_000) / 100
@@ -149,7 +149,7 @@ def _charge(desk: Desk, customer: Row) -> None:
         desk.account.tables["charges"].put({**row, **whole})
 
 
-def _payments(desk: Desk) -> None:
+def _payments(desk: SeedContext) -> None:
     """Some of the latest transactions as the payments they came from, and some not applied yet.
 
     None of them touches an invoice or has shadows: the transactions stay what they were.
@@ -172,7 +172,7 @@ def _payments(desk: Desk) -> None:
         add("payments", payment)
 
 
-def _payment_plans(desk: Desk) -> None:
+def _payment_plans(desk: SeedContext) -> None:
     """Give a few open invoices their installments; the invoices are not otherwise touched."""
     invoices = desk.account.tables["invoices"]
     opened = [row for row in invoices.rows.values() if row["status"] in ("sent", "viewed")]

@@ -68,7 +68,7 @@ class Computed(Sequence[Any]):
         return self._among(range(position, position + 1))[0]
 
 
-class Mixed(Sequence[Any]):
+class MergedSequence(Sequence[Any]):
     """A `SortedList` and a computed sequence as one sorted list; what is added is stored."""
 
     def __init__(self, stored: Any, computed: Computed) -> None:
@@ -199,7 +199,7 @@ class Bulk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Maker:
+class TemplateFactory:
     """How the objects of one resource are made up.
 
     `template` makes a row in which `<id>` and the other `names` stand for the values that
@@ -334,13 +334,13 @@ def _customer_values(_account: Account, _count: int) -> Compute:
     return lambda key, updated_at: (key, updated_at - 600, updated_at)
 
 
-MAKERS: Mapping[str, Maker] = {
-    "invoices": Maker(
+MAKERS: Mapping[str, TemplateFactory] = {
+    "invoices": TemplateFactory(
         template=_invoice,
         names="id created_at updated_at due_date customer part0 part1 part2",
         values=_invoice_values,
     ),
-    "customers": Maker(
+    "customers": TemplateFactory(
         template=_customer, names="id created_at updated_at", values=_customer_values
     ),
 }

@@ -6,14 +6,14 @@ from typing import Any
 import orjson
 from sortedcontainers import SortedList
 
-from invoiced_emulator.exceptions import Refused
+from invoiced_emulator.exceptions import ApiError
 from invoiced_emulator.resources.definition import Key, Resource, Row
-from invoiced_emulator.store.computed import Bulk, Mixed
+from invoiced_emulator.store.computed import Bulk, MergedSequence
 
 _NOTHING: Row = {}
 
 
-class Shelf:
+class ListIndex:
     """One list of objects in its three quick orders: by id, by `updated_at` up and down."""
 
     __slots__ = ("ids", "newest", "oldest")
@@ -54,7 +54,7 @@ class Table:
         self.private: dict[Key, Row] = {}
         self.next_id = 1
         self._next_number = 1
-        self._shelves: dict[str, Shelf] = {}
+        self._shelves: dict[str, ListIndex] = {}
         self._index: dict[str, dict[Any, set[Key]]] = {name: {} for name in resource.indexed}
         self._raw: dict[frozenset[str], dict[Key, bytes]] = {}
         shape = resource.shape.items()
@@ -74,16 +74,16 @@ class Table:
         self.rows.bulk = bulk
         self.next_id = bulk.first_id + bulk.count
         shelf = self.shelf("all")
-        shelf.ids = Mixed(shelf.ids, bulk.ids())
-        shelf.oldest = Mixed(shelf.oldest, bulk.oldest())
-        shelf.newest = Mixed(shelf.newest, bulk.newest())
+        shelf.ids = MergedSequence(shelf.ids, bulk.ids())
+        shelf.oldest = MergedSequence(shelf.oldest, bulk.oldest())
+        shelf.newest = MergedSequence(shelf.newest, bulk.newest())
 
     def blank(self) -> Row:
         """An object of which nothing was said; its lists and maps are its own."""
         return {**self.resource.shape, **{name: kind() for name, kind in self._containers}}
 
-    def shelf(self, name: str) -> Shelf:
-        return self._shelves.setdefault(name, Shelf())
+    def shelf(self, name: str) -> ListIndex:
+        return self._shelves.setdefault(name, ListIndex())
 
     def put(self, row: Row, **private: Any) -> None:
         """Insert `row`, or replace the object of its id; the table owns `row` from now on.
@@ -114,7 +114,7 @@ class Table:
     def check_stored(self, key: Key) -> None:
         """Refuse what belongs to a bulk: it cannot be changed."""
         if self.bulk is not None and self.bulk.has(key):
-            raise Refused(f"{key} belongs to a bulk, which cannot be changed")
+            raise ApiError(f"{key} belongs to a bulk, which cannot be changed")
 
     def drop(self, key: Key) -> None:
         self.check_stored(key)

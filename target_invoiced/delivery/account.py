@@ -7,11 +7,11 @@ must not be taken for another's.
 import uuid
 from hashlib import blake2b
 
-from invoiced_api.client import Call
+from invoiced_api.client import Request
 from invoiced_api.connection import Connection
-from invoiced_api.exceptions import BadInput, RecordRejected
+from invoiced_api.exceptions import InvalidInputError, RecordRejectedError
 from invoiced_api.resources import BY_NAME
-from target_invoiced.delivery.senders import Courier
+from target_invoiced.delivery.senders import Sender
 from target_invoiced.ledger import Ledger
 from target_invoiced.ledger.accounts import Credential
 
@@ -25,8 +25,8 @@ def object_path(resource: str | None, id: int | str | None) -> str | None:
     return f"{path}/{id}" if path and "{" not in path and id is not None else None
 
 
-def use_account(ledger: Ledger, courier: Courier, connection: Connection) -> None:
-    """Turn the ledger to the account of the connection. Raises BadInput if it may be another.
+def use_account(ledger: Ledger, courier: Sender, connection: Connection) -> None:
+    """Turn the ledger to the account of the connection. Raises InvalidInputError if it may be another.
 
     A credential that is new is tried on objects that the ledger knows.
     """
@@ -45,7 +45,7 @@ def use_account(ledger: Ledger, courier: Courier, connection: Connection) -> Non
             break
         keyed = keyed or bool(samples)
     if keyed:
-        raise BadInput(
+        raise InvalidInputError(
             f"the ledger knows another account at {base_url}, none of whose objects this "
             "`api_key` finds. Give this account a `ledger` of its own."
         )
@@ -58,9 +58,9 @@ def _fingerprint(secret: str, salt: str) -> str:
     return blake2b(secret.encode(), salt=salt.encode()[:16], digest_size=16).hexdigest()
 
 
-def _is_there(courier: Courier, path: str) -> bool:
+def _is_there(courier: Sender, path: str) -> bool:
     try:
-        courier.send(Call(method="GET", path=path))
-    except RecordRejected:
+        courier.send(Request(method="GET", path=path))
+    except RecordRejectedError:
         return False
     return True

@@ -5,11 +5,11 @@ from threading import Lock
 from typing import Any
 from urllib.parse import quote
 
-from invoiced_api.client import Call
-from invoiced_api.exceptions import NotFound
+from invoiced_api.client import Request
+from invoiced_api.exceptions import NotFoundError
 from invoiced_api.resources import BY_NAME
-from target_invoiced.delivery.senders import Courier
-from target_invoiced.exceptions import Unwritable
+from target_invoiced.delivery.senders import Sender
+from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey
 
 MOST_REMEMBERED = 10_000
@@ -27,7 +27,7 @@ class References:
     May be used by several threads at once, which share what was found.
     """
 
-    def __init__(self, courier: Courier) -> None:
+    def __init__(self, courier: Sender) -> None:
         self._courier = courier
         self._found: OrderedDict[NaturalKey, int | str] = OrderedDict()
         self._names: dict[tuple[str, int | str | None], set[NaturalKey]] = {}
@@ -82,13 +82,15 @@ class References:
         path = BY_NAME[key.resource].path
         if key.attribute == "id":
             try:
-                self._courier.send(Call(method="GET", path=f"{path}/{quote(key.value, safe='')}"))
-            except NotFound:
+                self._courier.send(
+                    Request(method="GET", path=f"{path}/{quote(key.value, safe='')}")
+                )
+            except NotFoundError:
                 return None
             return key.value
         query: dict[str, str | int] = {f"filter[{key.attribute}]": key.value, "per_page": 2}
-        rows = self._courier.send(Call(method="GET", path=path, params=query)).body
+        rows = self._courier.send(Request(method="GET", path=path, params=query)).body
         matches = [row for row in rows if row.get(key.attribute) == key.value]
         if len(matches) > 1:
-            raise Unwritable(f"more than one of {key}: which is meant cannot be told")
+            raise InvalidRecordError(f"more than one of {key}: which is meant cannot be told")
         return matches[0]["id"] if matches else None

@@ -8,19 +8,19 @@ from urllib.parse import quote
 
 import orjson
 
-from invoiced_api.client import Answer, Call, Client
+from invoiced_api.client import Client, Request, Response
 from invoiced_api.redact import HIDDEN
 from target_invoiced.mapping.payloads import without_card_numbers
 
 
-class Courier:
+class Sender:
     """Sends each call. `why` says in a few words what it is for."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._here = local()
 
-    def send(self, call: Call, why: str = "") -> Answer:
+    def send(self, call: Request, why: str = "") -> Response:
         answer = self._client.send(call)
         self._here.retries = getattr(self._here, "retries", 0) + answer.retries
         return answer
@@ -31,14 +31,14 @@ class Courier:
         return int(retries)
 
 
-class Shown(Courier):
+class EchoingSender(Sender):
     """Sends each call, and shows those that write with their answers."""
 
     def __init__(self, client: Client, show: Callable[[bytes], None]) -> None:
         super().__init__(client)
         self._show = show
 
-    def send(self, call: Call, why: str = "") -> Answer:
+    def send(self, call: Request, why: str = "") -> Response:
         answer = super().send(call, why)
         if call.writing:
             line = {**shown(self._client, call, why), "answer": without_card_numbers(answer.body)}
@@ -46,7 +46,7 @@ class Shown(Courier):
         return answer
 
 
-class Rehearsal(Courier):
+class DryRunSender(Sender):
     """Shows each call that writes and sends none of them.
 
     What would have been created is found again, under an id that says so if Invoiced gives it one.
@@ -59,14 +59,14 @@ class Rehearsal(Courier):
         self._made: dict[str, dict[str, Any]] = {}
         self._numbered: dict[tuple[str, Any], dict[str, Any]] = {}
 
-    def send(self, call: Call, why: str = "") -> Answer:
+    def send(self, call: Request, why: str = "") -> Response:
         if not call.writing:
             return self._read(call, why)
         line = shown(self._client, call, why)
         self._show(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
-        return Answer(headers={}, body=self._make(call))
+        return Response(headers={}, body=self._make(call))
 
-    def _make(self, call: Call) -> dict[str, Any] | None:
+    def _make(self, call: Request) -> dict[str, Any] | None:
         if call.method != "POST" or not isinstance(call.body, dict):
             return None
         made = {name: call.body[name] for name in ("id", "number", "draft") if name in call.body}
@@ -76,16 +76,16 @@ class Rehearsal(Courier):
         self._numbered[call.path, made.get("number")] = made
         return made
 
-    def _read(self, call: Call, why: str) -> Answer:
+    def _read(self, call: Request, why: str) -> Response:
         if call.path in self._made:
-            return Answer(headers={}, body=self._made[call.path])
+            return Response(headers={}, body=self._made[call.path])
         answer = super().send(call, why)
         number = call.params.get("filter[number]")
         made = self._numbered.get((call.path, number)) if number else None
-        return Answer(headers={}, body=[made]) if made and answer.body == [] else answer
+        return Response(headers={}, body=[made]) if made and answer.body == [] else answer
 
 
-def shown(client: Client, call: Call, why: str) -> dict[str, Any]:
+def shown(client: Client, call: Request, why: str) -> dict[str, Any]:
     """A call for people to read: no credentials, no card numbers."""
     headers = dict.fromkeys(call.headers, HIDDEN)  # which may hold credentials of their own
     if call.idempotency_key:

@@ -5,19 +5,19 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from invoiced_api.client import Answer, Call
-from invoiced_api.exceptions import NotFound, RecordRejected
-from invoiced_api.resources import Removal
+from invoiced_api.client import Request, Response
+from invoiced_api.exceptions import NotFoundError, RecordRejectedError
+from invoiced_api.resources import DeleteBehaviour
 from invoiced_api.retry import wait_until
 from target_invoiced.delivery.lookup import References
-from target_invoiced.delivery.senders import Courier
-from target_invoiced.exceptions import Unwritable
+from target_invoiced.delivery.senders import Sender
+from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.mapping.endpoints import ENDED
 from target_invoiced.mapping.keys import NaturalKey
 from target_invoiced.mapping.operations import (
     Create,
-    Intent,
-    Nothing,
+    NoOp,
+    Operation,
     Path,
     Remove,
     Send,
@@ -33,7 +33,7 @@ def _keep(key: str) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class WriteRequest:
     """One write, with everything it needs to go out. Its references are natural keys at most.
 
     `bodies` are those of a batch. A create goes out under the `idempotency_key`, not before
@@ -42,7 +42,7 @@ class Order:
     under that key: of a `keyed` record that is mended.
     """
 
-    intent: Intent
+    intent: Operation
     resource: str | None = None
     natural: NaturalKey | None = None
     bodies: Sequence[dict[str, Any]] = ()
@@ -56,12 +56,12 @@ class Order:
 class Writer:
     """Does what orders ask for."""
 
-    def __init__(self, courier: Courier) -> None:
+    def __init__(self, courier: Sender) -> None:
         self._courier = courier
         self._references = References(courier)
 
-    def write(self, order: Order) -> Outcome | Found | Missing:
-        """What came of it. Raises RunBlocked, or TryAgain when Invoiced kept failing."""
+    def write(self, order: WriteRequest) -> Outcome | Found | Missing:
+        """What came of it. Raises FatalError, or RetryableError when Invoiced kept failing."""
         try:
             ids: dict[Any, Any] = {}
             for reference in references_of(order.intent):
@@ -70,12 +70,12 @@ class Writer:
                     if ids[reference] is None:
                         return Missing(reference)
             return self._write(order, ids)
-        except Unwritable as problem:
+        except InvalidRecordError as problem:
             return Rejected(str(problem))
-        except RecordRejected as refusal:
+        except RecordRejectedError as refusal:
             return _rejected(refusal)
 
-    def _write(self, order: Order, ids: Mapping[Any, Any]) -> Outcome | Found:
+    def _write(self, order: WriteRequest, ids: Mapping[Any, Any]) -> Outcome | Found:
         match order.intent:
             case Create(path, body):
                 return self._create(order, order.intent, _text(path, ids), filled(body, ids))
@@ -89,33 +89,35 @@ class Writer:
                 return done
             case Send(_, path):
                 return self._send(order, order.intent, _text(path, ids))
-            case Nothing(kind):
+            case NoOp(kind):
                 return Done(kind)
 
-    def _forget(self, order: Order, done: Done) -> None:
+    def _forget(self, order: WriteRequest, done: Done) -> None:
         if order.resource:
             self._references.forget(order.resource, done.id, order.natural)
 
     def _create(
-        self, order: Order, create: Create, path: str, body: dict[str, Any]
+        self, order: WriteRequest, create: Create, path: str, body: dict[str, Any]
     ) -> Outcome | Found:
         wait_until(order.not_before)
         if create.sole:
-            answer = self._courier.send(Call(method="PUT", path=path, body=body), "set")
+            answer = self._courier.send(Request(method="PUT", path=path, body=body), "set")
             return _done(Kind.CREATED, answer)
         if create.natural:
             found = self._references.find(create.natural)
             if found is not None:
                 return Found(found)
         key = order.idempotency_key
-        call = Call(method="POST", path=path, body=body, idempotency_key=key, renewed=order.renewed)
+        call = Request(
+            method="POST", path=path, body=body, idempotency_key=key, renewed=order.renewed
+        )
         done = _done(Kind.CREATED, self._courier.send(call, "create"))
         if create.then is None:
             stale = order.again and order.keyed and not shows(done.answer, body)
             return Found(done.id) if stale and done.id is not None else done
         try:
             gone = self._remove(create.then, f"{path}/{quote(str(done.id), safe='')}")
-        except RecordRejected as refusal:
+        except RecordRejectedError as refusal:
             return _rejected(refusal, done.id)
         return Done(Kind.VOIDED, done.id, gone.status, gone.answer)
 
@@ -128,44 +130,44 @@ class Writer:
             if update.maybe_void and shows(current, body):
                 return Done(Kind.UNCHANGED, current.get("id"))
             if update.autopay and not current.get("autopay"):
-                raise Unwritable(
+                raise InvalidRecordError(
                     "turning `autopay` on reaches a card: it is only sent if the setting "
                     '`allow_side_effects` holds "autopay"'
                 )
-        call = Call(method="PATCH", path=path, body=body)
+        call = Request(method="PATCH", path=path, body=body)
         return _done(Kind.UPDATED, self._courier.send(call, "update"))
 
-    def _remove(self, removal: Removal, path: str) -> Done:
+    def _remove(self, removal: DeleteBehaviour, path: str) -> Done:
         try:
             return self._remove_existing(removal, path)
-        except NotFound as gone:
+        except NotFoundError as gone:
             return Done(Kind.DELETED, status=gone.status)  # already gone is what was asked for
 
-    def _remove_existing(self, removal: Removal, path: str) -> Done:
+    def _remove_existing(self, removal: DeleteBehaviour, path: str) -> Done:
         """What a removal means may depend on what the object is by now, so it is read first."""
-        if removal is not Removal.DELETE:
+        if removal is not DeleteBehaviour.DELETE:
             current = self._get(path)
             if _left(removal, current):
                 return Done(Kind.UNCHANGED, current.get("id"))
-            if removal is Removal.VOID_ONCE_ISSUED and not current.get("draft"):
-                call = Call(method="POST", path=f"{path}/void")
+            if removal is DeleteBehaviour.VOID_ONCE_ISSUED and not current.get("draft"):
+                call = Request(method="POST", path=f"{path}/void")
                 return self._taken_out(Kind.VOIDED, call, removal, path)
-        kind = Kind.VOIDED if removal is Removal.VOID else Kind.DELETED
-        return self._taken_out(kind, Call(method="DELETE", path=path), removal, path)
+        kind = Kind.VOIDED if removal is DeleteBehaviour.VOID else Kind.DELETED
+        return self._taken_out(kind, Request(method="DELETE", path=path), removal, path)
 
-    def _taken_out(self, kind: Kind, call: Call, removal: Removal, path: str) -> Done:
+    def _taken_out(self, kind: Kind, call: Request, removal: DeleteBehaviour, path: str) -> Done:
         try:
             return _done(kind, self._courier.send(call, kind.value))
-        except NotFound:
+        except NotFoundError:
             raise
-        except RecordRejected:
+        except RecordRejectedError:
             # What was done already, and whose answer was lost, is refused when asked for again.
-            if removal is not Removal.DELETE and _left(removal, self._get(path)):
+            if removal is not DeleteBehaviour.DELETE and _left(removal, self._get(path)):
                 return Done(kind)
             raise
 
-    def _send(self, order: Order, send: Send, path: str) -> Done:
-        call = Call(
+    def _send(self, order: WriteRequest, send: Send, path: str) -> Done:
+        call = Request(
             method=send.method,
             path=path,
             body=list(order.bodies) if send.batched else send.body,
@@ -178,18 +180,18 @@ class Writer:
         return _done(kind, self._courier.send(call, "call"))
 
     def _get(self, path: str) -> dict[str, Any]:
-        body = self._courier.send(Call(method="GET", path=path)).body
+        body = self._courier.send(Request(method="GET", path=path)).body
         return body if isinstance(body, dict) else {}
 
 
-def _left(removal: Removal, current: Mapping[str, Any]) -> bool:
+def _left(removal: DeleteBehaviour, current: Mapping[str, Any]) -> bool:
     """Whether an object, as Invoiced shows it, has left the books already."""
     match removal:
-        case Removal.VOID_ONCE_ISSUED:
+        case DeleteBehaviour.VOID_ONCE_ISSUED:
             return current.get("status") == "voided"
-        case Removal.VOID:
+        case DeleteBehaviour.VOID:
             return current.get("voided") is True
-        case Removal.CANCEL:
+        case DeleteBehaviour.CANCEL:
             return current.get("status") in ENDED
     return False
 
@@ -202,11 +204,11 @@ def _text(path: Path, ids: Mapping[Any, Any]) -> str:
     )
 
 
-def _done(kind: Kind, answer: Answer) -> Done:
+def _done(kind: Kind, answer: Response) -> Done:
     body = answer.body
     made = body.get("id") if isinstance(body, dict) else None
     return Done(kind, made, answer.status, body)
 
 
-def _rejected(refusal: RecordRejected, made: int | str | None = None) -> Rejected:
+def _rejected(refusal: RecordRejectedError, made: int | str | None = None) -> Rejected:
     return Rejected(str(refusal), refusal.status, refusal.param, made)

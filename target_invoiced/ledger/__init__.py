@@ -11,12 +11,12 @@ from target_invoiced.ledger.accounts import Accounts
 from target_invoiced.ledger.database import BUSY_S, Database
 from target_invoiced.ledger.journal import Journal
 from target_invoiced.ledger.keys import Keys
-from target_invoiced.ledger.outbox import OwedAnswers
+from target_invoiced.ledger.outbox import Outbox
 from target_invoiced.ledger.parked import ParkedRecords
 
 
 class Ledger:
-    """One account's part of the database. Raises BadInput if the database cannot be used.
+    """One account's part of the database. Raises InvalidInputError if the database cannot be used.
 
     A `rehearsal` leaves the database as it was. What is `durable` outlives the run. Another run
     that uses the database is waited for, at most `busy_s`.
@@ -29,7 +29,7 @@ class Ledger:
         self.keys = Keys(self._database)
         self.journal = Journal(self._database)
         self.parked = ParkedRecords(self._database)
-        self.answers = OwedAnswers(self._database)
+        self.answers = Outbox(self._database)
 
     def use(self, account: str) -> None:
         """From here on, everything is about this account."""

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from invoiced_api.exceptions import BadInput
+from invoiced_api.exceptions import InvalidInputError
 from target_invoiced.ledger.tables import TABLES
 from target_invoiced.mapping.keys import ExternalKey
 
@@ -26,7 +26,7 @@ LOCKED = "55P03"
 
 
 class Database:
-    """SQLite or PostgreSQL; None for one in memory. Raises BadInput if it cannot be used.
+    """SQLite or PostgreSQL; None for one in memory. Raises InvalidInputError if it cannot be used.
 
     May be used by several threads: each use is a transaction of its own, one after the other. A
     `rehearsal` leaves the database as it was. `account` is the one that the run is about. Another
@@ -47,7 +47,7 @@ class Database:
                 _keep_others_out(connection, busy_s)
                 TABLES.create_all(connection)
         except (ArgumentError, NoSuchModuleError, ImportError):
-            raise BadInput(
+            raise InvalidInputError(
                 "setting `ledger` is not the URL of a database that can be used here. It may be "
                 "sqlite:///file.db, or postgresql://…, for which psycopg has to be installed: "
                 "pip install 'psycopg[binary]'."
@@ -97,17 +97,17 @@ class Database:
                 raise self._problem(error) from None
         return self._connection
 
-    def _problem(self, error: SQLAlchemyError) -> BadInput:
+    def _problem(self, error: SQLAlchemyError) -> InvalidInputError:
         """What the database said, in one line and without the statement or its values."""
         said = " ".join(str(getattr(error, "orig", None) or type(error).__name__).split())
         file = _file_at(self._engine.url)
         if _in_use(error):
-            return BadInput(
+            return InvalidInputError(
                 f"setting `ledger`: {file or 'the database'} is in use by another run. Wait for "
                 "its end, and start again."
             )
         if file is None:
-            return BadInput(f"setting `ledger`: the database cannot be used: {said}")
+            return InvalidInputError(f"setting `ledger`: the database cannot be used: {said}")
         return _unusable(file, said)
 
     def upsert(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -136,13 +136,13 @@ def _file_at(address: sa.URL) -> Path | None:
 
 
 def refuse_unmakeable(file: Path) -> None:
-    """Raises BadInput if a file that is not there could not be made."""
+    """Raises InvalidInputError if a file that is not there could not be made."""
     if not os.access(file.parent, os.W_OK | os.X_OK):
         raise _unusable(file, "unable to open database file")
 
 
-def _unusable(file: Path, said: str) -> BadInput:
-    return BadInput(
+def _unusable(file: Path, said: str) -> InvalidInputError:
+    return InvalidInputError(
         f"setting `ledger`: {file} cannot be used: {said}. Its folder must be there, and both "
         "must be writable."
     )

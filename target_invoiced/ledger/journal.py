@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from target_invoiced.ledger.database import Database, parts
-from target_invoiced.ledger.replay import Entry, Past, Stage
+from target_invoiced.ledger.replay import Entry, JournalHistory, Stage
 from target_invoiced.ledger.tables import JOURNAL, STATES
 
 
@@ -25,7 +25,7 @@ class Journal:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def past(self) -> tuple[Past, int, int]:
+    def past(self) -> tuple[JournalHistory, int, int]:
         """What earlier runs left, the segment of the last STATE, and the last ordinal."""
         of_account = JOURNAL.c.account == self._database.account
         with self._database.transaction() as connection:
@@ -38,7 +38,7 @@ class Journal:
             query = sa.select(JOURNAL).where(of_account)
             rows = list(connection.execute(query.order_by(JOURNAL.c.segment, JOURNAL.c.ordinal)))
         last = max(states, default=0)
-        past = Past(
+        past = JournalHistory(
             began_at=states.get(last - 1),
             covered=[_entry(row) for row in rows if row.segment <= last],
             covered_by=states.get(last),

@@ -13,7 +13,7 @@ from target_invoiced.mapping.keys import ExternalKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class ObjectMapping:
     """What the ledger has for one key; for a new one nothing but the key and its stream.
 
     `idempotency_key` and `announced_at` (UNIX seconds) are of a create whose end is not known.
@@ -41,7 +41,7 @@ class Keys:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def known(self, keys: Collection[ExternalKey]) -> dict[ExternalKey, Known]:
+    def known(self, keys: Collection[ExternalKey]) -> dict[ExternalKey, ObjectMapping]:
         """What is known of each of the keys; those never heard of are left out."""
         found = {}
         with self._database.transaction() as connection:
@@ -54,13 +54,13 @@ class Keys:
                     found[one.key] = one
         return found
 
-    def keep(self, rows: Iterable[Known]) -> None:
+    def keep(self, rows: Iterable[ObjectMapping]) -> None:
         """Put down what is known now of these keys, the last of each."""
         last = {row.key: self._values(row) for row in rows}
         if last:
             self._database.upsert(OBJECTS, list(last.values()))
 
-    def renew(self, known: Known, idempotency_key: str, announced_at: int) -> None:
+    def renew(self, known: ObjectMapping, idempotency_key: str, announced_at: int) -> None:
         """The create under way for this key goes out again under another idempotency key."""
         self.keep([replace(known, idempotency_key=idempotency_key, announced_at=announced_at)])
 
@@ -88,7 +88,7 @@ class Keys:
 
     def left_behind(
         self, stream: str, resource: str, version: int, after: str, count: int
-    ) -> list[Known]:
+    ) -> list[ObjectMapping]:
         """Objects of the stream that its new version did not bring, in the order of their keys."""
         query = (
             sa.select(OBJECTS)
@@ -102,7 +102,7 @@ class Keys:
         with self._database.transaction() as connection:
             return [_known(row) for row in connection.execute(query)]
 
-    def _values(self, row: Known) -> dict[str, Any]:
+    def _values(self, row: ObjectMapping) -> dict[str, Any]:
         return {
             "account": self._database.account,
             "resource": row.key.resource,
@@ -118,8 +118,8 @@ class Keys:
         }
 
 
-def _known(row: Any) -> Known:
-    return Known(
+def _known(row: Any) -> ObjectMapping:
+    return ObjectMapping(
         key=ExternalKey(row.resource, row.key),
         stream=row.stream,
         id=None if row.id is None else orjson.loads(row.id),

@@ -8,7 +8,7 @@ from target_invoiced.ledger.database import Database
 from target_invoiced.ledger.tables import ANSWERS
 
 
-class OwedAnswers:
+class Outbox:
     """Those of the account that were not delivered, oldest first."""
 
     def __init__(self, database: Database) -> None:

@@ -39,7 +39,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class JournalHistory:
     """What earlier runs left: two STATEs, what came between them, and what came after.
 
     The next input begins behind one of the two, since the second may have been echoed without
@@ -52,7 +52,7 @@ class Past:
     uncovered: Sequence[Entry] = ()
 
 
-class Alignment(Generic[Item]):
+class ReplayMatcher(Generic[Item]):
     """Lays the records of an input beside the past: which of them were there already?
 
     It has to be found out where the input begins. While what comes is what came between the two
@@ -61,7 +61,7 @@ class Alignment(Generic[Item]):
     neither part, such as those that were never sent, decide nothing.
     """
 
-    def __init__(self, past: Past) -> None:
+    def __init__(self, past: JournalHistory) -> None:
         self._past = past
         self._met = {entry.digest for entry in (*past.covered, *past.uncovered)}
         self._held: list[tuple[Item, bytes]] = []

@@ -5,19 +5,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from invoiced_api.resources import SideEffect
-from target_invoiced.mapping.keys import ExternalKey, Token
-from target_invoiced.mapping.operations import Intent, Send
+from target_invoiced.mapping.keys import ExternalKey, ObjectRef
+from target_invoiced.mapping.operations import Operation, Send
 from target_invoiced.mapping.paths import path_of, placeholders
 from target_invoiced.mapping.payloads import refuse_card_numbers
 from target_invoiced.mapping.side_effects import REACHING, refuse_unless_allowed
-from target_invoiced.settings import ToCall
+from target_invoiced.settings import CustomCallStream
 
 
 @dataclass(slots=True)
-class CallPlanner:
+class CustomCallMapper:
     """Plans the records of one stream that goes to a call of the user's own."""
 
-    settings: ToCall
+    settings: CustomCallStream
     allow_card_like: frozenset[str]
     allowed: frozenset[SideEffect]
 
@@ -25,15 +25,15 @@ class CallPlanner:
         """None: what a call takes is the user's own affair."""
         return []
 
-    def objects(self, record: Mapping[str, Any], key: ExternalKey | None) -> set[Token]:
+    def objects(self, record: Mapping[str, Any], key: ExternalKey | None) -> set[ObjectRef]:
         """None: what a call does is not known."""
         return set()
 
-    def refers_to(self, record: Mapping[str, Any]) -> set[Token]:
+    def refers_to(self, record: Mapping[str, Any]) -> set[ObjectRef]:
         """None but what the path names, which is a reference of the intent."""
         return set()
 
-    def intent(self, record: Mapping[str, Any], known: int | str | None) -> Intent:
+    def intent(self, record: Mapping[str, Any], known: int | str | None) -> Operation:
         """Raises Unwritable."""
         path = path_of(self.settings.path, record, self.settings.ids)
         for word in "".join(map(str, path)).split("/"):

@@ -6,10 +6,10 @@ from typing import Any
 
 import invoiced_schemas
 from invoiced_api.bodies import Body, Ref
-from invoiced_api.resources import Removal, SideEffect
-from target_invoiced.exceptions import Unwritable
-from target_invoiced.mapping.keys import ExternalKey, NaturalKey, ObjectId, Token, key_text
-from target_invoiced.mapping.operations import Create, Intent, Nothing, Path, Remove, Update
+from invoiced_api.resources import DeleteBehaviour, SideEffect
+from target_invoiced.exceptions import InvalidRecordError
+from target_invoiced.mapping.keys import ExternalKey, NaturalKey, ObjectId, ObjectRef, key_text
+from target_invoiced.mapping.operations import Create, NoOp, Operation, Path, Remove, Update
 from target_invoiced.mapping.outcomes import Kind
 from target_invoiced.mapping.paths import id_of, path_of, placeholders
 from target_invoiced.mapping.payloads import (
@@ -20,17 +20,17 @@ from target_invoiced.mapping.payloads import (
     unknown_attributes,
 )
 from target_invoiced.mapping.side_effects import refuse_unless_allowed
-from target_invoiced.settings import Ids, Operation, ToEndpoint
+from target_invoiced.settings import EndpointStream, Ids, OperationKind
 
 # A subscription in one of these has nothing left to cancel, and would bill if it were created.
 ENDED = ("canceled", "finished")
 
 
 @dataclass(slots=True)
-class EndpointPlanner:
+class EndpointMapper:
     """Plans the records of one stream that goes to an endpoint."""
 
-    settings: ToEndpoint
+    settings: EndpointStream
     allow_card_like: frozenset[str]
     allowed: frozenset[SideEffect]
     own: frozenset[str] = frozenset()
@@ -61,29 +61,29 @@ class EndpointPlanner:
         """Attributes that Invoiced does not have and that are not left out on purpose."""
         return unknown_attributes(record, self._known)
 
-    def intent(self, record: Mapping[str, Any], known: int | str | None) -> Intent:
+    def intent(self, record: Mapping[str, Any], known: int | str | None) -> Operation:
         """What the record asks for, less what is excluded. Raises Unwritable.
 
         `known` is the id of the object that the ledger has for its key, None for none.
         """
         operation = self._operation(record, known)
         if operation not in self.settings.operations:
-            return Nothing(Kind.SKIPPED)
+            return NoOp(Kind.SKIPPED)
         record = self._named(record)
         match operation:
-            case Operation.DELETE:
+            case OperationKind.DELETE:
                 return self._remove(record, known)
-            case Operation.UPDATE:
+            case OperationKind.UPDATE:
                 return self._update(record, known)
-            case Operation.CREATE:
+            case OperationKind.CREATE:
                 return self._create(record)
 
-    def _operation(self, record: Mapping[str, Any], known: int | str | None) -> Operation:
+    def _operation(self, record: Mapping[str, Any], known: int | str | None) -> OperationKind:
         if record.get("_sdc_deleted_at"):
-            return Operation.DELETE
+            return OperationKind.DELETE
         if self.settings.ids is Ids.INVOICED and not self.settings.writes.sole:
-            return Operation.CREATE if record.get("id") in (None, "") else Operation.UPDATE
-        return Operation.CREATE if known is None else Operation.UPDATE
+            return OperationKind.CREATE if record.get("id") in (None, "") else OperationKind.UPDATE
+        return OperationKind.CREATE if known is None else OperationKind.UPDATE
 
     def _named(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """The record with its attributes named as the write names them."""
@@ -96,11 +96,11 @@ class EndpointPlanner:
             del named[name]
         return named
 
-    def _create(self, record: dict[str, Any]) -> Intent:
+    def _create(self, record: dict[str, Any]) -> Operation:
         resource, writes, external = self.settings.resource, self.settings.writes, self._external
         then = self._ended(record) if external else None
-        if then is Removal.CANCEL:
-            return Nothing(Kind.SKIPPED)
+        if then is DeleteBehaviour.CANCEL:
+            return NoOp(Kind.SKIPPED)
         accepted = writes.create
         body = self._body(record, accepted, keep_nulls=False)
         if writes.side_effect:
@@ -115,44 +115,48 @@ class EndpointPlanner:
             sole=writes.sole,
         )
 
-    def _update(self, record: dict[str, Any], known: int | str | None) -> Intent:
+    def _update(self, record: dict[str, Any], known: int | str | None) -> Operation:
         writes = self.settings.writes
         ended = self._ended(record)
         if self._external and ended:
             if record.get("status") == "finished":
-                return Nothing(Kind.SKIPPED)  # it ends here by itself
+                return NoOp(Kind.SKIPPED)  # it ends here by itself
             return self._remove(record, known)
         path = self._path(self._each_path, record, known)
         if writes.sole:
             body = self._body(record, writes.create, keep_nulls=False)
             return Create(path=path, body=body, sole=True)
         if writes.update is None:
-            raise Unwritable(f"Invoiced has no call that updates {self.settings.resource.name}")
+            raise InvalidRecordError(
+                f"Invoiced has no call that updates {self.settings.resource.name}"
+            )
         body = self._body(record, writes.update, keep_nulls=True)
         autopay = bool(body.get("autopay")) and SideEffect.AUTOPAY not in self.allowed
         return Update(path, body, maybe_void=ended is not None, autopay=autopay)
 
-    def _remove(self, record: dict[str, Any], known: int | str | None) -> Intent:
+    def _remove(self, record: dict[str, Any], known: int | str | None) -> Operation:
         if self._external and known is None:
-            return Nothing(Kind.UNCHANGED)  # it never came, or is gone already
+            return NoOp(Kind.UNCHANGED)  # it never came, or is gone already
         removal = self.settings.writes.removal
         if removal is None:
-            raise Unwritable(f"Invoiced has no call that deletes {self.settings.resource.name}")
+            raise InvalidRecordError(
+                f"Invoiced has no call that deletes {self.settings.resource.name}"
+            )
         return Remove(self._path(self._each_path, record, known), removal)
 
     @property
     def _external(self) -> bool:
         return self.settings.ids is Ids.EXTERNAL
 
-    def _ended(self, record: Mapping[str, Any]) -> Removal | None:
+    def _ended(self, record: Mapping[str, Any]) -> DeleteBehaviour | None:
         """How the object left the books where the record comes from; None if it did not."""
         removal, status = self.settings.writes.removal, record.get("status")
         match removal:
-            case Removal.VOID_ONCE_ISSUED if status == "voided":
+            case DeleteBehaviour.VOID_ONCE_ISSUED if status == "voided":
                 return removal
-            case Removal.VOID if from_text(record.get("voided")) in (True, 1):
+            case DeleteBehaviour.VOID if from_text(record.get("voided")) in (True, 1):
                 return removal
-            case Removal.CANCEL if status in ENDED and self._external:
+            case DeleteBehaviour.CANCEL if status in ENDED and self._external:
                 return removal
         return None
 
@@ -177,9 +181,9 @@ class EndpointPlanner:
             return None
         return NaturalKey(resource.name, resource.natural_key, value)
 
-    def objects(self, record: Mapping[str, Any], key: ExternalKey | None) -> set[Token]:
+    def objects(self, record: Mapping[str, Any], key: ExternalKey | None) -> set[ObjectRef]:
         """What names the object that the record stands for: writes to it are kept in order."""
-        found: set[Token] = set()
+        found: set[ObjectRef] = set()
         if key:
             found.add(key)
         elif not self._external and isinstance(record.get("id"), (int, str)):
@@ -187,9 +191,9 @@ class EndpointPlanner:
         natural = self.natural_key(record)
         return found | {natural} if natural else found
 
-    def refers_to(self, record: Mapping[str, Any]) -> set[Token]:
+    def refers_to(self, record: Mapping[str, Any]) -> set[ObjectRef]:
         """What names the objects that the record mentions, also where no call has to know them."""
-        found: set[Token] = set()
+        found: set[ObjectRef] = set()
         record = self._named(record)
         for name, kind in self.settings.writes.create.items():
             if not isinstance(kind, Ref):
@@ -200,7 +204,7 @@ class EndpointPlanner:
                     found.add(value)
                 elif (text := key_text(value)) is not None:
                     found.add(ObjectId(kind.resource, text))
-            except Unwritable:
+            except InvalidRecordError:
                 continue  # which is said of it when it is planned
         return found
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from target_invoiced.exceptions import Unwritable
+from target_invoiced.exceptions import InvalidRecordError
 
 DIGEST_BYTES = 16
 
@@ -47,7 +47,7 @@ class ExternalKey:
 
 
 Reference = ExternalKey | NaturalKey
-Token = ObjectId | ExternalKey | NaturalKey
+ObjectRef = ObjectId | ExternalKey | NaturalKey
 
 
 def key_text(value: Any) -> str | None:
@@ -55,7 +55,7 @@ def key_text(value: Any) -> str | None:
     if value is None or value == "":
         return None
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise Unwritable("its key is neither a number nor a string")
+        raise InvalidRecordError("its key is neither a number nor a string")
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
@@ -82,7 +82,7 @@ def _part(value: Any) -> str | dict[str, str] | None:
     if value.get("id") is None and isinstance(number, str) and number:
         return {"number": number}
     if value.get("id") is None:
-        raise Unwritable("its key is an object that holds neither `id` nor `number`")
+        raise InvalidRecordError("its key is an object that holds neither `id` nor `number`")
     return key_text(value["id"])
 
 

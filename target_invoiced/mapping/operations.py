@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from invoiced_api.resources import Removal
+from invoiced_api.resources import DeleteBehaviour
 from target_invoiced.mapping.keys import NaturalKey, Reference
 from target_invoiced.mapping.outcomes import Kind
 from target_invoiced.mapping.payloads import references
@@ -24,7 +24,7 @@ class Create:
     path: Path
     body: dict[str, Any]
     natural: NaturalKey | None = None
-    then: Removal | None = None
+    then: DeleteBehaviour | None = None
     sole: bool = False
 
 
@@ -44,7 +44,7 @@ class Update:
 @dataclass(frozen=True, slots=True)
 class Remove:
     path: Path
-    removal: Removal
+    removal: DeleteBehaviour
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +59,26 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
-class Nothing:
+class NoOp:
     """No request is needed, or none is allowed."""
 
     kind: Kind
 
 
-Intent = Create | Update | Remove | Send | Nothing
+Operation = Create | Update | Remove | Send | NoOp
 
 
-def path_and_body(intent: Intent) -> tuple[Path, Any]:
+def path_and_body(intent: Operation) -> tuple[Path, Any]:
     """Where an intent goes, and with what; no body for one that needs none."""
     match intent:
         case Create(path, body) | Update(path, body) | Send(_, path, body):
             return path, body
         case Remove(path):
             return path, None
-        case Nothing():
+        case NoOp():
             return (), None
 
 
-def references_of(intent: Intent) -> Iterator[Reference]:
+def references_of(intent: Operation) -> Iterator[Reference]:
     """What has to be known before the intent can be sent."""
     yield from references(path_and_body(intent))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from invoiced_api.resources import BY_SINGULAR
-from target_invoiced.exceptions import Unwritable
+from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.mapping.operations import Path
 from target_invoiced.mapping.payloads import reference, shows_card_number
 from target_invoiced.settings import Ids
@@ -27,13 +27,13 @@ def path_of(template: str, record: Mapping[str, Any], ids: Ids) -> Path:
             continue
         value = record.get(piece)
         if value is None or value == "":
-            raise Unwritable(f"`{piece}` is missing, which the path of the call needs")
+            raise InvalidRecordError(f"`{piece}` is missing, which the path of the call needs")
         if piece in BY_SINGULAR:
             value = reference(value, BY_SINGULAR[piece].name, ids, piece)
         elif isinstance(value, bool) or not isinstance(value, (int, str)):
-            raise Unwritable(f"`{piece}` is neither a number nor a string")
+            raise InvalidRecordError(f"`{piece}` is neither a number nor a string")
         if shows_card_number(str(value)):
-            raise Unwritable(f"`{piece}` looks like a full card number")
+            raise InvalidRecordError(f"`{piece}` looks like a full card number")
         pieces.append(value)
     return tuple(pieces)
 
@@ -42,9 +42,9 @@ def id_of(record: Mapping[str, Any], *, text: bool) -> int | str:
     """Raises Unwritable if the record's id cannot be one of Invoiced's."""
     written = record.get("id")
     if isinstance(written, bool) or not isinstance(written, (int, str)) or written == "":
-        raise Unwritable("`id` is missing: which object is meant?")
+        raise InvalidRecordError("`id` is missing: which object is meant?")
     if shows_card_number(str(written)):
-        raise Unwritable("`id` looks like a full card number")
+        raise InvalidRecordError("`id` looks like a full card number")
     if not text and not str(written).isdecimal():
-        raise Unwritable("`id` is not a whole number, as Invoiced's ids are")
+        raise InvalidRecordError("`id` is not a whole number, as Invoiced's ids are")
     return written

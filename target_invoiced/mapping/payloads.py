@@ -11,7 +11,7 @@ from invoiced_api.bodies import Body, Each, Kind, One, Plain, Ref
 from invoiced_api.redact import HIDDEN, has_card_number, hide_card_numbers
 from invoiced_api.resources import BY_NAME
 from invoiced_api.timestamps import to_seconds
-from target_invoiced.exceptions import Unwritable
+from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey, Reference, key_text
 from target_invoiced.settings import Ids
 
@@ -70,14 +70,14 @@ def _value(value: Any, kind: Kind, ids: Ids, keep_nulls: bool, path: str) -> Any
             if value == "":
                 return value
             if not isinstance(value, dict):
-                raise Unwritable(f"`{path}` is not an object")
+                raise InvalidRecordError(f"`{path}` is not an object")
             return _object(value, inner, ids, keep_nulls, f"{path}.")
         case Each(inner):
             value = from_text(value)
             if value == "":
                 return value
             if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
-                raise Unwritable(f"`{path}` is not a list of objects")
+                raise InvalidRecordError(f"`{path}` is not a list of objects")
             return [_object(one, inner, ids, keep_nulls, f"{path}[].") for one in value]
 
 
@@ -115,16 +115,16 @@ def _seconds(value: Any, path: str) -> int | str:
         try:
             seconds = int(value) if value.isdecimal() else to_seconds(value)
         except ValueError:
-            raise Unwritable(f"`{path}` is not an RFC 3339 date or date-time") from None
+            raise InvalidRecordError(f"`{path}` is not an RFC 3339 date or date-time") from None
         return _bounded(seconds, path)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
-        raise Unwritable(f"`{path}` is not a date-time")
+        raise InvalidRecordError(f"`{path}` is not a date-time")
     return _bounded(int(value), path)
 
 
 def _bounded(seconds: int, path: str) -> int:
     if abs(seconds) > MOST_SECONDS:
-        raise Unwritable(f"`{path}` is no date-time: the number is too large")
+        raise InvalidRecordError(f"`{path}` is no date-time: the number is too large")
     return seconds
 
 
@@ -144,8 +144,8 @@ def reference(value: Any, resource: str, ids: Ids, path: str) -> Any:
         return value
     try:
         key = key_text(value)
-    except Unwritable:
-        raise Unwritable(f"`{path}` is neither a number nor a string") from None
+    except InvalidRecordError:
+        raise InvalidRecordError(f"`{path}` is neither a number nor a string") from None
     return None if key is None else ExternalKey(resource, key)
 
 
@@ -153,7 +153,9 @@ def _natural(value: Mapping[str, Any], resource: str, path: str) -> NaturalKey:
     attribute = BY_NAME[resource].natural_key
     if attribute and isinstance(value.get(attribute), str) and value[attribute]:
         return NaturalKey(resource, attribute, value[attribute])
-    raise Unwritable(f"`{path}` refers to no object: it holds neither `id` nor a natural key")
+    raise InvalidRecordError(
+        f"`{path}` refers to no object: it holds neither `id` nor a natural key"
+    )
 
 
 def references(template: Any) -> Iterator[Reference]:
@@ -182,14 +184,16 @@ def filled(template: Any, ids: Mapping[Reference, Any]) -> Any:
 
 def _metadata(metadata: Any, path: str) -> dict[str, Any]:
     if not isinstance(metadata, dict):
-        raise Unwritable(f"`{path}` is not an object")
+        raise InvalidRecordError(f"`{path}` is not an object")
     if len(metadata) > MOST_METADATA_KEYS:
-        raise Unwritable(f"`{path}` has more than {MOST_METADATA_KEYS} keys")
+        raise InvalidRecordError(f"`{path}` has more than {MOST_METADATA_KEYS} keys")
     for key, value in metadata.items():
         if len(key) > LONGEST_METADATA_KEY:
-            raise Unwritable(f"`{path}` has a key of more than {LONGEST_METADATA_KEY} characters")
+            raise InvalidRecordError(
+                f"`{path}` has a key of more than {LONGEST_METADATA_KEY} characters"
+            )
         if len(str(value)) > LONGEST_METADATA_VALUE:
-            raise Unwritable(
+            raise InvalidRecordError(
                 f"`{path}` has a value of more than {LONGEST_METADATA_VALUE} characters"
             )
     return metadata
@@ -205,12 +209,12 @@ def refuse_card_numbers(body: Any, allowed: Collection[str]) -> None:
     for name, value in _leaves(body):
         text = str(value)
         if HIDDEN in text:
-            raise Unwritable(
+            raise InvalidRecordError(
                 f"`{without_card_numbers(name)}` was hidden when the record was refused before. "
                 "Put its value back"
             )
         if name not in allowed and has_card_number(text):
-            raise Unwritable(
+            raise InvalidRecordError(
                 f"`{without_card_numbers(name)}` looks like a full card number. Send a token in "
                 "its place; if it is none, name the attribute in the setting `allow_card_like`"
             )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from invoiced_api.resources import SideEffect
-from target_invoiced.exceptions import Unwritable
+from target_invoiced.exceptions import InvalidRecordError
 
 # The last words of calls that reach a customer or a card.
 REACHING: Mapping[str, SideEffect] = {
@@ -20,7 +20,7 @@ REACHING: Mapping[str, SideEffect] = {
 def refuse_unless_allowed(effect: SideEffect, what: str, allowed: frozenset[SideEffect]) -> None:
     """Raises Unwritable, which names the setting."""
     if effect not in allowed:
-        raise Unwritable(
+        raise InvalidRecordError(
             f"{what} reaches a customer or a card: it is only sent if the setting "
             f'`allow_side_effects` holds "{effect.value}"'
         )

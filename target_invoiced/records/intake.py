@@ -5,19 +5,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from invoiced_api.exceptions import BadInput
+from invoiced_api.exceptions import InvalidInputError
 from invoiced_api.resources import ENDPOINTS
-from target_invoiced.exceptions import Unwritable
-from target_invoiced.ledger.keys import Known
-from target_invoiced.ledger.replay import Alignment, Entry, Stage
+from target_invoiced.exceptions import InvalidRecordError
+from target_invoiced.ledger.keys import ObjectMapping
+from target_invoiced.ledger.replay import Entry, ReplayMatcher, Stage
 from target_invoiced.mapping.keys import ExternalKey, digest
 from target_invoiced.mapping.operations import Send
 from target_invoiced.mapping.outcomes import Done, Kind, Outcome, Rejected
 from target_invoiced.mapping.payloads import shows_card_number
 from target_invoiced.records.record import Stream, Task
-from target_invoiced.records.unit_of_work import Books
-from target_invoiced.settings import Ids, TargetSettings, ToCall, ToEndpoint
-from target_invoiced.singer.checkpoints import States
+from target_invoiced.records.unit_of_work import UnitOfWork
+from target_invoiced.settings import CustomCallStream, EndpointStream, Ids, TargetSettings
+from target_invoiced.singer.checkpoints import StateTracker
 from target_invoiced.singer.messages import Record, Schema
 
 LOGGER = logging.getLogger(__name__)
@@ -55,8 +55,8 @@ class Intake:
     """
 
     settings: TargetSettings
-    books: Books
-    states: States
+    books: UnitOfWork
+    states: StateTracker
     settle: Callable[[Task, Outcome], None]
     admit: Callable[[Task], None]
     pending: Callable[[ExternalKey], bool]
@@ -64,7 +64,7 @@ class Intake:
     clock: Callable[[], float]
     replayed: int = 0
     unversioned: set[str] = field(default_factory=set)
-    _alignment: Alignment[Task] = field(init=False)
+    _alignment: ReplayMatcher[Task] = field(init=False)
     _segment: int = field(init=False)
     _ordinal: int = field(init=False)
     _began: int = field(init=False)
@@ -77,12 +77,12 @@ class Intake:
     def __post_init__(self) -> None:
         past, last, self._began = self.books.ledger.journal.past()
         self._ordinal = self._began
-        self._alignment = Alignment(past)
+        self._alignment = ReplayMatcher(past)
         self.books.journal_in_use = bool(past.covered or past.uncovered)
         self._segment = last + 1
 
     def schema(self, message: Schema) -> None:
-        """Raises BadInput for a stream without an endpoint, and for what is no schema."""
+        """Raises InvalidInputError for a stream without an endpoint, and for what is no schema."""
         self._send_batch(message.stream)
         self._streams[message.stream] = self._stream(message)
 
@@ -96,25 +96,25 @@ class Intake:
             elif self.settings.skip_unknown_streams:
                 LOGGER.warning("%s: has no endpoint, skipped", name)
             else:
-                raise BadInput(
+                raise InvalidInputError(
                     f"line {message.line}: stream `{name}` has no endpoint. Map it in the setting "
                     f"`streams` to one of {', '.join(ENDPOINTS)}, or set `unknown_streams` to skip."
                 )
             return None
-        if isinstance(to, ToEndpoint) and to.ids is Ids.EXTERNAL and not message.key_properties:
+        if isinstance(to, EndpointStream) and to.ids is Ids.EXTERNAL and not message.key_properties:
             self._warn_of_no_key(name)
         try:
             return Stream.of(message, to, self.settings)
         except ValueError as problem:
-            raise BadInput(
+            raise InvalidInputError(
                 f"line {message.line}: the SCHEMA of `{name}` is not valid JSON Schema: {problem}. "
                 "Correct it at the tap."
             ) from None
 
     def stream(self, name: str, line: int) -> Stream | None:
-        """The stream of a message, None for one that is skipped. Raises BadInput."""
+        """The stream of a message, None for one that is skipped. Raises InvalidInputError."""
         if name not in self._streams:
-            raise BadInput(
+            raise InvalidInputError(
                 f"line {line}: a RECORD of `{name}` came before its SCHEMA. "
                 "The tap must write the SCHEMA first."
             )
@@ -161,7 +161,7 @@ class Intake:
             if unchanged and task.key not in parked and not self.pending(task.key):
                 self.settle(task, Done(Kind.UNCHANGED, row.id if row else None))
             else:
-                self._take(task, row or Known(key=task.key, stream=task.stream.name))
+                self._take(task, row or ObjectMapping(key=task.key, stream=task.stream.name))
 
     def _task(self, message: Record) -> Task | None:
         """None for a record that needs no further look."""
@@ -178,13 +178,13 @@ class Intake:
         try:
             task.key = stream.key(message.record)
             if task.key and shows_card_number(task.key.value):
-                raise Unwritable("its key looks like a full card number")
-        except Unwritable as problem:
+                raise InvalidRecordError("its key looks like a full card number")
+        except InvalidRecordError as problem:
             self.settle(task, Rejected(str(problem)))
             return None
         return task
 
-    def _take(self, task: Task, known: Known | None) -> None:
+    def _take(self, task: Task, known: ObjectMapping | None) -> None:
         """Let a record in that may have to be written."""
         problem = task.stream.validator.first_problem(task.message.record)
         if problem:
@@ -193,7 +193,7 @@ class Intake:
         self._warn_of_unknown(task)
         try:
             task.plan(known.alive if known else None)
-        except Unwritable as problem:
+        except InvalidRecordError as problem:
             if known is None or not self.pending(known.key):
                 self.settle(task, Rejected(str(problem)))
                 return
@@ -216,7 +216,10 @@ class Intake:
                 self.books.enter(task, entry.stage, entry.idempotency_key, entry.announced_at)
             if entry and entry.stage in DEALT_WITH:
                 self._recognise(task)
-            elif isinstance(task.stream.settings, ToCall) and task.stream.settings.batch_size > 1:
+            elif (
+                isinstance(task.stream.settings, CustomCallStream)
+                and task.stream.settings.batch_size > 1
+            ):
                 self._add_to_batch(task, task.stream.settings.batch_size)
             else:
                 self.admit(task)

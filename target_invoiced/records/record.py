@@ -6,19 +6,19 @@ from typing import Any
 
 from target_invoiced.ledger.parked import Parked
 from target_invoiced.ledger.replay import Entry
-from target_invoiced.mapping.custom_calls import CallPlanner
-from target_invoiced.mapping.endpoints import EndpointPlanner
+from target_invoiced.mapping.custom_calls import CustomCallMapper
+from target_invoiced.mapping.endpoints import EndpointMapper
 from target_invoiced.mapping.keys import ExternalKey, Reference, digest, external_key
 from target_invoiced.mapping.operations import (
-    Intent,
-    Nothing,
+    NoOp,
+    Operation,
     Remove,
     Send,
     path_and_body,
     references_of,
 )
 from target_invoiced.mapping.outcomes import Kind
-from target_invoiced.settings import Ids, TargetSettings, ToCall, ToEndpoint
+from target_invoiced.settings import CustomCallStream, EndpointStream, Ids, TargetSettings
 from target_invoiced.singer.messages import Record, Schema
 from target_invoiced.singer.validation import Validator
 
@@ -32,18 +32,20 @@ class Stream:
     """What is needed to write the records of one SCHEMA. Raises ValueError if it is not one."""
 
     schema: Schema
-    settings: ToEndpoint | ToCall
+    settings: EndpointStream | CustomCallStream
     validator: Validator
-    planner: EndpointPlanner | CallPlanner
+    planner: EndpointMapper | CustomCallMapper
 
     @classmethod
-    def of(cls, schema: Schema, to: ToEndpoint | ToCall, settings: TargetSettings) -> "Stream":
+    def of(
+        cls, schema: Schema, to: EndpointStream | CustomCallStream, settings: TargetSettings
+    ) -> "Stream":
         cards, effects = settings.allow_card_like, settings.allow_side_effects
-        planner: EndpointPlanner | CallPlanner
-        if isinstance(to, ToEndpoint):
-            planner = EndpointPlanner(to, cards, effects, frozenset(schema.key_properties))
+        planner: EndpointMapper | CustomCallMapper
+        if isinstance(to, EndpointStream):
+            planner = EndpointMapper(to, cards, effects, frozenset(schema.key_properties))
         else:
-            planner = CallPlanner(to, cards, effects)
+            planner = CustomCallMapper(to, cards, effects)
         return cls(schema, to, Validator(schema.schema), planner)
 
     @property
@@ -52,17 +54,17 @@ class Stream:
 
     @property
     def resource(self) -> str | None:
-        return self.settings.resource.name if isinstance(self.settings, ToEndpoint) else None
+        return self.settings.resource.name if isinstance(self.settings, EndpointStream) else None
 
     @property
     def natural_key(self) -> str | None:
         """The attribute that is the caller's own reference, if there is one."""
         settings = self.settings
-        return settings.resource.natural_key if isinstance(settings, ToEndpoint) else None
+        return settings.resource.natural_key if isinstance(settings, EndpointStream) else None
 
     @property
     def mirrors(self) -> bool:
-        return isinstance(self.settings, ToEndpoint) and self.settings.mirror
+        return isinstance(self.settings, EndpointStream) and self.settings.mirror
 
     def key(self, record: Mapping[str, Any]) -> ExternalKey | None:
         """What another system calls the record; None if nobody does. Raises Unwritable."""
@@ -72,7 +74,7 @@ class Stream:
 
     def keyless(self, record: Mapping[str, Any], key: ExternalKey | None) -> bool:
         """Whether only the journal can tell that the record was sent before."""
-        if isinstance(self.settings, ToCall):
+        if isinstance(self.settings, CustomCallStream):
             return True
         if self.settings.ids is Ids.EXTERNAL:
             return key is None
@@ -102,7 +104,7 @@ class Task:
     segment: int = 0
     entry: Entry | None = None
     parked: Parked | None = None
-    intent: Intent = field(default_factory=lambda: Nothing(Kind.UNCHANGED))
+    intent: Operation = field(default_factory=lambda: NoOp(Kind.UNCHANGED))
     references: frozenset[Reference] = frozenset()
     planned: bool = False
     planned_for: int | str | None = None
@@ -135,7 +137,7 @@ class Task:
     def deletes(self) -> bool:
         return bool(self.record.get(DELETED_AT))
 
-    def plan(self, known: int | str | None) -> Intent:
+    def plan(self, known: int | str | None) -> Operation:
         """What the record asks for of the object with this id, None for none. Raises Unwritable."""
         self.planned = False
         self.intent, self.planned_for = self.stream.planner.intent(self.record, known), known

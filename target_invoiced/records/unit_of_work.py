@@ -8,10 +8,10 @@ from typing import Any
 
 import orjson
 
-from invoiced_api.exceptions import BadInput
+from invoiced_api.exceptions import InvalidInputError
 from target_invoiced.ledger import Ledger
 from target_invoiced.ledger.journal import Journaled
-from target_invoiced.ledger.keys import Known
+from target_invoiced.ledger.keys import ObjectMapping
 from target_invoiced.ledger.parked import Parked
 from target_invoiced.ledger.replay import Entry, Stage
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey, Reference
@@ -41,17 +41,17 @@ def heard(missing: str) -> Reference:
 
 
 @dataclass(slots=True)
-class Books:
+class UnitOfWork:
     """The ledger as of now: what is in it, and what will be with the next `flush`."""
 
     ledger: Ledger
     now: Callable[[], float]
     parked: int = 0
     journal_in_use: bool = False
-    _current: dict[ExternalKey, Known] = field(default_factory=dict)
+    _current: dict[ExternalKey, ObjectMapping] = field(default_factory=dict)
     _users: dict[ExternalKey, int] = field(default_factory=dict)
     _ids: "OrderedDict[ExternalKey, Any]" = field(default_factory=OrderedDict)
-    _rows: dict[ExternalKey, Known] = field(default_factory=dict)
+    _rows: dict[ExternalKey, ObjectMapping] = field(default_factory=dict)
     _entries: dict[int, Journaled] = field(default_factory=dict)
     _replaced: list[int] = field(default_factory=list)
     _seen: dict[int, list[ExternalKey]] = field(default_factory=dict)
@@ -85,14 +85,14 @@ class Books:
 
     # Keys
 
-    def look_up(self, keys: Collection[ExternalKey]) -> dict[ExternalKey, Known]:
+    def look_up(self, keys: Collection[ExternalKey]) -> dict[ExternalKey, ObjectMapping]:
         """What is known of the keys by now; those never heard of are left out."""
         # What was put down and not flushed is not in the ledger yet.
         here = {key: self._rows[key] for key in keys if key in self._rows}
         here |= {key: self._current[key] for key in keys if key in self._current}
         return self.ledger.keys.known([key for key in keys if key not in here]) | here
 
-    def hold(self, task: Task, known: Known) -> None:
+    def hold(self, task: Task, known: ObjectMapping) -> None:
         """Keep at hand what is known of the task's key, until it is released."""
         task.held = True
         self._current.setdefault(known.key, known)
@@ -105,12 +105,12 @@ class Books:
             if not self._users[task.key]:
                 del self._users[task.key], self._current[task.key]
 
-    def of(self, task: Task) -> Known:
+    def of(self, task: Task) -> ObjectMapping:
         """What is known of the key of a task that holds it."""
         assert task.key
         return self._current[task.key]
 
-    def put(self, known: Known) -> None:
+    def put(self, known: ObjectMapping) -> None:
         """What is known of a key is this from now on."""
         if known.key in self._current:
             self._current[known.key] = known
@@ -181,12 +181,12 @@ class Books:
     # Records that wait
 
     def park(self, task: Task, missing: Reference) -> None:
-        """Keep the record until what it refers to has come. Raises BadInput if memory is full."""
+        """Keep the record until what it refers to has come. Raises InvalidInputError if memory is full."""
         self.unpark(task)
         self.parked += 1
         if not self.ledger.durable:
             if self.parked > MOST_IN_MEMORY:
-                raise BadInput(
+                raise InvalidInputError(
                     f"more than {MOST_IN_MEMORY} records wait for objects that they refer to. Give "
                     "a `ledger` to keep them in, or send the objects first."
                 )

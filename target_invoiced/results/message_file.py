@@ -6,13 +6,13 @@ from typing import Any
 
 import orjson
 
-from invoiced_api.exceptions import BadInput
+from invoiced_api.exceptions import InvalidInputError
 
 
 class MessageFile:
     """What the file held stays, byte by byte; what is added begins on a line of its own.
 
-    `setting` names the setting that gave the path. Everything here raises BadInput if the file
+    `setting` names the setting that gave the path. Everything here raises InvalidInputError if the file
     cannot be written.
     """
 
@@ -62,8 +62,8 @@ class MessageFile:
         except OSError as error:
             raise self._problem(error) from None
 
-    def _problem(self, error: OSError) -> BadInput:
-        return BadInput(
+    def _problem(self, error: OSError) -> InvalidInputError:
+        return InvalidInputError(
             f"setting `{self._setting}`: {self._path} cannot be written: {error.strerror}."
         )
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Collection
 from typing import BinaryIO
 
-from invoiced_api.exceptions import BadInput
+from invoiced_api.exceptions import InvalidInputError
 from invoiced_api.redact import hide_card_numbers
 from target_invoiced.mapping.outcomes import Rejected
 from target_invoiced.mapping.payloads import without_card_numbers
@@ -13,16 +13,16 @@ from target_invoiced.singer.messages import Record, Schema
 
 
 class Rejects:
-    """Adds to a file; what earlier runs left there stays. Raises BadInput if it cannot."""
+    """Adds to a file; what earlier runs left there stays. Raises InvalidInputError if it cannot."""
 
     def __init__(self, path: str, allow_card_like: Collection[str]) -> None:
         self._file = MessageFile(path, "rejects")
         self._allow_card_like = allow_card_like
 
     def refuse_as_input(self, lines: BinaryIO) -> None:
-        """Raises BadInput if the input is this very file, which would grow while it is read."""
+        """Raises InvalidInputError if the input is this very file, which would grow while it is read."""
         if os.path.sameopenfile(lines.fileno(), self._file.fileno()):
-            raise BadInput(
+            raise InvalidInputError(
                 "input is the file that the setting `rejects` names, and would be read while it "
                 "grows. Move it to another name first, and read it from there."
             )

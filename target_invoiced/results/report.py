@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 from singer.metrics import Point, log
 
-from invoiced_api.exceptions import BadInput
+from invoiced_api.exceptions import InvalidInputError
 from singer_command.tables import show_table
 from target_invoiced.mapping.outcomes import COLUMNS, Done, Kind, Outcome, column
 
@@ -61,7 +61,7 @@ class Report:
         )
 
     def write(self, path: str) -> None:
-        """The same as JSON: stream -> column -> number. Raises BadInput if it cannot."""
+        """The same as JSON: stream -> column -> number. Raises InvalidInputError if it cannot."""
         columns = (*COLUMNS, "retries")
         content = {
             stream: {name: counts[name] for name in columns}
@@ -71,6 +71,6 @@ class Report:
         try:
             Path(path).write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
         except OSError as error:
-            raise BadInput(
+            raise InvalidInputError(
                 f"setting `report`: {path} cannot be written: {error.strerror}."
             ) from None

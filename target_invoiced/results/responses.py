@@ -8,12 +8,12 @@ from typing import Any
 
 import orjson
 
-from invoiced_api.exceptions import InvoicedError, RecordRejected
+from invoiced_api.exceptions import InvoicedError, RecordRejectedError
 from target_invoiced.ledger import Ledger
 from target_invoiced.mapping.outcomes import Done, Outcome
 from target_invoiced.mapping.payloads import without_card_numbers
 from target_invoiced.records.record import Task
-from target_invoiced.records.unit_of_work import Books
+from target_invoiced.records.unit_of_work import UnitOfWork
 from target_invoiced.results.message_file import MessageFile
 
 LOGGER = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def answer_of(task: Task, outcome: Done) -> dict[str, Any]:
 
 
 class AnswerFile:
-    """Answers as Singer messages, added to a file. Raises BadInput if it cannot be written."""
+    """Answers as Singer messages, added to a file. Raises InvalidInputError if it cannot be written."""
 
     def __init__(self, path: str) -> None:
         self._file = MessageFile(path, "responses")
@@ -68,11 +68,11 @@ class AnswerFile:
 
 
 @dataclass(slots=True)
-class Answers:
+class ResponseSink:
     """Answers go to the file, or, if there is a webhook, by way of the ledger to that."""
 
     file: AnswerFile
-    books: Books
+    books: UnitOfWork
     webhook: "Webhook | None"
 
     def add(self, task: Task, outcome: Outcome) -> None:
@@ -85,14 +85,14 @@ class Answers:
             self.file.add(answer)
 
     def durable(self) -> None:
-        """The ledger has what it was given. Raises BadInput if an answer cannot be kept."""
+        """The ledger has what it was given. Raises InvalidInputError if an answer cannot be kept."""
         if self.webhook:
             self.webhook.wake()
         else:
             self.file.flush()
 
     def close(self, *, wait: Callable[[], bool]) -> None:
-        """Give the webhook its chance with everything; else the next run does. Raises BadInput.
+        """Give the webhook its chance with everything; else the next run does. Raises InvalidInputError.
 
         `wait` is asked again and again, and may be tired of it at any time.
         """
@@ -166,7 +166,7 @@ class Webhook:
             if self._abandoned:
                 return False
             # What else the failure says holds the address, which may be a secret.
-            status = failure.status if isinstance(failure, RecordRejected) else None
+            status = failure.status if isinstance(failure, RecordRejectedError) else None
             why = f"refused ({status})" if status else "no answer"
             LOGGER.warning("response_webhook did not take an answer, which is kept: %s", why)
             content = orjson.loads(answer)

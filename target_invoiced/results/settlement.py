@@ -4,37 +4,37 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from invoiced_api.exceptions import BadInput
+from invoiced_api.exceptions import InvalidInputError
 from target_invoiced.delivery.account import object_path
 from target_invoiced.ledger.replay import Stage
 from target_invoiced.mapping.operations import Create
 from target_invoiced.mapping.outcomes import Done, Kind, Outcome, Rejected
 from target_invoiced.records.record import Task
-from target_invoiced.records.unit_of_work import Books
+from target_invoiced.records.unit_of_work import UnitOfWork
 from target_invoiced.results.rejects import Rejects
 from target_invoiced.results.report import Report
-from target_invoiced.results.responses import Answers
-from target_invoiced.singer.checkpoints import States
+from target_invoiced.results.responses import ResponseSink
+from target_invoiced.singer.checkpoints import StateTracker
 
 LOGGER = logging.getLogger(__name__)
 
 
-class TooManyRejects(BadInput):
+class TooManyRejectsError(InvalidInputError):
     """More records were refused than `max_rejects` allows."""
 
 
 @dataclass(slots=True)
-class Settlement:
+class OutcomeRecorder:
     """Settles records. STATE may pass them only after `durable` was called.
 
     `stop` ends the run, once what came before the position has settled.
     """
 
-    books: Books
-    states: States
+    books: UnitOfWork
+    states: StateTracker
     report: Report
     rejects: Rejects | None
-    answers: Answers | None
+    answers: ResponseSink | None
     max_rejects: int | None
     stop: Callable[[Exception, int | None], None]
     clock: Callable[[], float]
@@ -127,7 +127,7 @@ class Settlement:
             return True
         step = "Send what it refers to" if rejected.waits else "Mend the record"
         self.stop(
-            TooManyRejects(
+            TooManyRejectsError(
                 f"stopped at {where}: {rejected.reason} - more rejects than `max_rejects` allows "
                 f"({self.max_rejects}). {step}, and run again from the last state: what was "
                 "written since is not written again."

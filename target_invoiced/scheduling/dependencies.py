@@ -16,7 +16,7 @@ class _Entry(Generic[Item]):
     holds_up: list["_Entry[Item]"] = field(default_factory=list)
 
 
-class Schedule(Generic[Item]):
+class DependencyGraph(Generic[Item]):
     """Items in their order of arrival, each released once what it depends on has finished.
 
     An item that writes an object waits for the earlier writes to it; one that refers to (`reads`)

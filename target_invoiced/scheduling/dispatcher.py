@@ -3,19 +3,19 @@
 from dataclasses import dataclass, replace
 
 from target_invoiced.delivery.lookup import by_own_id
-from target_invoiced.delivery.writer import Order
-from target_invoiced.exceptions import Unwritable
+from target_invoiced.delivery.writer import WriteRequest
+from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.ledger.parked import Parked
 from target_invoiced.mapping.keys import ExternalKey, Reference
-from target_invoiced.mapping.operations import Nothing, Remove
+from target_invoiced.mapping.operations import NoOp, Remove
 from target_invoiced.mapping.outcomes import Done, Kind, Rejected
 from target_invoiced.records.record import Task
-from target_invoiced.records.unit_of_work import Books
-from target_invoiced.scheduling.parking import Waiting
-from target_invoiced.scheduling.queue import Flow
-from target_invoiced.scheduling.requests import Announcer
+from target_invoiced.records.unit_of_work import UnitOfWork
+from target_invoiced.scheduling.parking import ParkedQueue
+from target_invoiced.scheduling.queue import WriteQueue
+from target_invoiced.scheduling.requests import RequestBuilder
 
-Job = tuple[Task, Order]
+Job = tuple[Task, WriteRequest]
 
 UNKNOWN_CREATE = (
     "it is to be deleted, and whether an earlier run that died created it is not known. Look for "
@@ -33,10 +33,10 @@ STRANGE = (
 class Dispatch:
     """Decides what is sent for each task, by what is known when its turn has come."""
 
-    books: Books
-    flow: Flow
-    waiting: Waiting
-    announcer: Announcer
+    books: UnitOfWork
+    flow: WriteQueue
+    waiting: ParkedQueue
+    announcer: RequestBuilder
 
     def jobs(self, most: int) -> list[Job]:
         """Up to so many of the ready tasks with their orders, announced with the next flush."""
@@ -101,14 +101,14 @@ class Dispatch:
         if task.parked is not None or not task.planned or task.planned_for != alive:
             try:
                 task.plan(alive)
-            except Unwritable as problem:
+            except InvalidRecordError as problem:
                 self.flow.finish(task, Rejected(str(problem)))
                 return False
         intent = task.intent
         if task.deletes and alive is None and known and known.idempotency_key:
             self.flow.finish(task, Rejected(UNKNOWN_CREATE))
             return False
-        if isinstance(intent, Nothing):
+        if isinstance(intent, NoOp):
             self.flow.finish(task, Done(intent.kind, known.id if known else None))
             return False
         return True
@@ -138,7 +138,7 @@ class Dispatch:
                 ids[reference] = natural
         return ids
 
-    def _order(self, task: Task, ids: dict[Reference, object]) -> Order | None:
+    def _order(self, task: Task, ids: dict[Reference, object]) -> WriteRequest | None:
         """None for a task that has to wait, or cannot be sent."""
         for one in task.batch:
             for reference in one.references:
@@ -147,6 +147,6 @@ class Dispatch:
                     return None
         try:
             return self.announcer.order(task, ids)
-        except Unwritable as problem:
+        except InvalidRecordError as problem:
             self.flow.finish(task, Rejected(str(problem)))
             return None

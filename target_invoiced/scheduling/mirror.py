@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import orjson
 
-from invoiced_api.exceptions import BadInput
-from target_invoiced.ledger.keys import Known
+from invoiced_api.exceptions import InvalidInputError
+from target_invoiced.ledger.keys import ObjectMapping
 from target_invoiced.records.record import Stream, Task
-from target_invoiced.records.unit_of_work import Books
-from target_invoiced.scheduling.queue import Flow
-from target_invoiced.singer.checkpoints import States
+from target_invoiced.records.unit_of_work import UnitOfWork
+from target_invoiced.scheduling.queue import WriteQueue
+from target_invoiced.singer.checkpoints import StateTracker
 from target_invoiced.singer.messages import ActivateVersion, Record
 
 # Objects are taken out so many at a time.
@@ -21,9 +21,9 @@ AT_ONCE = 200
 class Mirror:
     """`clock` is monotonic, in seconds."""
 
-    books: Books
-    flow: Flow
-    states: States
+    books: UnitOfWork
+    flow: WriteQueue
+    states: StateTracker
     clock: Callable[[], float]
 
     def remove_left_behind(self, stream: Stream, message: ActivateVersion) -> Iterator[None]:
@@ -40,11 +40,11 @@ class Mirror:
                 self._remove(stream, message, known)
             yield
 
-    def _remove(self, stream: Stream, message: ActivateVersion, known: Known) -> None:
+    def _remove(self, stream: Stream, message: ActivateVersion, known: ObjectMapping) -> None:
         names, value = stream.schema.key_properties, known.key.value
         keys = orjson.loads(value) if value.startswith("[") and len(names) > 1 else [value]
         if len(keys) != len(names):
-            raise BadInput(
+            raise InvalidInputError(
                 f"line {message.line}: the SCHEMA of `{stream.name}` has other key properties than "
                 "when its records were written: a mirror needs the same ones always."
             )

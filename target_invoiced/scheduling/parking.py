@@ -6,15 +6,15 @@ from dataclasses import dataclass, field, replace
 
 import orjson
 
-from target_invoiced.exceptions import Unwritable
+from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.ledger.database import KEYS_PER_QUERY
-from target_invoiced.ledger.keys import Known
+from target_invoiced.ledger.keys import ObjectMapping
 from target_invoiced.ledger.parked import Parked
 from target_invoiced.mapping.keys import ExternalKey, Reference
 from target_invoiced.mapping.outcomes import Done, Kind, Outcome, Rejected
 from target_invoiced.records.record import Stream, Task
-from target_invoiced.records.unit_of_work import MENDED, Books, heard
-from target_invoiced.scheduling.queue import Flow
+from target_invoiced.records.unit_of_work import MENDED, UnitOfWork, heard
+from target_invoiced.scheduling.queue import WriteQueue
 from target_invoiced.settings import TargetSettings
 from target_invoiced.singer.messages import Record, Schema
 
@@ -25,15 +25,15 @@ MOST_STREAMS = 100
 
 
 @dataclass(slots=True)
-class Waiting:
+class ParkedQueue:
     """Looks after the records that wait for others. `clock` is monotonic, in seconds.
 
     They are taken up in rounds, a page of the ledger at a time, as there is room for them.
     """
 
     settings: TargetSettings
-    books: Books
-    flow: Flow
+    books: UnitOfWork
+    flow: WriteQueue
     clock: Callable[[], float]
     _last_chance: bool = False
     _round: Iterator[None] | None = None
@@ -138,10 +138,10 @@ class Waiting:
         )
         if parked.key:
             known = self.books.look_up([parked.key]).get(parked.key)
-            self.books.hold(task, known or Known(key=parked.key, stream=parked.stream))
+            self.books.hold(task, known or ObjectMapping(key=parked.key, stream=parked.stream))
         try:
             task.plan(self.books.of(task).alive if parked.key else None)
-        except Unwritable as problem:
+        except InvalidRecordError as problem:
             LOGGER.debug("line %d will be rejected: %s", parked.line, problem)
         return task
 

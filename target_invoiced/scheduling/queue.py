@@ -6,24 +6,24 @@ from dataclasses import dataclass, field
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey, Reference
 from target_invoiced.mapping.outcomes import Done, Kind, Outcome
 from target_invoiced.records.record import Task
-from target_invoiced.records.unit_of_work import Books
-from target_invoiced.results.settlement import Settlement
-from target_invoiced.scheduling.dependencies import Schedule
+from target_invoiced.records.unit_of_work import UnitOfWork
+from target_invoiced.results.settlement import OutcomeRecorder
+from target_invoiced.scheduling.dependencies import DependencyGraph
 
 
 @dataclass(slots=True)
-class Flow:
+class WriteQueue:
     """Keeps tasks in the order that they need.
 
     `ready` are those that wait for nothing any more. `arrived` is what others may have waited for
     and what is there since it was last looked at.
     """
 
-    books: Books
-    settlement: Settlement
+    books: UnitOfWork
+    settlement: OutcomeRecorder
     ready: deque[Task] = field(default_factory=deque)
     arrived: set[Reference] = field(default_factory=set)
-    _schedule: Schedule[Task] = field(default_factory=Schedule)
+    _schedule: DependencyGraph[Task] = field(default_factory=DependencyGraph)
 
     def __len__(self) -> int:
         return len(self._schedule)
@@ -55,7 +55,7 @@ class Flow:
     def park(self, task: Task, missing: Reference) -> None:
         """The task waits for an object that may come later, and nothing waits for the task.
 
-        STATE need not wait either if the ledger keeps it. Raises BadInput if memory is full.
+        STATE need not wait either if the ledger keeps it. Raises InvalidInputError if memory is full.
         """
         for one in task.batch:
             self.books.park(one, missing)

@@ -9,29 +9,29 @@ from typing import Any
 import orjson
 
 from invoiced_api.client import STILL_UNDER_WAY_S
-from target_invoiced.delivery.writer import Order
-from target_invoiced.exceptions import Unwritable
+from target_invoiced.delivery.writer import WriteRequest
+from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.ledger.parked import Parked
 from target_invoiced.ledger.replay import Stage
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey, Reference
 from target_invoiced.mapping.operations import Create, Send, path_and_body
 from target_invoiced.mapping.payloads import filled
 from target_invoiced.records.record import Task
-from target_invoiced.records.unit_of_work import Books
+from target_invoiced.records.unit_of_work import UnitOfWork
 
 # Invoiced remembers an idempotency key for 24 hours; an hour is left for clocks that differ.
 KEY_LIVES_S = 23 * 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Announcer:
+class RequestBuilder:
     """Makes orders of tasks. `now` is in UNIX seconds, `clock` the monotonic one, in seconds."""
 
-    books: Books
+    books: UnitOfWork
     now: Callable[[], float]
     clock: Callable[[], float]
 
-    def order(self, task: Task, ids: dict[Reference, Any]) -> Order:
+    def order(self, task: Task, ids: dict[Reference, Any]) -> WriteRequest:
         """The order of a task, with ids in place of the references that are known.
 
         What is about to be sent is put down, to be flushed before it is. Raises Unwritable.
@@ -46,7 +46,7 @@ class Announcer:
         stream = task.stream
         objects = stream.planner.objects(task.record, None)
         natural = next((one for one in objects if isinstance(one, NaturalKey)), None)
-        order = Order(intent=intent, resource=stream.resource, natural=natural)
+        order = WriteRequest(intent=intent, resource=stream.resource, natural=natural)
         if isinstance(intent, Send) and intent.batched:
             bodies = [filled(path_and_body(one.intent)[1], ids) for one in task.batch]
             order = replace(order, bodies=bodies)
@@ -63,11 +63,11 @@ class Announcer:
             self.books.put(replace(known, digest=None))
         return order
 
-    def _keyed(self, task: Task, order: Order, path: Any, body: Any) -> Order:
+    def _keyed(self, task: Task, order: WriteRequest, path: Any, body: Any) -> WriteRequest:
         known = self.books.of(task)
         again = known.idempotency_key is not None
         if again and known.announced_at is not None and self._expired(known.announced_at):
-            raise Unwritable(_DOUBT)
+            raise InvalidRecordError(_DOUBT)
         key = known.idempotency_key or stable_key(task.key, path, body, known.generation)
         first = known.announced_at if again else None
         self.books.put(
@@ -83,11 +83,11 @@ class Announcer:
             renewed=renewed,
         )
 
-    def _keyless(self, task: Task, order: Order) -> Order:
+    def _keyless(self, task: Task, order: WriteRequest) -> WriteRequest:
         entry = task.entry
         again = entry is not None and entry.stage is Stage.ANNOUNCED
         if entry and again and self._expired(entry.announced_at):
-            raise Unwritable(_DOUBT)
+            raise InvalidRecordError(_DOUBT)
         key = entry.idempotency_key if entry and again else uuid.uuid4().hex
         since = self._since(entry.announced_at if entry and again else None)
         for one in task.batch:
@@ -100,7 +100,7 @@ class Announcer:
             renewed=self.books.renewal(task),
         )
 
-    def withdraw(self, task: Task, order: Order) -> None:
+    def withdraw(self, task: Task, order: WriteRequest) -> None:
         """The order was not sent, so that the next run need not find out what came of it."""
         if order.again:
             return
@@ -129,10 +129,10 @@ class Announcer:
             entry = task.entry
             self.books.enter(task, Stage.REJECTED, entry.idempotency_key, entry.announced_at)
 
-    def _waited(self, task: Task, parked: Parked, order: Order) -> Order:
+    def _waited(self, task: Task, parked: Parked, order: WriteRequest) -> WriteRequest:
         """A record without a key that was parked has its idempotency key from then."""
         if parked.announced_at is not None and self._expired(parked.announced_at):
-            raise Unwritable(_DOUBT)
+            raise InvalidRecordError(_DOUBT)
         again = parked.announced_at is not None
         if parked.number is not None:
             since = self._since(parked.announced_at)

@@ -7,27 +7,27 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Came:
+class RecordReceived:
     """A record came in; `position` counts records from 1."""
 
     position: int
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class RecordDone:
     """The record at the position was accepted, kept among the rejects, or durably parked."""
 
     position: int
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StateReceived:
     """A STATE came in."""
 
     value: Any
 
 
-Step = Came | Settled | Told
+Step = RecordReceived | RecordDone | StateReceived
 
 
 def last_safe(history: Iterable[Step]) -> Any:
@@ -36,11 +36,11 @@ def last_safe(history: Iterable[Step]) -> Any:
     states: list[tuple[Any, frozenset[int]]] = []
     for step in history:
         match step:
-            case Came(position):
+            case RecordReceived(position):
                 unsettled.add(position)
-            case Settled(position):
+            case RecordDone(position):
                 unsettled.discard(position)
-            case Told(value):
+            case StateReceived(value):
                 states.append((value, frozenset(unsettled)))
     safe = None
     for value, before in states:
@@ -51,7 +51,7 @@ def last_safe(history: Iterable[Step]) -> Any:
 
 
 @dataclass(slots=True)
-class States:
+class StateTracker:
     """The same, as the history goes on, in memory for what is unsettled only."""
 
     _unsettled: set[int] = field(default_factory=set)

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from invoiced_api.exceptions import BadInput
+from invoiced_api.exceptions import InvalidInputError
 
 LOGGER = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Reader:
     def message(self, line: bytes) -> Message | None:
         """The line's message; None for a blank line and for a type that is not known.
 
-        Raises BadInput, which names the line by its number.
+        Raises InvalidInputError, which names the line by its number.
         """
         self._number += 1
         if not line.strip():
@@ -80,7 +80,7 @@ def _object(line: bytes, number: int) -> dict[str, Any]:
         content = orjson.loads(line)
     except orjson.JSONDecodeError:
         if not line.endswith(b"\n"):
-            raise BadInput(
+            raise InvalidInputError(
                 f"input ends in the middle of line {number}: the command before this one was cut "
                 "off. Run it again from its last state; nothing of that line was written."
             ) from None
@@ -92,8 +92,8 @@ def _object(line: bytes, number: int) -> dict[str, Any]:
     return content
 
 
-def _bad(number: int, what: str) -> BadInput:
-    return BadInput(
+def _bad(number: int, what: str) -> InvalidInputError:
+    return InvalidInputError(
         f"line {number} of the input {what}. Only Singer messages may come in: look for output "
         "that the command before this one should have sent to stderr."
     )

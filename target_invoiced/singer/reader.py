@@ -4,12 +4,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from invoiced_api.exceptions import BadInput
+from invoiced_api.exceptions import InvalidInputError
 from target_invoiced.singer.messages import Message, Reader, Record
 
 
 @dataclass(slots=True)
-class Feed:
+class MessageReader:
     """Gives the messages of the lines that have come. `more` asks for further lines.
 
     Of a `sample`, only the first record of each stream is given.
@@ -21,7 +21,7 @@ class Feed:
     _lines: deque[bytes] = field(default_factory=deque)
     _left_of_parts: deque[int] = field(default_factory=deque)
     _back: Message | None = None
-    _broken: BadInput | None = None
+    _broken: InvalidInputError | None = None
     _sampled: set[str] = field(default_factory=set)
 
     def __bool__(self) -> bool:
@@ -41,7 +41,7 @@ class Feed:
         self._back = message
 
     def next(self) -> Message | None:
-        """None if no whole line is there. Raises BadInput for a line that is no message."""
+        """None if no whole line is there. Raises InvalidInputError for a line that is no message."""
         if self._broken is not None:
             raise self._broken
         if self._back is not None:
@@ -64,7 +64,7 @@ class Feed:
         for _ in range(most - 1):
             try:
                 other = self.next()
-            except BadInput as problem:
+            except InvalidInputError as problem:
                 self._broken = problem  # raised when the records before it were taken in
                 return
             if not isinstance(other, Record):

@@ -7,20 +7,20 @@ from email.utils import formatdate
 import pytest
 from werkzeug import Response
 
-from invoiced_api.client import Call, Client, retry_after_s
+from invoiced_api.client import Client, Request, retry_after_s
 from invoiced_api.connection import Connection
 from invoiced_api.exceptions import (
-    Forbidden,
-    NotFound,
-    RecordRejected,
-    RunBlocked,
-    TryAgain,
+    FatalError,
+    ForbiddenError,
+    NotFoundError,
+    RecordRejectedError,
+    RetryableError,
     failure_for,
 )
 from invoiced_emulator import Faults, Server
 
-LIST = Call(method="GET", path="/customers")
-CREATE = Call(method="POST", path="/customers", body={"name": "Acme"})
+LIST = Request(method="GET", path="/customers")
+CREATE = Request(method="POST", path="/customers", body={"name": "Acme"})
 
 
 def faulty(account, *rules):
@@ -55,7 +55,7 @@ def test_a_netrc_entry_does_not_take_the_place_of_the_credential(
 
 
 def test_a_wrong_key_stops_the_run_and_is_not_shown(client_of, server):
-    with pytest.raises(RunBlocked, match=r"401.*`api_key`") as caught:
+    with pytest.raises(FatalError, match=r"401.*`api_key`") as caught:
         client_of(server, api_key="the-wrong-key").send(LIST)
     assert "the-wrong-key" not in str(caught.value)
     assert server.stats.requests == 1
@@ -63,7 +63,7 @@ def test_a_wrong_key_stops_the_run_and_is_not_shown(client_of, server):
 
 def test_a_canceled_account_stops_the_run(client, account, server):
     account.canceled_account = True
-    with pytest.raises(RunBlocked, match=r"402.*reactivate"):
+    with pytest.raises(FatalError, match=r"402.*reactivate"):
         client.send(LIST)
     assert server.stats.requests == 1
 
@@ -74,18 +74,18 @@ def test_a_canceled_account_stops_the_run(client, account, server):
 @pytest.mark.parametrize(
     ("status", "writing", "kind"),
     [
-        pytest.param(302, False, TryAgain, id="redirected-read-is-tried-again"),
-        pytest.param(302, True, RunBlocked, id="redirected-write-stops"),
-        pytest.param(400, True, RecordRejected, id="bad-request-rejects"),
-        pytest.param(401, False, RunBlocked, id="wrong-key-stops"),
-        pytest.param(402, False, RunBlocked, id="canceled-account-stops"),
-        pytest.param(403, False, Forbidden, id="no-permission"),
-        pytest.param(404, True, NotFound, id="not-there"),
-        pytest.param(409, True, RecordRejected, id="conflict-rejects"),
-        pytest.param(422, True, RecordRejected, id="unprocessable-rejects"),
-        pytest.param(429, True, TryAgain, id="too-many-at-once-waits"),
-        pytest.param(500, True, TryAgain, id="failure-is-tried-again"),
-        pytest.param(504, False, TryAgain, id="gateway-timeout-is-tried-again"),
+        pytest.param(302, False, RetryableError, id="redirected-read-is-tried-again"),
+        pytest.param(302, True, FatalError, id="redirected-write-stops"),
+        pytest.param(400, True, RecordRejectedError, id="bad-request-rejects"),
+        pytest.param(401, False, FatalError, id="wrong-key-stops"),
+        pytest.param(402, False, FatalError, id="canceled-account-stops"),
+        pytest.param(403, False, ForbiddenError, id="no-permission"),
+        pytest.param(404, True, NotFoundError, id="not-there"),
+        pytest.param(409, True, RecordRejectedError, id="conflict-rejects"),
+        pytest.param(422, True, RecordRejectedError, id="unprocessable-rejects"),
+        pytest.param(429, True, RetryableError, id="too-many-at-once-waits"),
+        pytest.param(500, True, RetryableError, id="failure-is-tried-again"),
+        pytest.param(504, False, RetryableError, id="gateway-timeout-is-tried-again"),
     ],
 )
 def test_every_status_has_its_failure(status, writing, kind):
@@ -94,17 +94,17 @@ def test_every_status_has_its_failure(status, writing, kind):
 
 def test_a_missing_permission_is_told_from_a_missing_object(client, account):
     account.forbidden.add("invoices")
-    with pytest.raises(Forbidden, match="no permission to access invoices") as refusal:
-        client.send(Call(method="GET", path="/invoices"))
+    with pytest.raises(ForbiddenError, match="no permission to access invoices") as refusal:
+        client.send(Request(method="GET", path="/invoices"))
     assert refusal.value.status == 403
-    with pytest.raises(NotFound, match="No such customer: 5") as refusal:
-        client.send(Call(method="GET", path="/customers/5"))
+    with pytest.raises(NotFoundError, match="No such customer: 5") as refusal:
+        client.send(Request(method="GET", path="/customers/5"))
     assert refusal.value.status == 404
 
 
 def test_a_refused_body_says_what_invoiced_said_and_of_which_attribute(client, server):
-    with pytest.raises(RecordRejected) as refusal:
-        client.send(Call(method="POST", path="/customers", body={"email": "a@example.com"}))
+    with pytest.raises(RecordRejectedError) as refusal:
+        client.send(Request(method="POST", path="/customers", body={"email": "a@example.com"}))
     assert (refusal.value.status, refusal.value.param) == (400, "name")
     assert str(refusal.value) == "POST /customers refused (400): Name is required [name]"
     assert server.stats.requests == 1
@@ -125,7 +125,7 @@ def test_a_refusal_without_invoiceds_own_words_is_still_a_refusal(
     """Whatever stands between us and Invoiced may answer in its own way."""
     httpserver.expect_request("/customers").respond_with_data(body, status=400)
     client = client_of(server, base_url=httpserver.url_for("").rstrip("/"))
-    with pytest.raises(RecordRejected, match=r"^GET /customers refused \(400\)$") as refusal:
+    with pytest.raises(RecordRejectedError, match=r"^GET /customers refused \(400\)$") as refusal:
         client.send(LIST)
     assert refusal.value.param is None
 
@@ -175,11 +175,13 @@ def test_a_call_that_takes_no_key_gets_none(client_of, account, method):
     """Not even when it is repeated after an answered failure, which renews the key of a POST."""
     customer = account.add("customers", name="Acme")
     with faulty(account, {"kind": "status", "status": 500, "times": 1}) as server:
-        client_of(server).send(Call(method=method, path=f"/customers/{customer['id']}"))
+        client_of(server).send(Request(method=method, path=f"/customers/{customer['id']}"))
 
 
 def test_a_key_of_the_callers_own_makes_two_calls_one(client, account):
-    call = Call(method="POST", path="/customers", body={"name": "A"}, idempotency_key="my-own-key")
+    call = Request(
+        method="POST", path="/customers", body={"name": "A"}, idempotency_key="my-own-key"
+    )
     assert client.send(call).body["id"] == client.send(call).body["id"]
     assert len(account.objects("customers")) == 1
 
@@ -194,7 +196,7 @@ def test_what_keeps_failing_ends_within_max_retry_seconds(client_of, account):
     with faulty(account, {"kind": "status", "status": 503, "html": True}) as server:
         client = client_of(server, max_retry_seconds=0.6)
         began = time.monotonic()
-        with pytest.raises(TryAgain, match=r"GET /customers failed \(503\)"):
+        with pytest.raises(RetryableError, match=r"GET /customers failed \(503\)"):
             client.send(LIST)
         assert time.monotonic() - began < 2
     assert client.retries >= 1
@@ -203,7 +205,7 @@ def test_what_keeps_failing_ends_within_max_retry_seconds(client_of, account):
 def test_a_server_that_is_not_there_is_a_failure_that_may_pass(client_of, account):
     with Server(account) as server:
         client = client_of(server, max_retry_seconds=0.1)
-    with pytest.raises(TryAgain, match="GET /customers: no connection: Connection refused"):
+    with pytest.raises(RetryableError, match="GET /customers: no connection: Connection refused"):
         client.send(LIST)
 
 
@@ -233,7 +235,7 @@ def test_a_redirect_is_never_followed(client_of, account, server):
     with faulty(account, {**rule, "times": 1}) as redirecting:
         assert client_of(redirecting).send(LIST).body == []
     with faulty(account, rule) as redirecting:
-        with pytest.raises(RunBlocked, match=r"redirected.*not followed.*`base_url`"):
+        with pytest.raises(FatalError, match=r"redirected.*not followed.*`base_url`"):
             client_of(redirecting).send(CREATE)
         assert redirecting.stats.requests == 1
     assert server.stats.requests == 0
@@ -246,13 +248,13 @@ def test_a_redirect_is_never_followed(client_of, account, server):
 def test_an_answer_tells_the_servers_clock_and_the_lists_length(client, account, clock):
     for name in ("Acme", "Beta", "Gamma"):
         account.add("customers", name=name)
-    answer = client.send(Call(method="GET", path="/customers", params={"per_page": 2}))
+    answer = client.send(Request(method="GET", path="/customers", params={"per_page": 2}))
     assert (answer.total, answer.clock, len(answer.body)) == (3, clock.seconds, 2)
 
 
 def test_an_answer_without_a_body_is_none(client, account):
     customer = account.add("customers", name="Acme")
-    answer = client.send(Call(method="DELETE", path=f"/customers/{customer['id']}"))
+    answer = client.send(Request(method="DELETE", path=f"/customers/{customer['id']}"))
     assert (answer.body, answer.total) == (None, None)
 
 
@@ -320,7 +322,7 @@ def test_a_write_whose_answer_was_lost_is_left_time_to_end(client_of, account, f
     with faulty(account, {**fault, "methods": [method], "times": 1}) as server:
         client = client_of(server, request_timeout=0.5)
         began = time.monotonic()
-        client.send(Call(method=method, path=path, body={"name": "B"}))
+        client.send(Request(method=method, path=path, body={"name": "B"}))
         assert time.monotonic() - began >= 0.5
     assert (client.retries, len(account.objects("customers"))) == (1, 2 if method == "POST" else 1)
 

@@ -8,7 +8,7 @@ import pytest
 
 import invoiced_schemas
 from invoiced_api.bodies import Body, Each, One, Plain, Ref
-from invoiced_api.resources import BY_NAME, ENDPOINTS, RESOURCES, Way
+from invoiced_api.resources import BY_NAME, ENDPOINTS, RESOURCES, ReadStrategy
 
 WRITES = [
     pytest.param(BY_NAME[name], getattr(writes, call), id=f"{call}-{name}")
@@ -83,7 +83,7 @@ def test_parents_stand_above_what_refers_to_them(resource, body):
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
 def test_keys_are_columns_that_are_always_there(resource):
     columns = invoiced_schemas.load(resource.name)["properties"]
-    dated = resource.way in (Way.BY_CHANGE, Way.BACKWARD)
+    dated = resource.way in (ReadStrategy.INCREMENTAL, ReadStrategy.NEWEST_FIRST)
     for name in (*resource.key, *([resource.replication_key] if dated else [])):
         assert "null" not in columns[name]["type"]
     if resource.natural_key:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from invoiced_api.exceptions import RecordRejected, TryAgain
+from invoiced_api.exceptions import RecordRejectedError, RetryableError
 from invoiced_api.retry import retrying, waits
 
 
@@ -20,7 +20,7 @@ def shortest(floor, _):
     return floor
 
 
-PLAIN = TryAgain("failed")
+PLAIN = RetryableError("failed")
 
 
 @pytest.mark.parametrize(
@@ -32,13 +32,16 @@ PLAIN = TryAgain("failed")
             longest, [PLAIN] * 11, [*(0.25 * 2**n for n in range(8)), 60, 60, 60], id="up-to-60-s"
         ),
         pytest.param(
-            shortest, [TryAgain("", retry_after_s=7)], [7], id="retry-after-is-a-lower-bound"
+            shortest, [RetryableError("", retry_after_s=7)], [7], id="retry-after-is-a-lower-bound"
         ),
         pytest.param(
-            longest, [TryAgain("", retry_after_s=0.1)], [0.25], id="retry-after-does-not-shorten"
+            longest,
+            [RetryableError("", retry_after_s=0.1)],
+            [0.25],
+            id="retry-after-does-not-shorten",
         ),
         pytest.param(
-            longest, [TryAgain("", retry_after_s=7), PLAIN], [7, 0.5], id="and-holds-once"
+            longest, [RetryableError("", retry_after_s=7), PLAIN], [7, 0.5], id="and-holds-once"
         ),
     ],
 )
@@ -61,7 +64,7 @@ class Attempts:
         self.made += 1
         self.now += self.seconds
         if self.made <= self.failures:
-            raise TryAgain(f"attempt {self.made} failed")
+            raise RetryableError(f"attempt {self.made} failed")
         return "done"
 
 
@@ -73,14 +76,14 @@ def test_a_result_is_brought_back_and_each_retry_counted():
 
 def test_it_gives_up_with_the_last_failure_once_the_time_is_over():
     attempts = Attempts(failures=99, seconds=4)
-    with pytest.raises(TryAgain, match="attempt 3 failed"):
+    with pytest.raises(RetryableError, match="attempt 3 failed"):
         retrying(attempts, max_s=10, on_retry=lambda: None, clock=attempts.clock)
 
 
 def test_an_attempt_that_took_all_the_time_is_not_repeated():
     """A request may hang for a minute: the time is looked at after an attempt as well."""
     attempts = Attempts(failures=99, seconds=60)
-    with pytest.raises(TryAgain):
+    with pytest.raises(RetryableError):
         retrying(attempts, max_s=10, on_retry=lambda: None, clock=attempts.clock)
     assert attempts.made == 1
 
@@ -90,9 +93,9 @@ def test_what_has_to_be_waited_for_is_not_cut_short():
 
     def slow():
         made.append(1)
-        raise TryAgain("still at it", retry_after_s=60)
+        raise RetryableError("still at it", retry_after_s=60)
 
-    with pytest.raises(TryAgain, match="still at it"):
+    with pytest.raises(RetryableError, match="still at it"):
         retrying(slow, max_s=10, on_retry=lambda: None)
     assert len(made) == 1
 
@@ -102,8 +105,8 @@ def test_a_refusal_is_not_repeated():
 
     def refused():
         made.append(1)
-        raise RecordRejected("no")
+        raise RecordRejectedError("no")
 
-    with pytest.raises(RecordRejected):
+    with pytest.raises(RecordRejectedError):
         retrying(refused, max_s=10, on_retry=lambda: None)
     assert len(made) == 1

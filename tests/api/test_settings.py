@@ -11,7 +11,7 @@ from invoiced_api.connection import (
     connection_from,
     url,
 )
-from invoiced_api.exceptions import BadInput
+from invoiced_api.exceptions import InvalidInputError
 from invoiced_api.settings import (
     boolean,
     integer,
@@ -34,7 +34,7 @@ def connection(config=None, environ=None):
 
 
 def complaint(config, environ=None):
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(InvalidInputError) as caught:
         connection({"api_key": KEY, **config}, environ)
     assert "\n" not in str(caught.value)
     assert KEY not in str(caught.value)
@@ -197,7 +197,7 @@ def test_base_url_overrides_the_sandbox():
     ],
 )
 def test_without_a_credential_the_user_is_told_where_to_get_one(config):
-    with pytest.raises(BadInput, match=r"`api_key` is missing or empty.*INVOICED_API_KEY"):
+    with pytest.raises(InvalidInputError, match=r"`api_key` is missing or empty.*INVOICED_API_KEY"):
         connection(config)
 
 

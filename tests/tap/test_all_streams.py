@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import requests
 
-from invoiced_api.resources import BY_NAME, RESOURCES, Way
+from invoiced_api.resources import BY_NAME, RESOURCES, ReadStrategy
 from invoiced_emulator import Account, Server
 
 EVERY = [resource.name for resource in RESOURCES]
@@ -93,7 +93,7 @@ def test_a_second_run_emits_only_what_was_updated_since_whatever_the_list_can_do
     changed = {}
     for name in KEPT:
         rows = [row for row in business.objects(name) if "updated_at" in row]
-        if rows and BY_NAME[name].way is not Way.PER_PARENT:
+        if rows and BY_NAME[name].way is not ReadStrategy.PER_PARENT:
             business.edit(name, rows[-1]["id"], updated_at=clock.seconds - 10)
             changed[name] = [rows[-1]["id"]]
     assert len(changed) >= 15

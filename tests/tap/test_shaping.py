@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from singer import UNIX_SECONDS_INTEGER_DATETIME_PARSING, Transformer
+from singer import UNIX_SECONDS_INTEGER_DATETIME_PARSING
+from singer import Transformer as SingerTransformer
 
 import invoiced_schemas
-from tap_invoiced.shaping import Misfit, Shaper
+from tap_invoiced.shaping import SchemaMismatchError, Transformer
 
 INVOICES = invoiced_schemas.load("invoices")
 SECONDS = st.integers(min_value=0, max_value=4_102_444_800)
@@ -49,7 +50,7 @@ def objects(schema: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
 
 def shaped(row: dict[str, Any], schema: dict[str, Any] = INVOICES) -> dict[str, Any]:
     rows = [copy.deepcopy(row)]
-    Shaper("invoices", schema, INVOICES)(rows)
+    Transformer("invoices", schema, INVOICES)(rows)
     return rows[0]
 
 
@@ -78,7 +79,7 @@ def test_a_record_is_what_singer_would_have_made_of_it(row: dict[str, Any]) -> N
     singer turns the whole numbers of a number column into floats, and makes false of an unknown
     boolean: there the sent value is put back before the two are compared.
     """
-    with Transformer(UNIX_SECONDS_INTEGER_DATETIME_PARSING) as transformer:
+    with SingerTransformer(UNIX_SECONDS_INTEGER_DATETIME_PARSING) as transformer:
         transformed = transformer.transform(copy.deepcopy(row), copy.deepcopy(SOME))
     record = shaped(row, SOME)
     assert record == with_unknown_booleans(transformed, row)
@@ -131,13 +132,13 @@ def test_an_id_in_place_of_an_object_becomes_the_object_with_that_id() -> None:
     ],
 )
 def test_what_does_not_fit_is_named_and_not_bent(row: dict[str, Any], field: str) -> None:
-    with pytest.raises(Misfit, match=r"^invoices 7: field `") as misfit:
+    with pytest.raises(SchemaMismatchError, match=r"^invoices 7: field `") as misfit:
         shaped({"id": 7, **row})
     assert f"field `{field}` holds" in str(misfit.value)
 
 
 def test_unknown_fields_are_dropped_at_any_depth_and_told_once() -> None:
-    shape = Shaper("invoices", INVOICES, INVOICES)
+    shape = Transformer("invoices", INVOICES, INVOICES)
     rows = [{"id": 1, "new": 1, "items": [{"id": 2, "newer": 1}]}]
     shape(rows)
     assert rows == [{"id": 1, "items": [{"id": 2}]}]

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 import invoiced_schemas
 from invoiced_api.reading.pages import TypedRow
-from invoiced_api.resources import BY_NAME, RESOURCES, Way
+from invoiced_api.resources import BY_NAME, RESOURCES, ReadStrategy
 from invoiced_emulator import Server
 from tap_invoiced.records import Records
 from tap_invoiced.selection import Stream
-from tap_invoiced.shaping import Misfit, Shaper
+from tap_invoiced.shaping import SchemaMismatchError, Transformer
 
 INVOICES = invoiced_schemas.load("invoices")
 LATEST_S = 253_402_300_799  # the end of the year 9999
@@ -54,7 +54,7 @@ def quickly(records: Records, rows: list[dict[str, Any]]) -> list[Any]:
 
 def exactly(rows: list[dict[str, Any]], schema: dict[str, Any] = INVOICES) -> list[Any]:
     shaped = copy.deepcopy(rows)
-    Shaper("invoices", schema, INVOICES)(shaped)
+    Transformer("invoices", schema, INVOICES)(shaped)
     return shaped
 
 
@@ -119,7 +119,7 @@ def test_only_what_columns_say_goes_the_quick_way(change: dict[str, Any], quick:
     [
         resource.name
         for resource in RESOURCES
-        if resource.way is not Way.BACKWARD and not resource.parent
+        if resource.way is not ReadStrategy.NEWEST_FIRST and not resource.parent
     ],
 )
 def test_every_object_of_a_seeded_account_goes_the_quick_way(
@@ -212,7 +212,7 @@ def test_a_misfit_is_named_as_the_exact_way_names_it() -> None:
     rows = [FITTING, {**FITTING, "id": 7, "date": LATEST_S + 1}]
 
     def complaint(make: Callable[..., Any], *given: Any) -> str:
-        with pytest.raises(Misfit) as misfit:
+        with pytest.raises(SchemaMismatchError) as misfit:
             make(*given)
         return str(misfit.value)
 

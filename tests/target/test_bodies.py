@@ -4,20 +4,20 @@ import json
 
 import pytest
 
-from invoiced_api.resources import BY_NAME, Removal
-from target_invoiced.exceptions import Unwritable
-from target_invoiced.mapping.endpoints import EndpointPlanner
+from invoiced_api.resources import BY_NAME, DeleteBehaviour
+from target_invoiced.exceptions import InvalidRecordError
+from target_invoiced.mapping.endpoints import EndpointMapper
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey
 from target_invoiced.mapping.operations import Create, Update
 from target_invoiced.mapping.payloads import shows, without_card_numbers
-from target_invoiced.settings import Ids, ToEndpoint
+from target_invoiced.settings import EndpointStream, Ids
 
 TEN_O_CLOCK = 1_769_853_600
 
 
 def plan(stream, record, allow=(), **settings):
-    to = ToEndpoint(resource=BY_NAME[stream], **settings)
-    return EndpointPlanner(to, frozenset(allow), frozenset()).intent(record, None)
+    to = EndpointStream(resource=BY_NAME[stream], **settings)
+    return EndpointMapper(to, frozenset(allow), frozenset()).intent(record, None)
 
 
 def created(stream, **record):
@@ -33,7 +33,7 @@ def updated(stream, **record):
 
 
 def refusal(stream, allow=(), **record):
-    with pytest.raises(Unwritable) as caught:
+    with pytest.raises(InvalidRecordError) as caught:
         plan(stream, record, allow)
     return str(caught.value)
 
@@ -294,7 +294,7 @@ def test_a_reference_by_number_may_stand_in_a_string(ids):
 
 @pytest.mark.parametrize("written", [True, "true", "TRUE", 1, "1"])
 def test_a_payment_is_void_however_its_source_writes_true(written):
-    assert plan("payments", {"voided": written}, ids=Ids.EXTERNAL).then is Removal.VOID
+    assert plan("payments", {"voided": written}, ids=Ids.EXTERNAL).then is DeleteBehaviour.VOID
 
 
 @pytest.mark.parametrize("written", [False, "false", 0, "0", None, "", "2", "no"])
@@ -394,7 +394,7 @@ def test_a_card_number_that_json_in_a_string_hides_is_kept_in_no_file(hiding):
 @pytest.mark.parametrize("name", ["notes", "attachments", "metadata"])
 def test_a_card_number_that_json_in_a_string_hides_is_not_sent(hiding, name):
     """Whatever is kept hidden is refused: a record that waited would come back without it."""
-    with pytest.raises(Unwritable) as caught:
+    with pytest.raises(InvalidRecordError) as caught:
         plan("invoices", {name: hiding})
     assert CARD[1:] not in str(caught.value)
 

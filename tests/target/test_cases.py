@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from invoiced_api.resources import ENDPOINTS, Removal
+from invoiced_api.resources import ENDPOINTS, DeleteBehaviour
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.singer"))
 
@@ -55,4 +55,7 @@ def test_every_write_of_an_endpoint_has_a_case(endpoint):
     assert "created" in became
     assert writes.update is None or "updated" in became
     assert writes.removal is None or "deleted" in became
-    assert writes.removal not in (Removal.VOID, Removal.VOID_ONCE_ISSUED) or "voided" in became
+    assert (
+        writes.removal not in (DeleteBehaviour.VOID, DeleteBehaviour.VOID_ONCE_ISSUED)
+        or "voided" in became
+    )

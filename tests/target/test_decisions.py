@@ -16,13 +16,20 @@ from target_invoiced.ledger import Ledger
 from target_invoiced.mapping.outcomes import Done, Kind, Rejected
 from target_invoiced.records.intake import Intake, Mark
 from target_invoiced.records.record import Task
-from target_invoiced.records.unit_of_work import Books
+from target_invoiced.records.unit_of_work import UnitOfWork
 from target_invoiced.results.report import Report
-from target_invoiced.results.settlement import Settlement
-from target_invoiced.scheduling.dependencies import Schedule
-from target_invoiced.scheduling.requests import Announcer
+from target_invoiced.results.settlement import OutcomeRecorder
+from target_invoiced.scheduling.dependencies import DependencyGraph
+from target_invoiced.scheduling.requests import RequestBuilder
 from target_invoiced.settings import target_settings
-from target_invoiced.singer.checkpoints import Came, Settled, States, Step, Told, last_safe
+from target_invoiced.singer.checkpoints import (
+    RecordDone,
+    RecordReceived,
+    StateReceived,
+    StateTracker,
+    Step,
+    last_safe,
+)
 from target_invoiced.singer.messages import Record, Schema
 
 MANY = settings(max_examples=500, deadline=None)
@@ -40,12 +47,12 @@ def histories(draw: st.DrawFn) -> list[Step]:
         if choice == "came":
             came += 1
             open_.append(came)
-            steps.append(Came(came))
+            steps.append(RecordReceived(came))
         elif choice == "told":
             told += 1
-            steps.append(Told(told))
+            steps.append(StateReceived(told))
         elif open_:
-            steps.append(Settled(open_.pop(draw(st.integers(0, len(open_) - 1)))))
+            steps.append(RecordDone(open_.pop(draw(st.integers(0, len(open_) - 1)))))
     return steps
 
 
@@ -54,18 +61,18 @@ def histories(draw: st.DrawFn) -> list[Step]:
 def test_the_states_that_are_echoed_are_those_that_no_unsettled_record_precedes(
     history: list[Step],
 ) -> None:
-    states, echoed = States(), []
+    states, echoed = StateTracker(), []
     before: dict[Any, set[int]] = {}
     unsettled: set[int] = set()
     for number, step in enumerate(history, 1):
         match step:
-            case Came(position):
+            case RecordReceived(position):
                 assert states.came() == position
                 unsettled.add(position)
-            case Settled(position):
+            case RecordDone(position):
                 states.settled(position)
                 unsettled.discard(position)
-            case Told(value):
+            case StateReceived(value):
                 states.told(value)
                 before[value] = set(unsettled)
         fresh = states.safe()
@@ -106,7 +113,7 @@ def test_an_item_goes_exactly_when_everything_it_depends_on_has_finished(
     items: list[Item], rng: random.Random
 ) -> None:
     """So writes to one object keep their order, and what is independent never waits."""
-    schedule: Schedule[Item] = Schedule()
+    schedule: DependencyGraph[Item] = DependencyGraph()
     waiting, under_way = list(items), []
     pending: list[Item] = []  # added, and not finished
     released: set[Item] = set()
@@ -186,9 +193,9 @@ class Run:
 
     def __init__(self, world: World, rng: random.Random, mishap: Callable[[], bool]) -> None:
         self.world, self.random, self.mishap = world, rng, mishap
-        self.books = Books(world.ledger, lambda: NOW)
-        self.states = States()
-        self.settlement = Settlement(
+        self.books = UnitOfWork(world.ledger, lambda: NOW)
+        self.states = StateTracker()
+        self.settlement = OutcomeRecorder(
             self.books, self.states, Report(), None, None, None, self._stop, lambda: 0.0
         )
         self.ready: list[Task] = []
@@ -203,7 +210,7 @@ class Run:
             skip=lambda stream: None,
             clock=lambda: 0.0,
         )
-        self.announcer = Announcer(self.books, lambda: NOW, lambda: 0.0)
+        self.announcer = RequestBuilder(self.books, lambda: NOW, lambda: 0.0)
 
     def live(self) -> None:
         """To the end of the input, or to a Crash."""

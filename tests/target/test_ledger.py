@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from target_invoiced.ledger import Ledger
-from target_invoiced.ledger.keys import Known
+from target_invoiced.ledger.keys import ObjectMapping
 from target_invoiced.mapping.keys import ExternalKey
 
 KEY = ExternalKey("customers", "crm-7")
@@ -16,7 +16,7 @@ def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
     ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
     ledger.use("ours")
     with pytest.raises(ZeroDivisionError), ledger.transaction():
-        ledger.keys.keep([Known(key=KEY, stream="customers", id=1)])
+        ledger.keys.keep([ObjectMapping(key=KEY, stream="customers", id=1)])
         ledger.answers.owe([b"%d" % (1 // 0)])
     assert ledger.keys.known([KEY]) == {}
     ledger.close()
@@ -27,7 +27,7 @@ def test_a_transaction_within_another_shares_its_fate(tmp_path: Path) -> None:
     ledger.use("ours")
     with pytest.raises(ZeroDivisionError), ledger.transaction():
         with ledger.transaction():
-            ledger.keys.keep([Known(key=KEY, stream="customers", id=1)])
+            ledger.keys.keep([ObjectMapping(key=KEY, stream="customers", id=1)])
         ledger.answers.owe([b"%d" % (1 // 0)])
     assert ledger.keys.known([KEY]) == {}
     ledger.close()
@@ -40,8 +40,8 @@ def test_a_transaction_fails_with_one_within_it_even_if_it_goes_on(tmp_path: Pat
     with pytest.raises(ZeroDivisionError), ledger.transaction():
         ledger.answers.owe([b"before"])
         with contextlib.suppress(ZeroDivisionError), ledger.transaction():
-            ledger.keys.keep([Known(key=KEY, stream="customers", id=1)])
-            ledger.keys.keep([Known(key=KEY, stream="customers", id=1 // 0)])
+            ledger.keys.keep([ObjectMapping(key=KEY, stream="customers", id=1)])
+            ledger.keys.keep([ObjectMapping(key=KEY, stream="customers", id=1 // 0)])
         ledger.answers.owe([b"behind"])
     assert (ledger.keys.known([KEY]), ledger.answers.owed(9)) == ({}, [])
     with ledger.transaction():

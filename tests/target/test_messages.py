@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from invoiced_api.exceptions import BadInput
+from invoiced_api.exceptions import InvalidInputError
 from target_invoiced.singer.messages import ActivateVersion, Reader, Record, Schema, State
 
 STATE = b'{"type": "STATE", "value": {"n": 1}}\n'
@@ -132,7 +132,7 @@ def test_a_state_may_hold_anything(value):
 )
 def test_a_malformed_line_is_one_clear_line_that_repeats_nothing_of_it(line, said):
     found = []
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(InvalidInputError) as caught:
         for message in messages([STATE, b"\n", line, STATE]):
             found.append(message)
     assert found == [State(1, {"n": 1})]
@@ -145,7 +145,7 @@ def test_a_malformed_line_is_one_clear_line_that_repeats_nothing_of_it(line, sai
 @pytest.mark.parametrize("kept", range(1, 50, 7))
 def test_input_cut_off_in_the_middle_of_a_line_is_told_from_a_broken_line(kept):
     record = b'{"type": "RECORD", "stream": "s", "record": {"name": "hush-hush"}}\n'
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(InvalidInputError) as caught:
         read(STATE, record[:kept])
     assert re.match(
         r"input ends in the middle of line 2: .* from its last state", str(caught.value)

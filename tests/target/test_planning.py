@@ -2,22 +2,22 @@
 
 import pytest
 
-from invoiced_api.resources import BY_NAME, ENDPOINTS, Removal, SideEffect
-from target_invoiced.exceptions import Unwritable
-from target_invoiced.mapping.endpoints import EndpointPlanner
+from invoiced_api.resources import BY_NAME, ENDPOINTS, DeleteBehaviour, SideEffect
+from target_invoiced.exceptions import InvalidRecordError
+from target_invoiced.mapping.endpoints import EndpointMapper
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey, ObjectId
-from target_invoiced.mapping.operations import Create, Nothing, Remove, Update
+from target_invoiced.mapping.operations import Create, NoOp, Remove, Update
 from target_invoiced.mapping.outcomes import Kind
-from target_invoiced.settings import Ids, Operation, ToEndpoint
+from target_invoiced.settings import EndpointStream, Ids, OperationKind
 
 GONE = {"_sdc_deleted_at": "2026-01-31T10:00:00Z"}
-DELETE, VOID = Removal.DELETE, Removal.VOID
-VOID_ONCE_ISSUED = Removal.VOID_ONCE_ISSUED
+DELETE, VOID = DeleteBehaviour.DELETE, DeleteBehaviour.VOID
+VOID_ONCE_ISSUED = DeleteBehaviour.VOID_ONCE_ISSUED
 
 
 def planner(stream, allowed=(), own=(), **settings):
-    to = ToEndpoint(resource=BY_NAME[stream], **settings)
-    return EndpointPlanner(to, frozenset(), frozenset(allowed), frozenset(own))
+    to = EndpointStream(resource=BY_NAME[stream], **settings)
+    return EndpointMapper(to, frozenset(), frozenset(allowed), frozenset(own))
 
 
 def plan(stream, record, known=None, **settings):
@@ -29,7 +29,7 @@ def external(stream, record, known=None, **settings):
 
 
 def refusal(stream, record, known=None, **settings):
-    with pytest.raises(Unwritable) as caught:
+    with pytest.raises(InvalidRecordError) as caught:
         plan(stream, record, known, **settings)
     return str(caught.value)
 
@@ -110,17 +110,17 @@ def test_a_deletion_without_an_id_is_refused():
 @pytest.mark.parametrize(
     ("record", "operation"),
     [
-        ({"name": "A"}, Operation.CREATE),
-        ({"id": 5, "name": "A"}, Operation.UPDATE),
-        ({"id": 5, **GONE}, Operation.DELETE),
+        ({"name": "A"}, OperationKind.CREATE),
+        ({"id": 5, "name": "A"}, OperationKind.UPDATE),
+        ({"id": 5, **GONE}, OperationKind.DELETE),
     ],
     ids=["create", "update", "delete"],
 )
 def test_an_operation_that_is_not_allowed_is_skipped(record, operation):
-    others = frozenset(Operation) - {operation}
-    assert plan("customers", record, operations=others) == Nothing(Kind.SKIPPED)
+    others = frozenset(OperationKind) - {operation}
+    assert plan("customers", record, operations=others) == NoOp(Kind.SKIPPED)
     only = plan("customers", record, operations=frozenset({operation}))
-    assert not isinstance(only, Nothing)
+    assert not isinstance(only, NoOp)
 
 
 def test_only_a_document_that_shows_itself_void_may_be_void():
@@ -158,7 +158,7 @@ def test_what_the_ledger_knows_decides_where_keys_are_of_another_system(record, 
     ],
 )
 def test_what_needs_no_call_gets_none(stream, record, known, intent):
-    assert external(stream, record, known) == Nothing(intent)
+    assert external(stream, record, known) == NoOp(intent)
 
 
 @pytest.mark.parametrize(
@@ -166,12 +166,14 @@ def test_what_needs_no_call_gets_none(stream, record, known, intent):
     [
         pytest.param("invoices", {"status": "voided"}, VOID_ONCE_ISSUED, id="document"),
         pytest.param("payments", {"voided": True}, VOID, id="payment"),
-        pytest.param("subscriptions", {"status": "canceled"}, Removal.CANCEL, id="subscription"),
+        pytest.param(
+            "subscriptions", {"status": "canceled"}, DeleteBehaviour.CANCEL, id="subscription"
+        ),
     ],
 )
 def test_what_left_the_books_there_leaves_them_here(stream, record, removal):
     assert external(stream, {"id": 5, **record}, 77).removal is removal
-    if removal is not Removal.CANCEL:
+    if removal is not DeleteBehaviour.CANCEL:
         assert external(stream, {"id": 5, **record}).then is removal
 
 

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from invoiced_api.client import Answer
-from invoiced_api.exceptions import TryAgain
+from invoiced_api.client import Response
+from invoiced_api.exceptions import RetryableError
 from target_invoiced.delivery.lookup import References
-from target_invoiced.delivery.senders import Courier
+from target_invoiced.delivery.senders import Sender
 from target_invoiced.mapping.keys import NaturalKey
 
 
@@ -92,7 +92,7 @@ def test_a_natural_key_that_passes_to_another_customer_is_looked_up_again(
     assert [row["customer"] for row in account.objects("invoices")] == [old, new]
 
 
-class Registry(Courier):
+class Registry(Sender):
     """Knows a customer of every number, and counts how often it is asked for each."""
 
     def __init__(self):
@@ -101,7 +101,7 @@ class Registry(Courier):
     def send(self, call, why=""):
         number = call.params["filter[number]"]
         self.asked[number] += 1
-        return Answer(headers={}, body=[{"id": int(number), "number": number}])
+        return Response(headers={}, body=[{"id": int(number), "number": number}])
 
 
 @pytest.fixture
@@ -132,11 +132,11 @@ def test_what_could_not_be_looked_up_is_looked_up_again():
         def send(self, call, why=""):
             answer = super().send(call, why)
             if self.asked.total() == 1:
-                raise TryAgain("no answer")
+                raise RetryableError("no answer")
             return answer
 
     references = References(Failing())
     key = NaturalKey("customers", "number", "7")
-    with pytest.raises(TryAgain):
+    with pytest.raises(RetryableError):
         references.find(key)
     assert references.find(key) == 7

@@ -19,21 +19,21 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from invoiced_emulator import Server
-from target_invoiced.exceptions import Unwritable
+from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.ledger import Ledger
 from target_invoiced.ledger.tables import TABLES
-from target_invoiced.mapping.operations import Nothing, references_of
+from target_invoiced.mapping.operations import NoOp, references_of
 from target_invoiced.mapping.outcomes import Done, Kind, Rejected
 from target_invoiced.records.intake import Intake
 from target_invoiced.records.record import Task
-from target_invoiced.records.unit_of_work import Books
+from target_invoiced.records.unit_of_work import UnitOfWork
 from target_invoiced.results.rejects import Rejects
 from target_invoiced.results.report import Report
-from target_invoiced.results.responses import AnswerFile, Answers
-from target_invoiced.results.settlement import Settlement
-from target_invoiced.scheduling.requests import Announcer
+from target_invoiced.results.responses import AnswerFile, ResponseSink
+from target_invoiced.results.settlement import OutcomeRecorder
+from target_invoiced.scheduling.requests import RequestBuilder
 from target_invoiced.settings import target_settings
-from target_invoiced.singer.checkpoints import States
+from target_invoiced.singer.checkpoints import StateTracker
 from target_invoiced.singer.messages import Record, Schema
 
 NOW = 1_772_366_400
@@ -113,10 +113,10 @@ class Desk:
     log: list[str] = field(default_factory=list)
 
     def take(self, stream: str, record: dict[str, Any], refuse: bool) -> None:
-        books, states, report = Books(self.ledger, lambda: NOW), States(), Report()
+        books, states, report = UnitOfWork(self.ledger, lambda: NOW), StateTracker(), Report()
         rejects = Rejects(str(self.home / "rejects"), frozenset())
-        answers = Answers(AnswerFile(str(self.home / "responses")), books, None)
-        settlement = Settlement(
+        answers = ResponseSink(AnswerFile(str(self.home / "responses")), books, None)
+        settlement = OutcomeRecorder(
             books, states, report, rejects, answers, None, _never, clock=lambda: 0.0
         )
         ready: list[Task] = []
@@ -132,9 +132,9 @@ class Desk:
         )
         intake.schema(Schema(1, stream, {"type": "object"}, ["id"] if "id" in record else ["ref"]))
         intake.records([Record(2, stream, record)])
-        announcer = Announcer(books, lambda: NOW, lambda: 0.0)
+        announcer = RequestBuilder(books, lambda: NOW, lambda: 0.0)
         for task in ready:
-            if isinstance(task.intent, Nothing):
+            if isinstance(task.intent, NoOp):
                 settlement.settle(task, Done(task.intent.kind))
                 continue
             missing = next(references_of(task.intent), None)
@@ -144,7 +144,7 @@ class Desk:
                 continue
             try:
                 announcer.order(task, {})
-            except Unwritable as problem:
+            except InvalidRecordError as problem:
                 settlement.settle(task, Rejected(str(problem)))
                 continue
             answer = {"id": 5, "object": stream, **record}
