@@ -31,6 +31,7 @@ class StreamReport:
     requests: int
     retries: int
     seconds: float
+    bad_values: int = 0  # values that were replaced, since their columns cannot hold them
 
 
 def metrics(report: StreamReport) -> None:
@@ -38,15 +39,24 @@ def metrics(report: StreamReport) -> None:
     tags = {"endpoint": report.stream}
     log(LOGGER, Point("counter", "record_count", report.records, tags))
     log(LOGGER, Point("counter", "http_request_count", report.requests, tags))
+    if report.bad_values:
+        log(LOGGER, Point("counter", "bad_value_count", report.bad_values, tags))
     log(LOGGER, Point("timer", "job_duration", round(report.seconds, 3), tags))
 
 
 def closing_table(reports: Iterable[StreamReport]) -> None:
 
     show_table(
-        ("stream", "records", "requests", "retries", "seconds"),
+        ("stream", "records", "bad values", "requests", "retries", "seconds"),
         [
-            (one.stream, one.records, one.requests, one.retries, f"{one.seconds:.1f}")
+            (
+                one.stream,
+                one.records,
+                one.bad_values,
+                one.requests,
+                one.retries,
+                f"{one.seconds:.1f}",
+            )
             for one in reports
         ],
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from invoiced_api.reading.pages import Row
 from invoiced_api.timestamps import to_rfc_3339
+from tap_invoiced.bad_values import BadValues
 from tap_invoiced.deletions import COLUMN, COLUMN_SCHEMA
 from tap_invoiced.messages import record_lines
 from tap_invoiced.selection import Stream
@@ -20,8 +21,16 @@ LOGGER = logging.getLogger(__name__)
 class Records:
     """Makes the lines of one stream. `schema` is the one that they keep to."""
 
-    def __init__(self, stream: Stream, *, with_deletions: bool, tally: Tally | None) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        *,
+        with_deletions: bool,
+        tally: Tally | None,
+        bad_values: BadValues | None = None,
+    ) -> None:
         self._name = stream.name
+        self.bad_values = bad_values or BadValues(stream.name)
         self._tally = tally
         self.schema, whole = stream.schema, stream.whole
         if with_deletions and stream.resource.deleted_by:

@@ -25,6 +25,8 @@ class TapSettings:
     lookback_seconds: int
     capture_deletes: bool
     verify: bool
+    extra_columns: bool
+    stop_on_bad_value: bool
 
 
 def _past_moment(clock: Callable[[], float]) -> Callable[[Any], int]:
@@ -84,6 +86,22 @@ def setting_table(clock: Callable[[], float] = time.time) -> tuple[Setting, ...]
             help="whether each stream that is asked for by change is counted anew when it is read; "
             "a difference is an error",
         ),
+        Setting(
+            name="on_bad_value",
+            kind='"null" or "stop"',
+            parse=settings.one_of(("null", "stop")),
+            default="null",
+            help="what happens to a value that its column cannot hold: the record is emitted with "
+            "null in its place and a warning, or its stream stops with an error",
+        ),
+        Setting(
+            name="extra_columns",
+            kind="boolean",
+            parse=settings.boolean,
+            default=False,
+            help="whether attributes without a column are emitted in the column `_extra`, an "
+            "object; otherwise they are dropped, and a warning names each",
+        ),
     )
 
 
@@ -103,4 +121,6 @@ def tap_settings(
         lookback_seconds=values["lookback_seconds"],
         capture_deletes=values["capture_deletes"],
         verify=values["verify"],
+        extra_columns=values["extra_columns"],
+        stop_on_bad_value=values["on_bad_value"] == "stop",
     )

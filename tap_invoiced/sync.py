@@ -13,6 +13,7 @@ from invoiced_api.reading.readers import RecountReader, StreamReader, reader_of
 from invoiced_api.resources import ReadStrategy
 from invoiced_api.timestamps import to_rfc_3339
 from singer_command.signals import Interrupted
+from tap_invoiced.bad_values import BadValues
 from tap_invoiced.bookmarks import State, bookmark, finished, under_way, with_bookmark
 from tap_invoiced.deletions import EVENTS, Deletions
 from tap_invoiced.messages import Messages
@@ -92,7 +93,12 @@ class Sync:
         since = self.settings.start_date if mark is None else mark
         countable = self.settings.verify and resource.way is ReadStrategy.INCREMENTAL
         tally = Tally(resource) if countable else None
-        records = Records(stream, with_deletions=self.settings.capture_deletes, tally=tally)
+        records = Records(
+            stream,
+            with_deletions=self.settings.capture_deletes,
+            tally=tally,
+            bad_values=BadValues(stream.name, stop=self.settings.stop_on_bad_value),
+        )
         page_size = self.settings.page_size
         reading = reader_of(resource, page_size, since, records.lines, records.parse)
         return Task(stream, since, records, tally, reading)
@@ -127,7 +133,14 @@ class Sync:
         self._advance(task, self._horizon(task.reading))
         reading = task.reading
         seconds = self.clock() - began
-        report = StreamReport(task.name, records, reading.requests, reading.retries, seconds)
+        report = StreamReport(
+            task.name,
+            records,
+            reading.requests,
+            reading.retries,
+            seconds,
+            task.records.bad_values.total,
+        )
         self.reports.append(report)
         metrics(report)
 
