@@ -54,11 +54,11 @@ def read_settings(
 
 
 def warn_of_unknown(
-    table: Iterable[Setting], config: Mapping[str, Any], *, siblings: Collection[str]
+    table: Iterable[Setting], config: Mapping[str, Any], *, shared: Collection[str]
 ) -> None:
-    """`siblings` are settings of another command, which may stand in the same file."""
+    """`shared` are settings of another command, which may stand in the same file."""
     known = {setting.name for setting in table}
-    for name in sorted(config.keys() - known - set(siblings)):
+    for name in sorted(config.keys() - known - set(shared)):
         near = difflib.get_close_matches(name, known, n=1)
         hint = f". Did you mean `{near[0]}`?" if near else ""
         LOGGER.warning("setting `%s` is unknown: not used%s", name, hint)

@@ -16,53 +16,53 @@ class Interrupted(BaseException):
 
 
 class Signals:
-    """Turns the first SIGTERM or SIGINT into `Stopped`; later ones change nothing.
+    """Turns the first SIGTERM or SIGINT into `Interrupted`; later ones change nothing.
 
-    What holds it back is interrupted after `patience_s`, if that is given.
+    What holds it back is interrupted after `grace_s`, if that is given.
     """
 
-    def __init__(self, patience_s: float | None = None) -> None:
-        self._patience_s = patience_s
-        self._held = False
+    def __init__(self, grace_s: float | None = None) -> None:
+        self._grace_s = grace_s
+        self._deferring = False
         self._received: int | None = None
 
     def install(self) -> None:
         signal.signal(signal.SIGTERM, self._receive)
         signal.signal(signal.SIGINT, self._receive)
-        if self._patience_s:
-            signal.signal(signal.SIGALRM, self._lose_patience)
+        if self._grace_s:
+            signal.signal(signal.SIGALRM, self._interrupt_late)
 
     def _receive(self, signum: int, frame: FrameType | None) -> None:
         if self._received is not None:
             return
         self._received = signum
-        if self._patience_s:
-            signal.setitimer(signal.ITIMER_REAL, self._patience_s)
-        if not self._held:
+        if self._grace_s:
+            signal.setitimer(signal.ITIMER_REAL, self._grace_s)
+        if not self._deferring:
             raise Interrupted(signum)
 
-    def _lose_patience(self, signum: int, frame: FrameType | None) -> None:
+    def _interrupt_late(self, signum: int, frame: FrameType | None) -> None:
         if self._received is not None:
             raise Interrupted(self._received)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def deferred(self) -> Iterator[None]:
         """While inside, a signal waits."""
-        self._held = True
+        self._deferring = True
         try:
             yield
         finally:
-            self._held = False
+            self._deferring = False
         if self._received is not None:
             raise Interrupted(self._received)
 
 
-def end_quietly() -> None:
+def use_default_sigint() -> None:
     """Until a run begins, Ctrl-C just ends the command: there is nothing to tell yet."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def ignore_from_now_on() -> None:
+def ignore_signals() -> None:
     """A run that is over cannot be stopped: what it says last is not interrupted."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

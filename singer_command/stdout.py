@@ -27,7 +27,7 @@ class Stdout:
         Raises StdoutClosed, or InvalidInputError if stdout is a file that cannot be written any more; a
         signal that comes meanwhile is raised after the last byte.
         """
-        with self._signals.held(), self._lock:
+        with self._signals.deferred(), self._lock:
             view = memoryview(lines)
             try:
                 while view:

@@ -4,13 +4,13 @@ import os
 import sys
 
 from singer_command.arguments import parser
-from singer_command.signals import end_quietly
+from singer_command.signals import use_default_sigint
 
 DESCRIPTION = "Reads an Invoiced account and writes Singer messages to stdout."
 
 
 def main() -> int:
-    end_quietly()
+    use_default_sigint()
     arguments = parser("tap-invoiced", DESCRIPTION)
     arguments.add_argument(
         "--catalog", metavar="FILE", help="which streams and fields; the default ones without it"

@@ -86,7 +86,7 @@ def with_bookmark(state: State, stream: str, replication_key: str, second: int) 
     return {**state, "bookmarks": {**bookmarks, stream: mark}}
 
 
-def under_way(state: State, stream: str) -> State:
+def with_current_stream(state: State, stream: str) -> State:
     return {**state, "currently_syncing": stream}
 
 

@@ -14,10 +14,10 @@ from invoiced_api.resources import RESOURCES
 from invoiced_api.settings import warn_of_unknown
 from invoiced_api.timestamps import to_rfc_3339
 from singer_command.about import about
-from singer_command.endings import exit_code
+from singer_command.exit_codes import exit_code
 from singer_command.files import read_config, read_json
 from singer_command.logs import chosen_format, log_to_stderr
-from singer_command.siblings import TARGET_SETTINGS
+from singer_command.shared_settings import TARGET_SETTINGS
 from singer_command.signals import Signals
 from singer_command.stdout import Stdout
 from tap_invoiced import discovery
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     log_to_stderr(environ, ())
-    signals = Signals(patience_s=4)  # the run ends within five seconds, read or not
+    signals = Signals(grace_s=4)  # the run ends within five seconds, read or not
     signals.install()
     stdout = Stdout(signals)
     if options.about:
@@ -60,7 +60,7 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     log_to_stderr(environ, (), log_format)
     settings = tap_settings(config, environ)
     log_to_stderr(environ, settings.connection.secrets, log_format)
-    warn_of_unknown(setting_table(), config, siblings=TARGET_SETTINGS)
+    warn_of_unknown(setting_table(), config, shared=TARGET_SETTINGS)
     if options.check:
         for line in check_access(settings.connection):
             stdout.write(f"{line}\n".encode())

@@ -58,7 +58,7 @@ class Deletions:
             for event in self._of(stream.resource)
             if event["timestamp"] >= since and str(event["id"]) not in emitted
         ]
-        rows = [as_it_was(event) for event in fresh]
+        rows = [deleted_record(event) for event in fresh]
         whole = [row for row in rows if all(row.get(key) for key in stream.resource.key)]
         if len(whole) < len(rows):
             LOGGER.warning(
@@ -95,6 +95,6 @@ class Deletions:
         return set(str(mark.get("deleted_events", "")).split(","))
 
 
-def as_it_was(event: Row) -> Row:
+def deleted_record(event: Row) -> Row:
     """The object of an event, with the moment of its deletion."""
     return {**event["data"]["object"], COLUMN: to_rfc_3339(event["timestamp"])}

@@ -71,7 +71,7 @@ class Progress(Protocol):
         """So many more records, of about so many in all."""
 
 
-class Lines:
+class LogProgress:
     """A line every half minute, for logs."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -89,7 +89,7 @@ class Lines:
             LOGGER.info("%s: %d of about %d records", self._stream, self._records, total)
 
 
-class Bar:
+class ProgressBar:
     """A progress bar per stream, for people."""
 
     def __init__(self) -> None:
@@ -113,8 +113,8 @@ class Bar:
 def shown_progress() -> Iterator[Progress]:
     """A bar when stderr is a terminal that shows text, else lines."""
     if not sys.stderr.isatty() or logs_are_json():
-        yield Lines()
+        yield LogProgress()
         return
-    bar = Bar()
+    bar = ProgressBar()
     with bar.shown:
         yield bar

@@ -13,7 +13,7 @@ from tap_invoiced.messages import record_lines
 from tap_invoiced.selection import Stream
 from tap_invoiced.shaping import Transformer
 from tap_invoiced.typed import TypedDecoder
-from tap_invoiced.verification import Tally
+from tap_invoiced.verification import StreamTotals
 
 LOGGER = logging.getLogger(__name__)
 
@@ -26,12 +26,12 @@ class Records:
         stream: Stream,
         *,
         with_deletions: bool,
-        tally: Tally | None,
+        totals: StreamTotals | None,
         bad_values: BadValues | None = None,
     ) -> None:
         self._name = stream.name
         self.bad_values = bad_values or BadValues(stream.name)
-        self._tally = tally
+        self._totals = totals
         self.schema, whole = stream.schema, stream.whole
         if with_deletions and stream.resource.deleted_by:
             self.schema, whole = _with_deletion(self.schema), _with_deletion(whole)
@@ -41,8 +41,8 @@ class Records:
 
     def lines(self, rows: list[Row]) -> bytes:
         """A RECORD per row, which is used up. Raises Misfit."""
-        if self._tally:
-            self._tally.take(rows)
+        if self._totals:
+            self._totals.take(rows)
         for kind, same in groupby(rows, type):
             if kind is dict:
                 self._shape_exactly(list(same))

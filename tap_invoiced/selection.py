@@ -11,7 +11,7 @@ from invoiced_api.resources import BY_NAME, Resource
 from tap_invoiced import discovery
 
 Breadcrumb = tuple[str, ...]
-Marks = Mapping[Breadcrumb, Mapping[str, Any]]
+Metadata = Mapping[Breadcrumb, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def _entries(catalog: Any) -> dict[str, dict[str, Any]]:
             entry.get("tap_stream_id") or entry["stream"]: entry for entry in catalog["streams"]
         }
         for entry in entries.values():
-            _marks(entry)
+            _metadata_of(entry)
             list(discovery.fields(entry["schema"]))
     except (AttributeError, KeyError, TypeError):
         raise InvalidInputError(
@@ -60,25 +60,25 @@ def _entries(catalog: Any) -> dict[str, dict[str, Any]]:
     return entries
 
 
-def _marks(entry: Mapping[str, Any]) -> dict[Breadcrumb, dict[str, Any]]:
-    marks: dict[Breadcrumb, dict[str, Any]] = metadata.to_map(entry.get("metadata") or [])
-    return marks
+def _metadata_of(entry: Mapping[str, Any]) -> dict[Breadcrumb, dict[str, Any]]:
+    given_metadata: dict[Breadcrumb, dict[str, Any]] = metadata.to_map(entry.get("metadata") or [])
+    return given_metadata
 
 
 def _stream(entry: dict[str, Any], own: dict[str, Any]) -> Stream | None:
     name = own["tap_stream_id"]
-    marks, own_marks = _marks(entry), _marks(own)
-    for breadcrumb in [*marks, *discovery.fields(entry["schema"])]:
-        if breadcrumb not in own_marks:
+    given_metadata, own_metadata = _metadata_of(entry), _metadata_of(own)
+    for breadcrumb in [*given_metadata, *discovery.fields(entry["schema"])]:
+        if breadcrumb not in own_metadata:
             raise InvalidInputError(
                 f"catalog: stream `{name}` has no field `{dotted(breadcrumb)}`; "
                 "make a new catalog with --discover."
             )
-    if not _stream_selected(entry, marks.get((), {})):
+    if not _stream_selected(entry, given_metadata.get((), {})):
         return None
     return Stream(
         resource=BY_NAME[name],
-        schema=_pruned(own["schema"], marks, own_marks, entry["schema"], ()),
+        schema=_pruned(own["schema"], given_metadata, own_metadata, entry["schema"], ()),
         whole=own["schema"],
     )
 
@@ -92,13 +92,13 @@ def dotted(breadcrumb: Breadcrumb) -> str:
     return path.removeprefix(".")
 
 
-def _stream_selected(entry: Mapping[str, Any], marks: Mapping[str, Any]) -> bool:
+def _stream_selected(entry: Mapping[str, Any], given_metadata: Mapping[str, Any]) -> bool:
     """The catalog's word in each of the places where it may stand, the newest way first."""
     for word in (
-        marks.get("selected"),
+        given_metadata.get("selected"),
         entry.get("selected"),
         entry["schema"].get("selected"),
-        marks.get("selected-by-default"),
+        given_metadata.get("selected-by-default"),
     ):
         if word is not None:
             return bool(word)
@@ -106,31 +106,48 @@ def _stream_selected(entry: Mapping[str, Any], marks: Mapping[str, Any]) -> bool
 
 
 def _pruned(
-    schema: dict[str, Any], marks: Marks, own_marks: Marks, given: Any, at: Breadcrumb
+    schema: dict[str, Any],
+    given_metadata: Metadata,
+    own_metadata: Metadata,
+    given: Any,
+    at: Breadcrumb,
 ) -> dict[str, Any]:
     """The schema without the fields that are not selected, at any depth."""
     pruned = dict(schema)
     if "items" in schema:
         inner = given.get("items", {})
-        pruned["items"] = _pruned(schema["items"], marks, own_marks, inner, (*at, "items"))
+        pruned["items"] = _pruned(
+            schema["items"], given_metadata, own_metadata, inner, (*at, "items")
+        )
     if "properties" in schema:
         inner = given.get("properties", {})
         pruned["properties"] = {
-            name: _pruned(field, marks, own_marks, inner.get(name, {}), (*at, "properties", name))
+            name: _pruned(
+                field, given_metadata, own_metadata, inner.get(name, {}), (*at, "properties", name)
+            )
             for name, field in schema["properties"].items()
-            if _field_selected((*at, "properties", name), marks, own_marks, inner.get(name, {}))
+            if _field_selected(
+                (*at, "properties", name), given_metadata, own_metadata, inner.get(name, {})
+            )
         }
     return pruned
 
 
 def _field_selected(
-    breadcrumb: Breadcrumb, marks: Marks, own_marks: Marks, given: Mapping[str, Any]
+    breadcrumb: Breadcrumb,
+    given_metadata: Metadata,
+    own_metadata: Metadata,
+    given: Mapping[str, Any],
 ) -> bool:
     # Keys and bookmarks are always sent, even where an orchestrator marks them otherwise.
-    if own_marks[breadcrumb]["inclusion"] == "automatic":
+    if own_metadata[breadcrumb]["inclusion"] == "automatic":
         return True
-    mark = marks.get(breadcrumb, {})
-    for word in (mark.get("selected"), given.get("selected"), mark.get("selected-by-default")):
+    field_metadata = given_metadata.get(breadcrumb, {})
+    for word in (
+        field_metadata.get("selected"),
+        given.get("selected"),
+        field_metadata.get("selected-by-default"),
+    ):
         if word is not None:
             return bool(word)
     return True

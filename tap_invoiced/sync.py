@@ -14,14 +14,14 @@ from invoiced_api.resources import ReadStrategy
 from invoiced_api.timestamps import to_rfc_3339
 from singer_command.signals import Interrupted
 from tap_invoiced.bad_values import BadValues
-from tap_invoiced.bookmarks import State, bookmark, finished, under_way, with_bookmark
+from tap_invoiced.bookmarks import State, bookmark, finished, with_bookmark, with_current_stream
 from tap_invoiced.deletions import EVENTS, Deletions
 from tap_invoiced.messages import Messages
 from tap_invoiced.progress import Progress, StreamReport, metrics
 from tap_invoiced.records import Records
 from tap_invoiced.selection import Stream
 from tap_invoiced.settings import TapSettings
-from tap_invoiced.verification import Tally, missing
+from tap_invoiced.verification import StreamTotals, missing
 
 LOGGER = logging.getLogger(__name__)
 
@@ -31,13 +31,13 @@ STATE_EVERY_RECORDS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class StreamSync:
     """One stream to be read in a run, from `since` on (UNIX seconds)."""
 
     stream: Stream
     since: int
     records: Records
-    tally: Tally | None
+    totals: StreamTotals | None
     reading: StreamReader
 
     @property
@@ -69,16 +69,16 @@ class Sync:
 
         A run that fails or is stopped writes the last true state before it raises.
         """
-        tasks = [self._task(stream) for stream in streams]
+        syncs = [self._task(stream) for stream in streams]
         connections = self.settings.connection.max_connections
         try:
-            with Prefetcher(self.client, connections, [task.reading for task in tasks]) as ahead:
+            with Prefetcher(self.client, connections, [one.reading for one in syncs]) as ahead:
                 deletions = self._deletions(streams, ahead)
                 complete = deletions is not None or not self.settings.capture_deletes
-                for task in tasks:
-                    complete &= self._readable(task, ahead)
-                    if deletions and task.name in self._with_schema:
-                        self._emit_deletions(task, deletions)
+                for one in syncs:
+                    complete &= self._readable(one, ahead)
+                    if deletions and one.name in self._with_schema:
+                        self._emit_deletions(one, deletions)
                     self._write_state()
         except (InvoicedError, Interrupted):
             self._write_state()
@@ -87,74 +87,74 @@ class Sync:
         self._write_state()
         return complete
 
-    def _task(self, stream: Stream) -> Task:
+    def _task(self, stream: Stream) -> StreamSync:
         resource = stream.resource
         mark = bookmark(self.state, stream.name, resource.replication_key)
         since = self.settings.start_date if mark is None else mark
         countable = self.settings.verify and resource.way is ReadStrategy.INCREMENTAL
-        tally = Tally(resource) if countable else None
+        totals = StreamTotals(resource) if countable else None
         records = Records(
             stream,
             with_deletions=self.settings.capture_deletes,
-            tally=tally,
+            totals=totals,
             bad_values=BadValues(stream.name, stop=self.settings.stop_on_bad_value),
         )
         page_size = self.settings.page_size
         reading = reader_of(resource, page_size, since, records.lines, records.parse)
-        return Task(stream, since, records, tally, reading)
+        return StreamSync(stream, since, records, totals, reading)
 
-    def _readable(self, task: Task, ahead: Prefetcher) -> bool:
+    def _readable(self, one: StreamSync, ahead: Prefetcher) -> bool:
         """Reads a stream, unless the key may not: an error only if it could before."""
         try:
-            self._read(task, ahead)
-            return self._verified(task, ahead)
+            self._read(one, ahead)
+            return self._verified(one, ahead)
         except ForbiddenError as refusal:
-            if bookmark(self.state, task.name, task.replication_key) is None:
-                LOGGER.warning("%s: skipped, %s", task.name, refusal)
+            if bookmark(self.state, one.name, one.replication_key) is None:
+                LOGGER.warning("%s: skipped, %s", one.name, refusal)
                 return True
-            LOGGER.error("%s: could be read before, now: %s", task.name, refusal)
+            LOGGER.error("%s: could be read before, now: %s", one.name, refusal)
             return False
 
-    def _read(self, task: Task, ahead: Prefetcher) -> None:
+    def _read(self, one: StreamSync, ahead: Prefetcher) -> None:
         began, records = self.clock(), 0
-        self.state = under_way(self.state, task.name)
-        self.progress.begin(task.name)
-        LOGGER.info("%s: reading what was updated since %s", task.name, to_rfc_3339(task.since))
-        for block in ahead.blocks(task.reading):
+        self.state = with_current_stream(self.state, one.name)
+        self.progress.begin(one.name)
+        LOGGER.info("%s: reading what was updated since %s", one.name, to_rfc_3339(one.since))
+        for block in ahead.blocks(one.reading):
             if not records:
-                self._schema(task)
+                self._schema(one)
             self.messages.block(block.content)
             records += block.rows
             self._records_since_state += block.rows
-            self.progress.advance(block.rows, task.reading.total)
-            self._advance(task, min(block.newest, self._horizon(task.reading)))
+            self.progress.advance(block.rows, one.reading.total)
+            self._advance(one, min(block.newest, self._max_bookmark(one.reading)))
         if not records:
-            self._schema(task)
-        self._advance(task, self._horizon(task.reading))
-        reading = task.reading
+            self._schema(one)
+        self._advance(one, self._max_bookmark(one.reading))
+        reading = one.reading
         seconds = self.clock() - began
         report = StreamReport(
-            task.name,
+            one.name,
             records,
             reading.requests,
             reading.retries,
             seconds,
-            task.records.bad_values.total,
+            one.records.bad_values.total,
         )
         self.reports.append(report)
         metrics(report)
 
-    def _schema(self, task: Task) -> None:
-        self._with_schema.add(task.name)
-        key = list(task.stream.resource.key)
-        self.messages.schema(task.name, task.records.schema, key, task.replication_key)
+    def _schema(self, one: StreamSync) -> None:
+        self._with_schema.add(one.name)
+        key = list(one.stream.resource.key)
+        self.messages.schema(one.name, one.records.schema, key, one.replication_key)
 
-    def _horizon(self, reading: StreamReader) -> int:
+    def _max_bookmark(self, reading: StreamReader) -> int:
         """A change may be committed this late after its stamp: no bookmark goes beyond."""
         return reading.clock - self.settings.lookback_seconds
 
-    def _advance(self, task: Task, second: int) -> None:
-        self.state = with_bookmark(self.state, task.name, task.replication_key, second)
+    def _advance(self, one: StreamSync, second: int) -> None:
+        self.state = with_bookmark(self.state, one.name, one.replication_key, second)
         if (
             self._records_since_state >= STATE_EVERY_RECORDS
             or self.clock() - self._state_written_at >= STATE_EVERY_S
@@ -180,23 +180,23 @@ class Sync:
         except ForbiddenError as refusal:
             LOGGER.error("deletions cannot be read: %s", refusal)
             return None
-        deletions.until = self._horizon(reading)
+        deletions.until = self._max_bookmark(reading)
         return deletions
 
-    def _emit_deletions(self, task: Task, deletions: Deletions) -> None:
+    def _emit_deletions(self, one: StreamSync, deletions: Deletions) -> None:
         """After the stream's records, so that no older version of a deleted object follows it."""
-        if not task.stream.resource.deleted_by:
+        if not one.stream.resource.deleted_by:
             return
-        rows = deletions.of(task.stream)
+        rows = deletions.of(one.stream)
         if rows:
-            self.messages.block(task.records.lines(rows))
-            LOGGER.info("%s: %d deleted", task.name, len(rows))
-        self.state = deletions.with_bookmark(self.state, task.stream)
+            self.messages.block(one.records.lines(rows))
+            LOGGER.info("%s: %d deleted", one.name, len(rows))
+        self.state = deletions.with_bookmark(self.state, one.stream)
 
-    def _verified(self, task: Task, ahead: Prefetcher) -> bool:
+    def _verified(self, one: StreamSync, ahead: Prefetcher) -> bool:
         """Whether the server counts no more objects than were read."""
-        tally = task.tally
-        if tally is None:
+        totals = one.totals
+        if totals is None:
             return True
         late: list[object] = []
 
@@ -204,20 +204,20 @@ class Sync:
             late.extend(row["id"] for row in rows)
             return b""
 
-        lists = listings(task.stream.resource, self.settings.page_size)
-        counting = RecountReader(lists, task.since, self._horizon(task.reading), collect)
+        lists = listings(one.stream.resource, self.settings.page_size)
+        counting = RecountReader(lists, one.since, self._max_bookmark(one.reading), collect)
         ahead.add(counting)
         for _ in ahead.blocks(counting):
             pass
-        lost = missing(tally.objects, counting.total, tally.unseen(late))
-        LOGGER.info("%s: verified: %s", task.name, tally.report())
+        lost = missing(totals.objects, counting.total, totals.unseen(late))
+        LOGGER.info("%s: verified: %s", one.name, totals.report())
         if lost:
             LOGGER.error(
                 "%s: %d objects of %d were not read, ids %s. Read the stream again from its "
                 "bookmark before, and report it.",
-                task.name,
+                one.name,
                 lost,
                 counting.total,
-                tally.range,
+                totals.range,
             )
         return not lost

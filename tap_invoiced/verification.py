@@ -11,7 +11,7 @@ from invoiced_api.resources import Resource
 
 
 @dataclass(slots=True)
-class Tally:
+class StreamTotals:
     """The newest version of each object of a stream that was read: its id and its money."""
 
     resource: Resource

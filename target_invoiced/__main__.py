@@ -4,13 +4,13 @@ import os
 import sys
 
 from singer_command.arguments import parser
-from singer_command.signals import end_quietly
+from singer_command.signals import use_default_sigint
 
 DESCRIPTION = "Reads Singer messages from stdin and writes them to an Invoiced account."
 
 
 def main() -> int:
-    end_quietly()
+    use_default_sigint()
     arguments = parser("target-invoiced", DESCRIPTION)
     arguments.add_argument("--input", metavar="FILE", help="read messages from here, not stdin")
     trial = arguments.add_mutually_exclusive_group()

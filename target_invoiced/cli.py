@@ -20,10 +20,10 @@ from invoiced_api.exceptions import InvalidInputError
 from invoiced_api.resources import ENDPOINTS
 from invoiced_api.settings import warn_of_unknown
 from singer_command.about import about
-from singer_command.endings import exit_code
+from singer_command.exit_codes import exit_code
 from singer_command.files import read_config
 from singer_command.logs import chosen_format, log_to_stderr
-from singer_command.siblings import TAP_SETTINGS
+from singer_command.shared_settings import TAP_SETTINGS
 from singer_command.signals import Signals
 from singer_command.stdout import Stdout
 from target_invoiced.__main__ import DESCRIPTION
@@ -75,7 +75,7 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     log_to_stderr(environ, (), log_format)
     settings = target_settings(config, environ)
     log_to_stderr(environ, secrets(settings), log_format)
-    warn_of_unknown(TARGET_SETTINGS, config, siblings=TAP_SETTINGS)
+    warn_of_unknown(TARGET_SETTINGS, config, shared=TAP_SETTINGS)
     if options.check:
         for line in _check(settings):
             stdout.write(f"{line}\n".encode())

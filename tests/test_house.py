@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from invoiced_api.resources import ENDPOINTS, RESOURCES
-from singer_command import siblings
+from singer_command import shared_settings
 from tap_invoiced.settings import setting_table
 from target_invoiced.settings import TARGET_SETTINGS
 
@@ -118,12 +118,15 @@ def test_the_readme_lists_every_endpoint() -> None:
 def test_the_sample_config_is_valid_for_both_commands() -> None:
     sample = json.loads((ROOT / "sample_config.json").read_text())
     for table in (setting_table(), TARGET_SETTINGS):
-        assert sample.keys() <= {setting.name for setting in table} | siblings.TAP_SETTINGS
+        assert sample.keys() <= {setting.name for setting in table} | shared_settings.TAP_SETTINGS
 
 
 def test_a_file_may_serve_both_commands_without_a_warning() -> None:
     tap, target = ({one.name for one in table} for table in (setting_table(), TARGET_SETTINGS))
-    assert (tap - target, target - tap) == (siblings.TAP_SETTINGS, siblings.TARGET_SETTINGS)
+    assert (tap - target, target - tap) == (
+        shared_settings.TAP_SETTINGS,
+        shared_settings.TARGET_SETTINGS,
+    )
 
 
 def test_the_version_is_the_changelog_s() -> None:

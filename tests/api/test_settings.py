@@ -247,7 +247,7 @@ def test_a_user_agent_that_no_header_can_hold_is_a_wrong_value():
 
 def test_an_unknown_setting_is_a_warning_without_its_value(caplog):
     config = {"api_key": KEY, "sanbox": "hush", "zzz": 1, "of_another_command": 1}
-    warn_of_unknown(CONNECTION_SETTINGS, config, siblings={"of_another_command"})
+    warn_of_unknown(CONNECTION_SETTINGS, config, shared={"of_another_command"})
     assert [record.getMessage() for record in caplog.records] == [
         "setting `sanbox` is unknown: not used. Did you mean `sandbox`?",
         "setting `zzz` is unknown: not used",

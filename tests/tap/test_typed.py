@@ -44,7 +44,7 @@ def without(schema: dict[str, Any], *names: str) -> dict[str, Any]:
 
 def records_of(schema: dict[str, Any] = INVOICES) -> Records:
     stream = Stream(resource=BY_NAME["invoices"], schema=schema, whole=INVOICES)
-    return Records(stream, with_deletions=False, tally=None)
+    return Records(stream, with_deletions=False, totals=None)
 
 
 def quickly(records: Records, rows: list[dict[str, Any]]) -> list[Any]:
@@ -128,7 +128,7 @@ def test_every_object_of_a_seeded_account_goes_the_quick_way(
     """Else a slip in a schema would cost all the pace, and nobody would see why."""
     schema = invoiced_schemas.load(name)
     stream = Stream(resource=BY_NAME[name], schema=schema, whole=schema)
-    records = Records(stream, with_deletions=False, tally=None)
+    records = Records(stream, with_deletions=False, totals=None)
     answer = requests.get(
         f"{business_server.url}/{name}",
         params={"include": "updated_at", "per_page": 100},

@@ -8,7 +8,7 @@ import pytest
 
 from invoiced_api.resources import BY_NAME
 from invoiced_emulator import Account, Server
-from tap_invoiced.verification import Tally, missing
+from tap_invoiced.verification import StreamTotals, missing
 
 
 def test_a_complete_run_is_verified_with_counts_and_sums_per_currency(
@@ -72,14 +72,14 @@ def test_missing(read: int, counted: int, changed: int, lost: int) -> None:
     assert missing(read, counted, changed) == lost
 
 
-def test_a_tally_counts_the_newest_version_and_sums_exactly() -> None:
-    tally = Tally(BY_NAME["transactions"])
-    tally.take([{"id": 2, "currency": "usd", "amount": 0.1}, {"id": 1, "currency": "usd"}])
-    tally.take([{"id": 2, "currency": "usd", "amount": 0.3}])
-    tally.take([{"id": 3, "currency": "usd", "amount": 0.3}])
-    again = Tally(BY_NAME["transactions"])
+def test_stream_totals_count_the_newest_version_and_sums_exactly() -> None:
+    totals = StreamTotals(BY_NAME["transactions"])
+    totals.take([{"id": 2, "currency": "usd", "amount": 0.1}, {"id": 1, "currency": "usd"}])
+    totals.take([{"id": 2, "currency": "usd", "amount": 0.3}])
+    totals.take([{"id": 3, "currency": "usd", "amount": 0.3}])
+    again = StreamTotals(BY_NAME["transactions"])
     again.take([{"id": key, "currency": "eur"} for key in (3, 1, 2)])
-    assert tally.objects == 3
-    assert tally.sums() == {"usd amount": Decimal("0.6")}
-    assert tally.digest() == again.digest()
-    assert tally.unseen([3, 4, 5]) == 2
+    assert totals.objects == 3
+    assert totals.sums() == {"usd amount": Decimal("0.6")}
+    assert totals.digest() == again.digest()
+    assert totals.unseen([3, 4, 5]) == 2

@@ -5,7 +5,7 @@ import signal
 from collections.abc import Callable
 
 from invoiced_api.exceptions import InvalidInputError, InvoicedError
-from singer_command.signals import Interrupted, ignore_from_now_on
+from singer_command.signals import Interrupted, ignore_signals
 from singer_command.stdout import StdoutClosed
 
 LOGGER = logging.getLogger(__name__)
@@ -17,7 +17,7 @@ def exit_code(run: Callable[[], int]) -> int:
         try:
             return run()
         finally:
-            ignore_from_now_on()
+            ignore_signals()
     except (InvalidInputError, InvoicedError) as error:
         LOGGER.critical("%s", error)
     except StdoutClosed:

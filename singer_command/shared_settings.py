@@ -1,4 +1,4 @@
-"""Settings of one command that the other has not: one file may serve both."""
+"""Settings that only one of the commands has: both may share one config file."""
 
 TAP_SETTINGS = frozenset(
     {
