@@ -47,14 +47,14 @@ def metrics(report: StreamReport) -> None:
 def closing_table(reports: Iterable[StreamReport]) -> None:
 
     show_table(
-        ("stream", "records", "bad values", "requests", "retries", "seconds"),
+        ("stream", "records", "requests", "retries", "bad values", "seconds"),
         [
             (
                 one.stream,
                 one.records,
-                one.bad_values,
                 one.requests,
                 one.retries,
+                one.bad_values,
                 f"{one.seconds:.1f}",
             )
             for one in reports
