@@ -12,9 +12,11 @@ import orjson
 from invoiced_api.exceptions import InvalidInputError, InvoicedError
 from singer_command.signals import Interrupted
 from target_invoiced.delivery.senders import Sender
-from target_invoiced.delivery.writer import Writer, WriteRequest
-from target_invoiced.events import EndOfInput, Event, EventQueue, Lines, Result, Signal, WorkerPool
+from target_invoiced.delivery.workers import WorkerPool
+from target_invoiced.delivery.writer import Writer
+from target_invoiced.events import EndOfInput, Event, EventQueue, Lines, Result, Signal
 from target_invoiced.ledger import Ledger
+from target_invoiced.mapping.operations import WriteRequest
 from target_invoiced.mapping.outcomes import Done, Found, Missing, Rejected
 from target_invoiced.records.intake import Intake
 from target_invoiced.records.record import Task

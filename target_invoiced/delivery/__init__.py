@@ -3,5 +3,6 @@
 writer    carries out one write
 senders   sends a request, prints it, or only pretends to
 lookup    finds objects by natural key
+workers   the threads that carry out writes
 account   which account the credentials belong to
 """

@@ -10,19 +10,13 @@ from hashlib import blake2b
 from invoiced_api.client import Request
 from invoiced_api.connection import Connection
 from invoiced_api.exceptions import InvalidInputError, RecordRejectedError
-from invoiced_api.resources import BY_NAME
 from target_invoiced.delivery.senders import Sender
 from target_invoiced.ledger import Ledger
 from target_invoiced.ledger.accounts import Credential
+from target_invoiced.mapping.paths import object_path
 
 # Objects that are looked for in an account to see whether it is the one that the ledger knows.
 SAMPLES = 5
-
-
-def object_path(resource: str | None, id: int | str | None) -> str | None:
-    """Where an object can be read; None if it has no path without its parent."""
-    path = BY_NAME[resource].path if resource else ""
-    return f"{path}/{id}" if path and "{" not in path and id is not None else None
 
 
 def use_account(ledger: Ledger, courier: Sender, connection: Connection) -> None:

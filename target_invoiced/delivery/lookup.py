@@ -10,15 +10,9 @@ from invoiced_api.exceptions import NotFoundError
 from invoiced_api.resources import BY_NAME
 from target_invoiced.delivery.senders import Sender
 from target_invoiced.exceptions import InvalidRecordError
-from target_invoiced.mapping.keys import ExternalKey, NaturalKey
+from target_invoiced.mapping.keys import NaturalKey
 
 MOST_REMEMBERED = 10_000
-
-
-def by_own_id(reference: ExternalKey) -> NaturalKey | None:
-    """What the account calls an object whose id is the caller's own: the key itself."""
-    own = BY_NAME[reference.resource].natural_key == "id"
-    return NaturalKey(reference.resource, "id", reference.value) if own else None
 
 
 class References:

@@ -10,7 +10,7 @@ import orjson
 
 from invoiced_api.client import Client, Request, Response
 from invoiced_api.redact import HIDDEN
-from target_invoiced.mapping.payloads import without_card_numbers
+from target_invoiced.mapping.card_numbers import without_card_numbers
 
 
 class Sender:

@@ -1,7 +1,6 @@
 """Intent -> requests -> result. Runs in many threads at once, and keeps nothing."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -12,45 +11,21 @@ from invoiced_api.retry import wait_until
 from target_invoiced.delivery.lookup import References
 from target_invoiced.delivery.senders import Sender
 from target_invoiced.exceptions import InvalidRecordError
-from target_invoiced.mapping.endpoints import ENDED
 from target_invoiced.mapping.keys import NaturalKey
 from target_invoiced.mapping.operations import (
+    ENDED_STATUSES,
     Create,
     NoOp,
-    Operation,
     Path,
     Remove,
     Send,
     Update,
+    WriteRequest,
     references_of,
 )
 from target_invoiced.mapping.outcomes import Done, Found, Kind, Missing, Outcome, Rejected
-from target_invoiced.mapping.payloads import filled, shows
-
-
-def _keep(key: str) -> None:
-    """For calls whose key nobody has to remember."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriteRequest:
-    """One write, with everything it needs to go out. Its references are natural keys at most.
-
-    `bodies` are those of a batch. A create goes out under the `idempotency_key`, not before
-    `not_before` (by the monotonic clock, seconds); `renewed` is told durably of a new key before
-    that is used. If it goes out `again`, after an earlier run, the answer may be of another body
-    under that key: of a `keyed` record that is mended.
-    """
-
-    intent: Operation
-    resource: str | None = None
-    natural: NaturalKey | None = None
-    bodies: Sequence[dict[str, Any]] = ()
-    idempotency_key: str | None = None
-    not_before: float = 0.0
-    again: bool = False
-    keyed: bool = False
-    renewed: Callable[[str], None] = field(default=_keep)
+from target_invoiced.mapping.payloads import shows
+from target_invoiced.mapping.references import filled
 
 
 class Writer:
@@ -192,7 +167,7 @@ def _left(removal: DeleteBehaviour, current: Mapping[str, Any]) -> bool:
         case DeleteBehaviour.VOID:
             return current.get("voided") is True
         case DeleteBehaviour.CANCEL:
-            return current.get("status") in ENDED
+            return current.get("status") in ENDED_STATUSES
     return False
 
 

@@ -1,6 +1,9 @@
 """From a record to the operation that it asks for. Pure: no clock, no network, no ledger.
 
 keys           the identities of an object
+card_numbers   full card numbers: refused, or hidden where a record is kept
+references     the objects that a record refers to
+coercion       values as other systems write them
 payloads       the body of a write
 paths          the path of a write
 operations     what a record asks for

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from invoiced_api.resources import SideEffect
+from target_invoiced.mapping.card_numbers import refuse_card_numbers
 from target_invoiced.mapping.keys import ExternalKey, ObjectRef
 from target_invoiced.mapping.operations import Operation, Send
 from target_invoiced.mapping.paths import path_of, placeholders
-from target_invoiced.mapping.payloads import refuse_card_numbers
 from target_invoiced.mapping.side_effects import REACHING, refuse_unless_allowed
 from target_invoiced.settings import CustomCallStream
 

@@ -8,22 +8,24 @@ import invoiced_schemas
 from invoiced_api.bodies import Body, Ref
 from invoiced_api.resources import DeleteBehaviour, SideEffect
 from target_invoiced.exceptions import InvalidRecordError
+from target_invoiced.mapping.card_numbers import refuse_card_numbers
+from target_invoiced.mapping.coercion import from_text
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey, ObjectId, ObjectRef, key_text
-from target_invoiced.mapping.operations import Create, NoOp, Operation, Path, Remove, Update
+from target_invoiced.mapping.operations import (
+    ENDED_STATUSES,
+    Create,
+    NoOp,
+    Operation,
+    Path,
+    Remove,
+    Update,
+)
 from target_invoiced.mapping.outcomes import Kind
 from target_invoiced.mapping.paths import id_of, path_of, placeholders
-from target_invoiced.mapping.payloads import (
-    body_of,
-    from_text,
-    reference,
-    refuse_card_numbers,
-    unknown_attributes,
-)
+from target_invoiced.mapping.payloads import body_of, unknown_attributes
+from target_invoiced.mapping.references import reference
 from target_invoiced.mapping.side_effects import refuse_unless_allowed
 from target_invoiced.settings import EndpointStream, Ids, OperationKind
-
-# A subscription in one of these has nothing left to cancel, and would bill if it were created.
-ENDED = ("canceled", "finished")
 
 
 @dataclass(slots=True)
@@ -156,7 +158,7 @@ class EndpointMapper:
                 return removal
             case DeleteBehaviour.VOID if from_text(record.get("voided")) in (True, 1):
                 return removal
-            case DeleteBehaviour.CANCEL if status in ENDED and self._external:
+            case DeleteBehaviour.CANCEL if status in ENDED_STATUSES and self._external:
                 return removal
         return None
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from invoiced_api.resources import BY_NAME
 from target_invoiced.exceptions import InvalidRecordError
 
 DIGEST_BYTES = 16
@@ -93,3 +94,9 @@ def digest(record: Any, *more: str) -> bytes:
 
 def digest_of(content: bytes) -> bytes:
     return blake2b(content, digest_size=DIGEST_BYTES).digest()
+
+
+def by_own_id(reference: ExternalKey) -> NaturalKey | None:
+    """What the account calls an object whose id is the caller's own: the key itself."""
+    own = BY_NAME[reference.resource].natural_key == "id"
+    return NaturalKey(reference.resource, "id", reference.value) if own else None

@@ -1,14 +1,16 @@
 """The writes that records stand for."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from invoiced_api.resources import DeleteBehaviour
 from target_invoiced.mapping.keys import NaturalKey, Reference
 from target_invoiced.mapping.outcomes import Kind
-from target_invoiced.mapping.payloads import references
+from target_invoiced.mapping.references import references
 
+# A subscription in one of these has nothing left to cancel, and would bill if it were created.
+ENDED_STATUSES = ("canceled", "finished")
 # The pieces of a path: text, and ids or references to be filled in.
 Path = tuple[Any, ...]
 
@@ -82,3 +84,28 @@ def path_and_body(intent: Operation) -> tuple[Path, Any]:
 def references_of(intent: Operation) -> Iterator[Reference]:
     """What has to be known before the intent can be sent."""
     yield from references(path_and_body(intent))
+
+
+def _keep(key: str) -> None:
+    """For calls whose key nobody has to remember."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteRequest:
+    """One write, with everything it needs to go out. Its references are natural keys at most.
+
+    `bodies` are those of a batch. A create goes out under the `idempotency_key`, not before
+    `not_before` (by the monotonic clock, seconds); `renewed` is told durably of a new key before
+    that is used. If it goes out `again`, after an earlier run, the answer may be of another body
+    under that key: of a `keyed` record that is mended.
+    """
+
+    intent: Operation
+    resource: str | None = None
+    natural: NaturalKey | None = None
+    bodies: Sequence[dict[str, Any]] = ()
+    idempotency_key: str | None = None
+    not_before: float = 0.0
+    again: bool = False
+    keyed: bool = False
+    renewed: Callable[[str], None] = field(default=_keep)

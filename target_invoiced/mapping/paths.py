@@ -4,10 +4,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from invoiced_api.resources import BY_SINGULAR
+from invoiced_api.resources import BY_NAME, BY_SINGULAR
 from target_invoiced.exceptions import InvalidRecordError
+from target_invoiced.mapping.card_numbers import shows_card_number
 from target_invoiced.mapping.operations import Path
-from target_invoiced.mapping.payloads import reference, shows_card_number
+from target_invoiced.mapping.references import reference
 from target_invoiced.settings import Ids
 
 
@@ -48,3 +49,9 @@ def id_of(record: Mapping[str, Any], *, text: bool) -> int | str:
     if not text and not str(written).isdecimal():
         raise InvalidRecordError("`id` is not a whole number, as Invoiced's ids are")
     return written
+
+
+def object_path(resource: str | None, id: int | str | None) -> str | None:
+    """Where an object can be read; None if it has no path without its parent."""
+    path = BY_NAME[resource].path if resource else ""
+    return f"{path}/{id}" if path and "{" not in path and id is not None else None

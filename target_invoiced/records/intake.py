@@ -10,10 +10,10 @@ from invoiced_api.resources import ENDPOINTS
 from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.ledger.keys import ObjectMapping
 from target_invoiced.ledger.replay import Entry, ReplayMatcher, Stage
+from target_invoiced.mapping.card_numbers import shows_card_number
 from target_invoiced.mapping.keys import ExternalKey, digest
 from target_invoiced.mapping.operations import Send
 from target_invoiced.mapping.outcomes import Done, Kind, Outcome, Rejected
-from target_invoiced.mapping.payloads import shows_card_number
 from target_invoiced.records.record import Stream, Task
 from target_invoiced.records.unit_of_work import UnitOfWork
 from target_invoiced.settings import CustomCallStream, EndpointStream, Ids, TargetSettings

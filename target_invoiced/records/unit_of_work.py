@@ -14,8 +14,8 @@ from target_invoiced.ledger.journal import Journaled
 from target_invoiced.ledger.keys import ObjectMapping
 from target_invoiced.ledger.parked import Parked
 from target_invoiced.ledger.replay import Entry, Stage
+from target_invoiced.mapping.card_numbers import without_card_numbers
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey, Reference
-from target_invoiced.mapping.payloads import without_card_numbers
 from target_invoiced.records.record import Task
 
 MOST_IDS_REMEMBERED = 10_000

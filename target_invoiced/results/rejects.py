@@ -6,8 +6,8 @@ from typing import BinaryIO
 
 from invoiced_api.exceptions import InvalidInputError
 from invoiced_api.redact import hide_card_numbers
+from target_invoiced.mapping.card_numbers import without_card_numbers
 from target_invoiced.mapping.outcomes import Rejected
-from target_invoiced.mapping.payloads import without_card_numbers
 from target_invoiced.results.message_file import MessageFile
 from target_invoiced.singer.messages import Record, Schema
 

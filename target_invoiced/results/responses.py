@@ -10,8 +10,8 @@ import orjson
 
 from invoiced_api.exceptions import InvoicedError, RecordRejectedError
 from target_invoiced.ledger import Ledger
+from target_invoiced.mapping.card_numbers import without_card_numbers
 from target_invoiced.mapping.outcomes import Done, Outcome
-from target_invoiced.mapping.payloads import without_card_numbers
 from target_invoiced.records.record import Task
 from target_invoiced.records.unit_of_work import UnitOfWork
 from target_invoiced.results.message_file import MessageFile

@@ -4,11 +4,11 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from invoiced_api.exceptions import InvalidInputError
-from target_invoiced.delivery.account import object_path
+from target_invoiced.exceptions import TooManyRejectsError
 from target_invoiced.ledger.replay import Stage
 from target_invoiced.mapping.operations import Create
 from target_invoiced.mapping.outcomes import Done, Kind, Outcome, Rejected
+from target_invoiced.mapping.paths import object_path
 from target_invoiced.records.record import Task
 from target_invoiced.records.unit_of_work import UnitOfWork
 from target_invoiced.results.rejects import Rejects
@@ -17,10 +17,6 @@ from target_invoiced.results.responses import ResponseSink
 from target_invoiced.singer.checkpoints import StateTracker
 
 LOGGER = logging.getLogger(__name__)
-
-
-class TooManyRejectsError(InvalidInputError):
-    """More records were refused than `max_rejects` allows."""
 
 
 @dataclass(slots=True)

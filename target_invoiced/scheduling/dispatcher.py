@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass, replace
 
-from target_invoiced.delivery.lookup import by_own_id
-from target_invoiced.delivery.writer import WriteRequest
 from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.ledger.parked import Parked
-from target_invoiced.mapping.keys import ExternalKey, Reference
-from target_invoiced.mapping.operations import NoOp, Remove
+from target_invoiced.mapping.keys import ExternalKey, Reference, by_own_id
+from target_invoiced.mapping.operations import NoOp, Remove, WriteRequest
 from target_invoiced.mapping.outcomes import Done, Kind, Rejected
 from target_invoiced.records.record import Task
 from target_invoiced.records.unit_of_work import UnitOfWork

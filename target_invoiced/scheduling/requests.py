@@ -9,13 +9,12 @@ from typing import Any
 import orjson
 
 from invoiced_api.client import STILL_UNDER_WAY_S
-from target_invoiced.delivery.writer import WriteRequest
 from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.ledger.parked import Parked
 from target_invoiced.ledger.replay import Stage
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey, Reference
-from target_invoiced.mapping.operations import Create, Send, path_and_body
-from target_invoiced.mapping.payloads import filled
+from target_invoiced.mapping.operations import Create, Send, WriteRequest, path_and_body
+from target_invoiced.mapping.references import filled
 from target_invoiced.records.record import Task
 from target_invoiced.records.unit_of_work import UnitOfWork
 

@@ -6,10 +6,11 @@ import pytest
 
 from invoiced_api.resources import BY_NAME, DeleteBehaviour
 from target_invoiced.exceptions import InvalidRecordError
+from target_invoiced.mapping.card_numbers import without_card_numbers
 from target_invoiced.mapping.endpoints import EndpointMapper
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey
 from target_invoiced.mapping.operations import Create, Update
-from target_invoiced.mapping.payloads import shows, without_card_numbers
+from target_invoiced.mapping.payloads import shows
 from target_invoiced.settings import EndpointStream, Ids
 
 TEN_O_CLOCK = 1_769_853_600

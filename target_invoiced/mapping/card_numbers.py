@@ -1,0 +1,84 @@
+"""Full card numbers: refused in a request, hidden wherever a record is kept. Pure."""
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import orjson
+
+from invoiced_api.redact import HIDDEN, has_card_number, hide_card_numbers
+from target_invoiced.exceptions import InvalidRecordError
+from target_invoiced.mapping.keys import ExternalKey, NaturalKey
+
+# JSON that can show a card number begins with one of these.
+BEGINNINGS = re.compile(r"\s*[\[{\"\d-]")
+
+
+def refuse_card_numbers(body: Any, allowed: Collection[str]) -> None:
+    """Raises Unwritable, which names the attribute, if a value shows a full card number."""
+    for name, value in _leaves(body):
+        text = str(value)
+        if HIDDEN in text:
+            raise InvalidRecordError(
+                f"`{without_card_numbers(name)}` was hidden when the record was refused before. "
+                "Put its value back"
+            )
+        if name not in allowed and has_card_number(text):
+            raise InvalidRecordError(
+                f"`{without_card_numbers(name)}` looks like a full card number. Send a token in "
+                "its place; if it is none, name the attribute in the setting `allow_card_like`"
+            )
+
+
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(key, key)
+            yield from _leaves(inner, key)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _leaves(inner, name)
+    elif isinstance(value, (NaturalKey, ExternalKey)):
+        yield name, value.value
+    elif isinstance(value, float) and value.is_integer():
+        yield name, int(value)
+    elif isinstance(value, (str, int)) and not isinstance(value, bool):
+        yield name, value
+        if isinstance(value, str):
+            yield from _leaves(_decoded(value), name)
+
+
+def _decoded(text: str) -> Any:
+    """What JSON in a string says, whose escapes or exponents may hide digits; None if none."""
+    if not BEGINNINGS.match(text):
+        return None
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def shows_card_number(value: Any) -> bool:
+    """Whether a full card number stands in it, also behind the escapes of JSON in a string."""
+    return bool(without_card_numbers(value) != value)
+
+
+def without_card_numbers(value: Any, allowed: Collection[str] = (), name: str = "") -> Any:
+    """The value with each full card number in it replaced, so that it may be kept in a file."""
+    if isinstance(value, dict):
+        return {
+            without_card_numbers(key): without_card_numbers(inner, allowed, key)
+            for key, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [without_card_numbers(inner, allowed, name) for inner in value]
+    if name in allowed:
+        return value
+    if isinstance(value, str):
+        said = _decoded(value)
+        shows_one = without_card_numbers(said, allowed, name) != said
+        return HIDDEN if shows_one else hide_card_numbers(value)
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    if whole and has_card_number(str(int(value))):
+        return hide_card_numbers(str(int(value)))
+    return value

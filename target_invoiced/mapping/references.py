@@ -1,0 +1,64 @@
+"""The objects that a record refers to: found in it, and replaced by their ids. Pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from invoiced_api.resources import BY_NAME
+from target_invoiced.exceptions import InvalidRecordError
+from target_invoiced.mapping.coercion import from_text
+from target_invoiced.mapping.keys import ExternalKey, NaturalKey, Reference, key_text
+from target_invoiced.settings import Ids
+
+
+def reference(value: Any, resource: str, ids: Ids, path: str) -> Any:
+    """What a record holds in the place of an id: the id itself, or what will be looked up for it.
+
+    An object may stand there whole, or show only its natural key. Raises Unwritable.
+    """
+    own_number = ids is Ids.INVOICED and BY_NAME[resource].natural_key != "id"
+    if isinstance(value, str) and (own_number or value.startswith("{")):
+        value = from_text(value)
+    if isinstance(value, dict):
+        if value.get("id") is None:
+            return _natural(value, resource, path)
+        value = value["id"]
+    if ids is Ids.INVOICED or value == "":
+        return value
+    try:
+        key = key_text(value)
+    except InvalidRecordError:
+        raise InvalidRecordError(f"`{path}` is neither a number nor a string") from None
+    return None if key is None else ExternalKey(resource, key)
+
+
+def _natural(value: Mapping[str, Any], resource: str, path: str) -> NaturalKey:
+    attribute = BY_NAME[resource].natural_key
+    if attribute and isinstance(value.get(attribute), str) and value[attribute]:
+        return NaturalKey(resource, attribute, value[attribute])
+    raise InvalidRecordError(
+        f"`{path}` refers to no object: it holds neither `id` nor a natural key"
+    )
+
+
+def references(template: Any) -> Iterator[Reference]:
+    """The references in a body or path, each as often as it stands there."""
+    if isinstance(template, dict):
+        for value in template.values():
+            yield from references(value)
+    elif isinstance(template, (list, tuple)):
+        for value in template:
+            yield from references(value)
+    elif isinstance(template, (ExternalKey, NaturalKey)):
+        yield template
+
+
+def filled(template: Any, ids: Mapping[Reference, Any]) -> Any:
+    """The body or path with ids in place of its references, as far as those are in `ids`."""
+    if isinstance(template, dict):
+        return {name: filled(value, ids) for name, value in template.items()}
+    if isinstance(template, list):
+        return [filled(value, ids) for value in template]
+    if isinstance(template, tuple):
+        return tuple(filled(value, ids) for value in template)
+    is_reference = isinstance(template, (ExternalKey, NaturalKey))
+    return ids.get(template, template) if is_reference else template
