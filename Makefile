@@ -53,7 +53,7 @@ definitions: $(VENV)/.test-installed
 # The site, into site/: open site/index.html.
 docs: $(VENV)/.test-installed
 	$(VENV)/bin/python docs/generate.py
-	$(VENV)/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
 
 # The run that the README shows, after what a run prints was changed.
 picture: $(VENV)/.installed

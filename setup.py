@@ -5,7 +5,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
-DOCS = ["mkdocs==1.6.1"]
+DOCS = ["mkdocs==1.6.1", "mkdocs-material==9.8.2"]
 
 setup(
     name="singer-invoiced",

@@ -1,4 +1,4 @@
-"""The README's commands run, one after the other, as a new user types them."""
+"""The README's quick start and demo run as a new user types them."""
 
 import json
 import os
@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,46 +17,61 @@ COMMANDS = Path(sys.executable).parent
 
 
 @pytest.fixture
-def desk(tmp_path: Path, loader: Path) -> Iterator[Path]:
-    """An empty folder, and beside it one for the PATH."""
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "target-jsonl").symlink_to(loader)
-    folder = tmp_path / "desk"
-    folder.mkdir()
-    yield folder
-    shutil.rmtree(folder)
+def desk(tmp_path: Path, business_server: Server) -> Path:
+    """The clone's examples, with the emulator of this test in place of the usual one."""
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    config = tmp_path / "examples" / "emulator.json"
+    text = config.read_text()
+    assert "http://127.0.0.1:8680" in text
+    config.write_text(text.replace("http://127.0.0.1:8680", business_server.url))
+    return tmp_path
 
 
-def test_every_bash_block_of_the_readme_runs(
-    desk: Path, business: Account, business_server: Server, environment: dict[str, str]
+def test_the_quick_start_runs(
+    desk: Path, business_server: Server, environment: dict[str, str]
 ) -> None:
-    text = (ROOT / "README.md").read_text().replace("http://127.0.0.1:8680", business_server.url)
-    # What stands below a comment is run elsewhere.
-    blocks = re.findall(r"(?<!-->\n)^```bash\n(.*?)^```$", text, re.S | re.M)
-    assert len(blocks) >= 4
-    path = os.pathsep.join(map(str, (COMMANDS, desk.parent / "bin", environment["PATH"])))
-    shown = ""
-    for block in blocks:
-        done = subprocess.run(
-            ["bash", "-e", "-o", "pipefail", "-c", block],
-            cwd=desk,
-            env=environment | {"PATH": path},
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, f"{block}\n{done.stderr.decode()}"
-        shown += done.stdout.decode()
-    state = json.loads((desk / "state.json").read_text())
-    assert "invoices" in state["bookmarks"]
-    created = [row for row in business.objects("customers") if row["number"] == "CUST-9001"]
-    assert [row["name"] for row in created] == ["Larkspur Bakery"]
-    (invoice,) = [
-        row for row in business.objects("invoices") if row["customer"] == created[0]["id"]
+    """Five commands, typed in the clone: rows and a dry run. The emulator is already running."""
+    (block,) = re.findall(r"^```bash\n(.*?)^```$", (ROOT / "README.md").read_text(), re.S | re.M)
+    emulator, *commands = block.splitlines()
+    assert (emulator, len(commands)) == ("invoiced-emulator &", 4)
+    done = subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", "\n".join(commands)],
+        cwd=desk,
+        env=environment | {"PATH": os.pathsep.join((str(COMMANDS), environment["PATH"]))},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    shown = [json.loads(line) for line in done.stdout.splitlines() if line.startswith(b"{")]
+    assert [message.get("type") for message in shown[:3]] == ["SCHEMA", "RECORD", "RECORD"]
+    assert [call["url"].removeprefix(business_server.url) for call in shown[3:]] == [
+        "/customers",
+        "/invoices",
     ]
-    assert invoice["total"] == 180.75
-    for one in (created[0], invoice):
-        assert f'"id": {one["id"]},' in shown
+
+
+def test_the_new_invoice_of_the_examples_is_created(
+    business: Account, desk: Path, business_server: Server, environment: dict[str, str]
+) -> None:
+    done = subprocess.run(
+        [
+            str(COMMANDS / "target-invoiced"),
+            "--config",
+            "examples/emulator.json",
+            "--input",
+            "examples/new-invoice.singer",
+        ],
+        cwd=desk,
+        env=environment,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    (created,) = [row for row in business.objects("customers") if row["number"] == "CUST-9001"]
+    (invoice,) = [row for row in business.objects("invoices") if row["customer"] == created["id"]]
+    assert (created["name"], invoice["total"]) == ("Larkspur Bakery", 180.75)
 
 
 def test_the_demo_shows_exactly_the_edits(

@@ -104,9 +104,13 @@ def typed(
 ) -> Callable[[str], str]:
     """Runs commands as they are typed in a clone, with the test's database: what they print."""
     config(business_server, start_date="2010-01-01")
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
     loader = tools("target-postgres", "target-postgres").parent
-    folders = (Path(sys.executable).parent, loader, warehouse.postgres.programs)
+    folders = (
+        Path(sys.executable).parent,
+        ROOT / "examples",
+        loader,
+        warehouse.postgres.programs,
+    )
     path = os.pathsep.join(map(str, (*folders, environment["PATH"])))
 
     def run(block: str) -> str:
@@ -125,11 +129,11 @@ def typed(
     return run
 
 
-def test_the_readme_s_lines_fill_a_database(
+def test_cron_lines_fill_a_database(
     typed: Callable[[str], str], warehouse: Any, business: Account, clock: Any
 ) -> None:
     """Typed twice, with edits between: the second time goes on from the state of the first."""
-    (block,) = blocks_for_here("README.md")
+    (block,) = blocks_for_here("docs/operating.md")
     typed(block)
     warehouse.is_the_account(business)
     some_edits(business, clock, random.Random(3))
