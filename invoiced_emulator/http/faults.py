@@ -9,7 +9,8 @@ A rule is a JSON object: `{"kind": "status", "status": 503, "share": 0.05, "time
 | `drop_after` | the connection closes without an answer | yes |
 | `half_body` | half of the promised body, then the connection closes | yes |
 | `garbage` | 200 with a body that is not JSON | no |
-| `stall` | the answer, `seconds` late | yes |
+| `stall` | the answer, `seconds` late | yes, `seconds` later |
+| `slow` | the answer, `seconds` late | yes, at once |
 | `late` | 504 with HTML at once, as of a proxy that gave up | yes, `seconds` later |
 | `redirect` | 302 to `location` | no |
 
@@ -25,8 +26,18 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-KINDS = ("status", "drop_before", "drop_after", "half_body", "garbage", "stall", "late", "redirect")
-_EXECUTED = {"drop_after", "half_body", "stall"}
+KINDS = (
+    "status",
+    "drop_before",
+    "drop_after",
+    "half_body",
+    "garbage",
+    "stall",
+    "slow",
+    "late",
+    "redirect",
+)
+_EXECUTED = {"drop_after", "half_body", "stall", "slow"}
 
 
 class BadFaults(ValueError):

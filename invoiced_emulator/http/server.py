@@ -115,8 +115,9 @@ class EmulatorApp:
                 asyncio.get_running_loop().call_later(fault.seconds, self._carry_out, call)
             executed = fault is None or fault.executes
             response = self.api.answer(call) if executed else _instead(fault)
-            if self.latency_s:
-                await asyncio.sleep(self.latency_s)
+            slow_s = fault.seconds if fault is not None and fault.kind == "slow" else 0
+            if self.latency_s or slow_s:
+                await asyncio.sleep(self.latency_s + slow_s)
             if response is not None and (executed or (fault is not None and fault.remembered)):
                 self.api.remember(call, response)
             return response

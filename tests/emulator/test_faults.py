@@ -58,6 +58,13 @@ def test_a_stalled_answer_comes_late(account, serve):
     assert api.get("/customers").elapsed.total_seconds() >= 0.2
 
 
+def test_a_slow_answer_is_of_a_request_that_was_carried_out_at_once(account, serve):
+    api = serve(account, faults=Faults([{"kind": "slow", "seconds": 0.2, "times": 1}]))
+    before = api.get("/customers")
+    assert before.elapsed.total_seconds() >= 0.2
+    assert len(before.json()) == customers(account)
+
+
 def test_a_server_stops_while_an_answer_is_stalled(account, serve):
     api = serve(account, faults=Faults([{"kind": "stall", "seconds": 600}]))
     with pytest.raises(requests.ReadTimeout):
