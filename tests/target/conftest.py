@@ -1,6 +1,8 @@
 """Singer messages, short to write."""
 
+import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,3 +70,40 @@ def writes() -> Callable[[Server], list[tuple[str, str]]]:
         return [(one.method, one.path) for one in server.requests if one.method != "GET"]
 
     return made
+
+
+# Read by every Python that starts with it on its path: the time of day is later there.
+LATER = """
+import os, time
+
+_now, _later = time.time, float(os.environ["SECONDS_LATER"])
+time.time = lambda: _now() + _later
+"""
+
+
+@pytest.fixture
+def later(tmp_path: Path, clock: Any) -> Callable[[float], dict[str, str]]:
+    """Lets hours pass: for the emulator at once, for a command by the environment returned."""
+    total = 0.0
+
+    def pass_by(hours: float) -> dict[str, str]:
+        nonlocal total
+        total += hours * 3600
+        clock.seconds += int(hours * 3600)
+        folder = tmp_path / "later"
+        folder.mkdir(exist_ok=True)
+        (folder / "sitecustomize.py").write_text(LATER)
+        return {"PYTHONPATH": str(folder), "SECONDS_LATER": str(total)}
+
+    return pass_by
+
+
+@pytest.fixture
+def rejects_in() -> Callable[[Path], list[Message]]:
+    """The RECORD messages of a file of rejects."""
+
+    def read(file: Path) -> list[Message]:
+        lines = map(json.loads, file.read_text().splitlines()) if file.exists() else ()
+        return [line for line in lines if line["type"] == "RECORD"]
+
+    return read
