@@ -1,11 +1,11 @@
-"""Tries the credentials: what may they read?"""
+"""Tries the credentials: which resources can they read?"""
 
 from collections.abc import Iterator
 from dataclasses import replace
 
 from invoiced_api.client import Client, Request
 from invoiced_api.connection import Connection
-from invoiced_api.exceptions import ForbiddenError
+from invoiced_api.exceptions import FeatureMissingError, ForbiddenError
 from invoiced_api.resources import RESOURCES
 
 # Somebody waits for the answer.
@@ -32,6 +32,8 @@ def check_access(connection: Connection) -> Iterator[str]:
 def _readable(client: Client, path: str) -> str:
     try:
         client.send(Request(method="GET", path=path, params={"per_page": 1}))
+    except FeatureMissingError:
+        return "not on this account"
     except ForbiddenError as refusal:
         return f"not readable, {refusal}"
     return "readable"

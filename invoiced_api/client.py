@@ -7,35 +7,33 @@ from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from threading import Lock
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import orjson
-import requests
-from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase, HTTPBasicAuth
-from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    NameResolutionError,
-    NewConnectionError,
-    ProtocolError,
-    ReadTimeoutError,
-)
+from urllib3 import BaseHTTPResponse, Timeout
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from invoiced_api.connection import Connection
 from invoiced_api.exceptions import (
     FatalError,
+    FeatureMissingError,
     InvoicedError,
     RecordRejectedError,
     RetryableError,
     failure_for,
 )
 from invoiced_api.gate import ConcurrencyLimiter
-from invoiced_api.retry import retrying
+from invoiced_api.retry import RetryBudget, retrying
+from invoiced_api.transport import (
+    CONNECT_TIMEOUT_S,
+    describe,
+    never_sent,
+    open_pool,
+    redirect_target,
+    remedy,
+)
 
-CONNECT_TIMEOUT_S = 10.0
 # How long a write that nobody waits for any more may go on at Invoiced, and no idempotency key
 # protects it from its twin.
 STILL_UNDER_WAY_S = 5.0
@@ -48,6 +46,7 @@ class Request:
     `idempotency_key` is 6 to 64 characters; a POST without one gets a fresh one. Before a call
     that has one goes out under another, `renewed` is told of that. A `raw` call goes to somebody
     else, to whom a repetition does no harm: its answer is left unparsed, its body is bytes.
+    `budget` bounds the retries of all requests that share it.
     """
 
     method: str
@@ -58,6 +57,7 @@ class Request:
     idempotency_key: str | None = None
     renewed: Callable[[str], None] | None = None
     raw: bool = False
+    budget: RetryBudget | None = field(default=None, compare=False)
 
     @property
     def writing(self) -> bool:
@@ -102,13 +102,15 @@ class Client:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._gate = ConcurrencyLimiter(connection.max_connections)
-        self._pool, self._headers = _pool(connection)
+        self._pool, self._headers = open_pool(connection)
         self._root = urlsplit(connection.base_url).path
         self._timeout = Timeout(connect=CONNECT_TIMEOUT_S, read=connection.request_timeout)
         self._closed = False
         self._counting = Lock()
         self.requests_sent = 0
         self.retries = 0
+        # When a request last succeeded, by the monotonic clock; None if none has.
+        self.last_success_at: float | None = None
 
     def __enter__(self) -> "Client":
         return self
@@ -131,8 +133,13 @@ class Client:
         def attempt() -> Response:
             nonlocal call
             try:
-                return self._send_once(call)
+                answer = self._send_once(call)
+                if call.budget:
+                    call.budget.succeeded()
+                return answer
             except RetryableError as failure:
+                if call.budget:
+                    call.budget.failed()
                 # After silence the same key makes sure that nothing is done twice. An answered
                 # failure is remembered under its key, and would be answered again.
                 if failure.answered and call.idempotency_key:
@@ -149,14 +156,27 @@ class Client:
 
         max_s = self._connection.max_retry_seconds
         try:
-            answer = retrying(attempt, max_s=max_s, on_retry=count_retry)
+            answer = retrying(attempt, max_s=max_s, on_retry=count_retry, budget=call.budget)
         except RetryableError as failure:
-            said = str(failure).rstrip(".")
-            raise RetryableError(
-                f"{said}; {self._connection.base_url} kept failing for {max_s:g} s. Check the "
-                "network and `base_url`, or try again later."
-            ) from None
+            raise self._given_up(failure) from None
         return replace(answer, retries=retries) if retries else answer
+
+    def _given_up(self, failure: RetryableError) -> RetryableError:
+        """The same failure, which says for how long requests were repeated, and what to do."""
+        said = str(failure).rstrip(".")
+        max_s = self._connection.max_retry_seconds
+        if failure.wait_asked_s and failure.wait_asked_s >= max_s:
+            said += (
+                f"; the server asked to wait {duration(failure.wait_asked_s)} (`Retry-After`), "
+                f"longer than `max_retry_seconds` ({max_s:g}). Run again after that time, or "
+                "raise `max_retry_seconds`."
+            )
+        else:
+            said += (
+                f"; {self._connection.base_url} kept failing for {max_s:g} s. Check the network "
+                "and `base_url`, or try again later."
+            )
+        return RetryableError(said, unreachable=failure.unreachable)
 
     def url_of(self, call: Request) -> str:
         """Where the call goes."""
@@ -169,11 +189,14 @@ class Client:
         """
         if self._closed:
             return FatalError(f"{call}: not waited for any more")
-        failure = RetryableError(f"{call}: {_what_happened(error)}")
+        step = remedy(error, self._pool, worked_before=self.last_success_at is not None)
+        if step:
+            return FatalError(f"{call}: {step}")
+        unsent = never_sent(error)
+        failure = RetryableError(f"{call}: {describe(error, self._pool)}", unreachable=unsent)
         if isinstance(error, ReadTimeoutError):
             return self._may_go_on(call, failure, self._connection.request_timeout)
-        never_sent = isinstance(error, (NewConnectionError, ConnectTimeoutError))
-        return failure if never_sent else self._may_go_on(call, failure)
+        return failure if unsent else self._may_go_on(call, failure)
 
     def _may_go_on(
         self, call: Request, failure: RetryableError, seconds: float = STILL_UNDER_WAY_S
@@ -212,7 +235,9 @@ class Client:
             else:
                 self._gate.fine()
         try:
-            return _answer(call, response)
+            answer = _answer(call, response)
+            self.last_success_at = time.monotonic()
+            return answer
         except RetryableError as failure:
             # What answers in Invoiced's place does not know how far that is with the request.
             foreign = response.status >= 500 and "type" not in _error_body(response)
@@ -221,62 +246,8 @@ class Client:
             raise
 
 
-def _what_happened(error: HTTPError) -> str:
-    """Why there is no answer, in words for those who do not know urllib3."""
-    match error:
-        case NameResolutionError():
-            return "the name of the host is not known"
-        case NewConnectionError():
-            return f"no connection: {getattr(error.__cause__, 'strerror', None) or 'failed'}"
-        case ConnectTimeoutError():
-            return f"no connection within {CONNECT_TIMEOUT_S:g} s"
-        case ReadTimeoutError():
-            return "no answer in time"
-        case ProtocolError():
-            return "the connection was dropped"
-    return f"no answer ({type(error).__name__})"
-
-
-def _pool(connection: Connection) -> tuple[HTTPConnectionPool, dict[str, str]]:
-    """The pooled connections to the account, and the headers that every request has.
-
-    requests sets both up, as its users know it: proxies and certificates from the environment.
-    What it does anew for each call costs three times as much as the exchange, and is left out.
-    """
-    session = requests.Session()
-    # Set on the session, so that a `.netrc` entry for the host cannot take its place.
-    session.auth = _auth(connection)
-    session.headers["User-Agent"] = connection.user_agent
-    session.headers["Accept"] = "application/json"
-    url = connection.base_url
-    request = session.prepare_request(requests.Request("GET", url))
-    given = session.merge_environment_settings(url, {}, False, None, None)
-    proxies = given["proxies"] if url.startswith("https:") else {}  # http is on loopback only
-    adapter = HTTPAdapter(pool_connections=1, pool_maxsize=connection.max_connections)
-    pool = adapter.get_connection_with_tls_context(
-        request, given["verify"], proxies=proxies, cert=given["cert"]
-    )
-    adapter.cert_verify(pool, url, given["verify"], given["cert"])  # type: ignore[no-untyped-call]
-    return cast(HTTPConnectionPool, pool), dict(request.headers)
-
-
 def _with_new_key(call: Request) -> Request:
     return replace(call, idempotency_key=uuid.uuid4().hex)
-
-
-def _auth(connection: Connection) -> AuthBase | None:
-    if connection.access_token:
-        return _Bearer(connection.access_token)
-    return HTTPBasicAuth(connection.api_key, "") if connection.api_key else None
-
-
-class _Bearer(AuthBase):
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
 
 
 def _answer(call: Request, response: BaseHTTPResponse) -> Response:
@@ -291,6 +262,10 @@ def _answer(call: Request, response: BaseHTTPResponse) -> Response:
     return Response(headers=response.headers, body=body, status=response.status)
 
 
+# What Invoiced says, with 400, to an account without the feature that a list belongs to. No other
+# part of the response shows it.
+MISSING_FEATURE = "does not have access to this feature"
+
 # What the user does about a failure that ends the run.
 NEXT_STEPS = {
     401: "Check `api_key` or `access_token`, and `sandbox`: a key works on one of the two sites.",
@@ -301,13 +276,16 @@ NEXT_STEPS = {
 
 def _failure(call: Request, response: BaseHTTPResponse) -> InvoicedError:
     status = response.status
-    kind = failure_for(status, writing=call.writing)
     said = _error_body(response)
+    kind = failure_for(status, writing=call.writing)
+    if said.get("type") == "invalid_request" and MISSING_FEATURE in str(said.get("message")):
+        kind = FeatureMissingError
     message = (
         f"{call} refused ({status})" if kind is not RetryableError else f"{call} failed ({status})"
     )
     if 300 <= status < 400:
-        message += ": redirected to another address, which is not followed. Check `base_url`."
+        target = redirect_target(response.headers.get("Location"))
+        message += f": redirected to {target}, which is not followed. Check `base_url`."
     if said.get("message"):
         message += f": {said['message']}"
     param = said.get("param") if isinstance(said.get("param"), str) else None
@@ -316,9 +294,11 @@ def _failure(call: Request, response: BaseHTTPResponse) -> InvoicedError:
     if status in NEXT_STEPS:
         message = message.rstrip(".") + f". {NEXT_STEPS[status]}"
     if kind is RetryableError:
+        asked_s = retry_after_s(response.headers.get("Retry-After"), time.time)
         return RetryableError(
             message,
-            retry_after_s=retry_after_s(response.headers.get("Retry-After"), time.time),
+            retry_after_s=asked_s,
+            wait_asked_s=asked_s,
             answered=status == 500 and said.get("type") == "api_error",
         )
     if issubclass(kind, RecordRejectedError):
@@ -333,6 +313,14 @@ def _error_body(response: BaseHTTPResponse) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         return {}
     return body if isinstance(body, dict) else {}
+
+
+def duration(seconds: float) -> str:
+    """`90 s`, `2 h`: for people."""
+    for unit_s, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * unit_s or (seconds >= unit_s and seconds % unit_s == 0):
+            return f"{seconds / unit_s:.3g} {name}"
+    return f"{seconds:g} s"
 
 
 def retry_after_s(header: str | None, clock: Callable[[], float]) -> float | None:

@@ -3,10 +3,12 @@
 InvalidInputError              the user corrects a setting, a file or a message, and starts again
 InvoicedError
 ├── RetryableError          the same request may succeed later
-├── RecordRejectedError    Invoiced refuses this request; others may go on
-│   ├── Forbidden     … because the key may not, or the account lacks the feature
-│   └── NotFoundError      … because the object is not there
-└── FatalError        no request can succeed: stop
+├── RecordRejectedError     Invoiced refuses this request; others may go on
+│   ├── ForbiddenError      … because the key may not read or write this
+│   │   └── FeatureMissingError   … because the account has not bought the feature
+│   └── NotFoundError       … because the object is not there
+├── RedirectedError         this address has moved for good; others may not have
+└── FatalError              no request can succeed: stop
 """
 
 
@@ -21,16 +23,28 @@ class InvoicedError(Exception):
 class RetryableError(InvoicedError):
     """429, 5xx, a garbled answer, or none: the same request may succeed.
 
-    `retry_after_s` is the server's own wish, if it had one. `answered` tells that Invoiced itself
-    said that it failed: it remembers that answer under the request's idempotency key.
+    Attributes:
+        retry_after_s: the least to wait before the next attempt.
+        wait_asked_s: how long the server asked to wait, in `Retry-After`.
+        answered: Invoiced itself said that it failed. It remembers that answer under the
+            request's idempotency key.
+        unreachable: no connection came about, which hits every request alike.
     """
 
     def __init__(
-        self, message: str, *, retry_after_s: float | None = None, answered: bool = False
+        self,
+        message: str,
+        *,
+        retry_after_s: float | None = None,
+        wait_asked_s: float | None = None,
+        answered: bool = False,
+        unreachable: bool = False,
     ) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.wait_asked_s = wait_asked_s
         self.answered = answered
+        self.unreachable = unreachable
 
 
 class RecordRejectedError(InvoicedError):
@@ -46,22 +60,33 @@ class ForbiddenError(RecordRejectedError):
     """403: this key, or this account's plan, does not reach the resource."""
 
 
+class FeatureMissingError(ForbiddenError):
+    """400 with Invoiced's own words: the account has not bought the feature of the resource."""
+
+
 class NotFoundError(RecordRejectedError):
     """404: no such object (any more)."""
 
 
+class RedirectedError(InvoicedError):
+    """301 or 308 to a read: this address has moved for good, and a redirect is never followed."""
+
+
 class FatalError(InvoicedError):
-    """No request can succeed (401, 402, a redirected write): stop."""
+    """No request can succeed (401, 402, an untrusted certificate, a redirected write): stop."""
 
 
 def failure_for(status: int, *, writing: bool) -> type[InvoicedError]:
     """The class of a status that is not 2xx.
 
     A redirect is never followed, since it would carry the credentials to another address. Reading
-    may ask again, a proxy's hiccup most likely; a write must not guess where it arrived.
+    may ask again after a temporary one, a proxy's hiccup most likely; a write must not guess where
+    it arrived.
     """
     if status in (401, 402):
         return FatalError
+    if status in (301, 308) and not writing:
+        return RedirectedError
     if 300 <= status < 400:
         return FatalError if writing else RetryableError
     if status == 429 or status >= 500:

@@ -4,6 +4,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Generator, Mapping
+from threading import Lock
 from typing import Any, TypeVar
 
 import backoff
@@ -23,12 +24,13 @@ def retrying(
     *,
     max_s: float,
     on_retry: Callable[[], None],
+    budget: "RetryBudget | None" = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Result:
     """The attempt's result, repeated on `RetryableError` while less than `max_s` seconds have passed.
 
-    Raises the last `RetryableError` when they have, at most one attempt's time later, or when the next
-    attempt would have to wait for longer than that.
+    Raises the last `RetryableError` when they have, at most one attempt's time later, when the next
+    attempt would have to wait for longer than that, or when the budget is used up.
     """
     deadline = clock() + max_s
     first: RetryableError | None = None
@@ -47,8 +49,10 @@ def retrying(
     def too_late(failure: Exception) -> bool:
         # backoff looks at the time before an attempt only, which may itself take a minute, and
         # would cut short what has to be waited for.
-        wish_s = failure.retry_after_s if isinstance(failure, RetryableError) else None
-        return clock() + (wish_s or 0) >= deadline
+        wish_s = (failure.retry_after_s if isinstance(failure, RetryableError) else None) or 0
+        if budget and budget.left_s <= wish_s:
+            return True
+        return clock() + wish_s >= deadline
 
     def announce(details: Mapping[str, Any]) -> None:
         on_retry()
@@ -64,6 +68,57 @@ def retrying(
         logger=None,
     )
     return repeated(next_attempt)()
+
+
+class RetryBudget:
+    """How long the requests of one stream may keep failing, all together.
+
+    Each request may be repeated for `max_s`. Without a budget, a list of a thousand pages that
+    each fail for a while would take a thousand times as long. The budget is spent, second by
+    second, while requests fail and none succeeds; it grows back as fast while they succeed.
+    May be used by several threads at once.
+    """
+
+    def __init__(self, max_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._max_s = max_s
+        self._clock = clock
+        self._lock = Lock()
+        self._left_s = max_s
+        self._since = clock()
+        self._failing = False
+        self.failing_since: float | None = None
+
+    @property
+    def left_s(self) -> float:
+        """The seconds that are left, 0 or less when the budget is used up."""
+        with self._lock:
+            self._settle()
+            return self._left_s
+
+    def failed(self) -> None:
+        """A request failed, and may be repeated."""
+        with self._lock:
+            self._settle()
+            if not self._failing:
+                self.failing_since = self._clock()
+            self._failing = True
+
+    def succeeded(self) -> None:
+        """A request succeeded."""
+        with self._lock:
+            self._settle()
+            self._failing, self.failing_since = False, None
+
+    def cancel(self) -> None:
+        """Nobody waits for these requests any more: none is repeated."""
+        with self._lock:
+            self._max_s = self._left_s = 0.0
+
+    def _settle(self) -> None:
+        now = self._clock()
+        passed_s, self._since = now - self._since, now
+        change_s = -passed_s if self._failing else passed_s
+        self._left_s = min(self._max_s, self._left_s + change_s)
 
 
 def wait_until(moment: float, clock: Callable[[], float] = time.monotonic) -> None:

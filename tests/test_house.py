@@ -72,7 +72,7 @@ def test_only_one_place_waits_and_only_one_speaks_http() -> None:
         }
 
     assert users_of("backoff") == {"retry.py"}
-    assert users_of("requests") == {"client.py"}
+    assert users_of("requests") == {"transport.py"}
 
 
 def test_the_sample_config_is_valid_for_both_commands() -> None:

@@ -7,13 +7,15 @@ from email.utils import formatdate
 import pytest
 from werkzeug import Response
 
-from invoiced_api.client import Client, Request, retry_after_s
+from invoiced_api.client import Client, Request, duration, retry_after_s
 from invoiced_api.connection import Connection
 from invoiced_api.exceptions import (
     FatalError,
+    FeatureMissingError,
     ForbiddenError,
     NotFoundError,
     RecordRejectedError,
+    RedirectedError,
     RetryableError,
     failure_for,
 )
@@ -76,6 +78,8 @@ def test_a_canceled_account_stops_the_run(client, account, server):
     [
         pytest.param(302, False, RetryableError, id="redirected-read-is-tried-again"),
         pytest.param(302, True, FatalError, id="redirected-write-stops"),
+        pytest.param(301, False, RedirectedError, id="permanently-redirected-read-is-not-repeated"),
+        pytest.param(308, True, FatalError, id="permanently-redirected-write-stops"),
         pytest.param(400, True, RecordRejectedError, id="bad-request-rejects"),
         pytest.param(401, False, FatalError, id="wrong-key-stops"),
         pytest.param(402, False, FatalError, id="canceled-account-stops"),
@@ -108,6 +112,35 @@ def test_a_refused_body_says_what_invoiced_said_and_of_which_attribute(client, s
     assert (refusal.value.status, refusal.value.param) == (400, "name")
     assert str(refusal.value) == "POST /customers refused (400): Name is required [name]"
     assert server.stats.requests == 1
+
+
+def test_a_feature_that_the_account_lacks_is_told_from_a_bad_request(client_of, server, httpserver):
+    """Invoiced answers 400 and not 403; only its words differ from those of a bad request."""
+    said = {
+        "type": "invalid_request",
+        "message": "Your Invoiced account does not have access to this feature.",
+    }
+    httpserver.expect_request("/plans").respond_with_json(said, status=400)
+    client = client_of(server, base_url=httpserver.url_for("").rstrip("/"))
+    with pytest.raises(FeatureMissingError, match="does not have access to this feature"):
+        client.send(Request(method="GET", path="/plans"))
+
+
+def test_a_wait_beyond_the_limit_is_named_and_not_called_a_failure(client_of, account):
+    fault = {"kind": "status", "status": 429, "retry_after": 3_600}
+    with faulty(account, fault) as server, pytest.raises(RetryableError) as caught:
+        client_of(server).send(LIST)
+    assert server.stats.requests == 1
+    assert "the server asked to wait 1 h (`Retry-After`), longer than" in str(caught.value)
+    assert "kept failing" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(45, "45 s"), (60, "1 min"), (90, "90 s"), (5_400, "90 min"), (7_200, "2 h"), (86_400, "1 d")],
+)
+def test_durations_are_shown_in_a_unit_that_people_use(seconds, shown):
+    assert duration(seconds) == shown
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from invoiced_api.exceptions import RecordRejectedError, RetryableError
-from invoiced_api.retry import retrying, waits
+from invoiced_api.retry import RetryBudget, retrying, waits
 
 
 def waited(uniform, *failures):
@@ -110,3 +110,65 @@ def test_a_refusal_is_not_repeated():
     with pytest.raises(RecordRejectedError):
         retrying(refused, max_s=10, on_retry=lambda: None)
     assert len(made) == 1
+
+
+# The budget of a stream
+
+
+class Stopwatch:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_a_budget_is_spent_while_requests_fail_and_grows_back_while_they_succeed():
+    clock = Stopwatch()
+    budget = RetryBudget(300, clock)
+    clock.now = 1_000
+    assert budget.left_s == 300
+    budget.failed()
+    clock.now += 200
+    assert budget.left_s == 100
+    budget.succeeded()
+    clock.now += 50
+    assert budget.left_s == 150
+    clock.now += 1_000
+    assert budget.left_s == 300
+
+
+def test_pages_that_each_fail_for_a_while_take_no_longer_than_one():
+    """A list of a thousand pages would otherwise take a thousand times `max_retry_seconds`."""
+    clock = Stopwatch()
+    budget = RetryBudget(300, clock)
+
+    def page():
+        for _ in range(29):
+            clock.now += 10
+            budget.failed()
+            if budget.left_s <= 0:
+                return False
+        budget.succeeded()
+        return True
+
+    pages = 0
+    while page():
+        pages += 1
+    assert pages < 2
+    assert clock.now < 2 * 300
+
+
+def test_no_request_is_repeated_once_its_budget_is_used_up_or_canceled():
+    budget = RetryBudget(300)
+    attempts = []
+
+    def attempt():
+        attempts.append(1)
+        budget.failed()
+        budget.cancel()
+        raise RetryableError("failed")
+
+    with pytest.raises(RetryableError):
+        retrying(attempt, max_s=300, on_retry=lambda: None, budget=budget)
+    assert len(attempts) == 1
