@@ -39,7 +39,18 @@ class Each:
     body: "Body"
 
 
-Kind = Plain | Ref | One | Each
+@dataclass(frozen=True, slots=True)
+class RefList:
+    """A list of ids of another resource, such as the tax rates of a customer.
+
+    An entry may be the id, the object that has it, or an object that holds either in `attribute`.
+    """
+
+    resource: str
+    attribute: str
+
+
+Kind = Plain | Ref | One | Each | RefList
 Body = Mapping[str, Kind]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from invoiced_api.bodies import Body, Each, One, Ref, body
+from invoiced_api.bodies import Body, Each, One, Ref, RefList, body
 
 
 class DeleteBehaviour(Enum):
@@ -123,12 +123,17 @@ NEW, KNOWN = body(), body(json="id")
 NEW_LINES: Body = {"items": Each({**LINE_ITEM, **parts(NEW)}), **parts(NEW)}
 KNOWN_LINES: Body = {"items": Each({**KNOWN, **LINE_ITEM, **parts(KNOWN)}), **parts(KNOWN)}
 
+# Customers, items and subscriptions name tax rates and coupons; documents hold taxes and discounts.
+TAX_RATES = RefList("tax_rates", "tax_rate")
+COUPONS = RefList("coupons", "coupon")
+
 CUSTOMER = body(
     "name number email payment_terms attention_to address1 address2 city state postal_code country "
     "language currency phone tax_id avalara_entity_use_code avalara_exemption_number type notes",
     json="autopay chase chasing_cadence next_chase_step credit_hold credit_limit owner taxable "
     "sign_up_page metadata disabled_payment_methods ach_gateway cc_gateway",
     parent_customer=Ref("customers"),
+    taxes=TAX_RATES,
 )
 DOCUMENT = body(
     "name number currency notes",
@@ -156,6 +161,8 @@ SUBSCRIPTION = body(
     timestamps="start_date",
     plan=Ref("plans"),
     ship_to=SHIPPING,
+    discounts=COUPONS,
+    taxes=TAX_RATES,
 )
 TRANSACTION = body(
     "method status gateway gateway_id currency notes", json="amount metadata", timestamps="date"
@@ -260,8 +267,8 @@ RESOURCES = (
         deleted_by=("customer.deleted", "customer.merged"),
         natural_key="number",
         writes=WriteCalls(
-            create={**CUSTOMER, **body(json="autopay_delay_days", taxes=Each(TAX))},
-            update={**CUSTOMER, **body(taxes=Each({**KNOWN, **TAX}))},
+            create={**CUSTOMER, **body(json="autopay_delay_days")},
+            update=CUSTOMER,
         ),
     ),
     Resource(
@@ -278,13 +285,11 @@ RESOURCES = (
                 **SUBSCRIPTION,
                 **body("bill_in", json="bill_in_advance_days cycles snap_to_nth_day"),
                 **body(addons=Each(ADDON)),
-                **parts(NEW),
             },
             update={
                 **SUBSCRIPTION,
                 **body(json="prorate", timestamps="proration_date"),
                 **body(addons=Each({**KNOWN, **ADDON})),
-                **parts(KNOWN),
             },
             removal=DeleteBehaviour.CANCEL,
         ),

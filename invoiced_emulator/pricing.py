@@ -31,6 +31,10 @@ _LINE: Row = {
     "taxes": (),
     "metadata": (),
     "plan": None,
+    "period_start": None,
+    "period_end": None,
+    "prorated": False,
+    "subscription": None,
 }
 _DISCOUNT: Row = {"id": None, "object": "discount", "amount": 0, "coupon": None, "expires": None}
 _TAX: Row = {"id": None, "object": "tax", "amount": 0, "tax_rate": None}
@@ -90,6 +94,23 @@ def taxes_on(account: Account, given: Iterable[Row | str], base: Number) -> list
     """The taxes with their ids and their amounts on `base`; a bare string names a tax rate."""
     entries = ({"tax_rate": entry} if isinstance(entry, str) else entry for entry in given)
     return [_rated(account, _TAX, "tax_rate", "tax_rates", entry, base) for entry in entries]
+
+
+def rates_of(account: Account, table: str, given: Iterable[Row | str]) -> list[Row | str]:
+    """Tax rates or coupons as customers, items and subscriptions show them: whole objects.
+
+    An id that names none stays as it is.
+    """
+    rows = account.tables[table].rows
+    return [rows.get(entry, entry) if isinstance(entry, str) else entry for entry in given]
+
+
+def rate_amount(rate: Row | str, base: Number) -> Number:
+    """The amount of a tax rate or coupon on `base`; nothing is known of a bare id."""
+    if isinstance(rate, str):
+        return 0
+    value = rate["value"]
+    return money(base * value / 100 if rate["is_percent"] else value)
 
 
 def addons_of(account: Account, given: Iterable[Row], now: int) -> list[Row]:
@@ -163,8 +184,7 @@ def _rated(account: Account, template: Row, name: str, table: str, given: Row, b
     if isinstance(rate, str):
         rate = part[name] = account.tables[table].rows[rate]
     if rate is not None:
-        value = rate["value"]
-        part["amount"] = money(base * value / 100 if rate["is_percent"] else value)
+        part["amount"] = rate_amount(rate, base)
     else:
         part["amount"] = money(part["amount"] or 0)
     return part

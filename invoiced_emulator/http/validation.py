@@ -103,6 +103,13 @@ def _reference(value: Any, name: str) -> str:
     return key
 
 
+def _ids(value: Any, name: str) -> list[str]:
+    """The ids of tax rates or coupons, where Invoiced takes no objects."""
+    if not isinstance(value, list) or not all(isinstance(key, str) and key for key in value):
+        raise ApiError(f"{_words(name)} must be a list of ids", name)
+    return [*value]
+
+
 _LABELS = {
     "items": "LineItem",
     "discounts": "Discount",
@@ -148,6 +155,7 @@ CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
     "price": _is((int, float, str), "a number"),
     "timestamp": _timestamp,
     "metadata": _metadata,
+    "ids": _ids,
     "reference": _reference,
     "items": _list_of("items"),
     "discounts": _list_of("discounts"),

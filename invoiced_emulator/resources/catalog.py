@@ -52,7 +52,7 @@ PLANS = _sold(
     {},
 )
 
-_ITEM_TEXTS = typed(string="description type")
+_ITEM_WRITES = typed(string="description type", ids="taxes")
 
 ITEMS = _sold(
     "items",
@@ -69,14 +69,14 @@ ITEMS = _sold(
         "metadata": {},
     },
     {
-        **_ITEM_TEXTS,
+        **_ITEM_WRITES,
         **typed(
             string="currency avalara_tax_code avalara_location_code gl_account",
             number="unit_cost",
             boolean="taxable discountable",
         ),
     },
-    _ITEM_TEXTS,
+    _ITEM_WRITES,
 )
 
 _RATE: Row = {
@@ -90,7 +90,7 @@ _RATE_WRITES = typed(string="currency", number="value", boolean="is_percent")
 
 COUPONS = _sold(
     "coupons",
-    {**_RATE, "exclusive": False, "expiration_date": None, "max_redemptions": 0},
+    {**_RATE, "exclusive": False, "expiration_date": None, "max_redemptions": 0, "duration": 0},
     {
         **_RATE_WRITES,
         **typed(boolean="exclusive", timestamp="expiration_date", integer="max_redemptions"),

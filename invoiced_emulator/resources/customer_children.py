@@ -4,7 +4,7 @@ from invoiced_emulator.resources.definition import Resource, shape, typed
 
 _CONTACT_WRITES = typed(
     string="name title email phone department address1 address2 city state postal_code country",
-    boolean="primary sms_enabled",
+    boolean="primary sms_enabled send_new_invoices",
 )
 
 CONTACTS = Resource(
@@ -14,7 +14,8 @@ CONTACTS = Resource(
         **shape({"id": None, "object": "contact"}, "name title email phone"),
         "primary": True,
         **shape({}, "sms_enabled department address1 address2 city state postal_code country"),
-        **shape({}, "created_at updated_at"),
+        "send_new_invoices": True,
+        **shape({}, "role created_at updated_at"),
     },
     create=_CONTACT_WRITES,
     update=_CONTACT_WRITES,
@@ -34,9 +35,10 @@ PAYMENT_SOURCES = Resource(
 )
 
 _LINE_WRITES = typed(
-    string="type name description",
+    string="type name description plan",
     number="quantity unit_cost",
-    boolean="discountable taxable",
+    boolean="discountable taxable prorated",
+    timestamp="period_start period_end",
     discounts="discounts",
     taxes="taxes",
     metadata="metadata",
@@ -56,7 +58,9 @@ PENDING_LINE_ITEMS = Resource(
         "taxable": True,
         "taxes": [],
         "metadata": {},
-        **shape({}, "plan updated_at"),
+        **shape({}, "plan period_start period_end"),
+        "prorated": False,
+        **shape({}, "subscription updated_at"),
     },
     create={**_LINE_WRITES, "catalog_item": "string"},
     update=_LINE_WRITES,
@@ -82,7 +86,7 @@ TASKS = Resource(
     name="tasks",
     singular="task",
     shape={
-        **shape({}, "id name action customer_id user_id due_date"),
+        **shape({}, "id name action customer_id customer user_id due_date"),
         "complete": False,
         **shape({}, "completed_date completed_by_user_id chase_step_id created_at updated_at"),
     },

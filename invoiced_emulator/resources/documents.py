@@ -18,9 +18,10 @@ def renewal(subscription: Row, _private: Row) -> tuple[str, ...]:
 PARTS: Mapping[str, Types] = {
     "items": typed(
         integer="id",
-        string="catalog_item type name description",
+        string="catalog_item type name description plan",
         number="quantity unit_cost",
-        boolean="discountable taxable",
+        boolean="discountable taxable prorated",
+        timestamp="period_start period_end",
         discounts="discounts",
         taxes="taxes",
         metadata="metadata",
@@ -41,11 +42,11 @@ _CUSTOMER_WRITES = typed(
     string="name number email payment_terms attention_to address1 address2 city state postal_code"
     " country language currency phone tax_id avalara_entity_use_code avalara_exemption_number type"
     " notes",
-    boolean="autopay chase credit_hold taxable",
+    boolean="autopay chase credit_hold taxable active bill_to_parent consolidated",
     integer="chasing_cadence next_chase_step owner parent_customer sign_up_page ach_gateway"
-    " cc_gateway",
+    " cc_gateway late_fee_schedule",
     number="credit_limit",
-    taxes="taxes",
+    ids="taxes",
     metadata="metadata",
     array="disabled_payment_methods",
 )
@@ -73,7 +74,12 @@ CUSTOMERS = Resource(
         "credit_hold": False,
         **shape({}, "credit_limit owner parent_customer"),
         "taxable": True,
-        **shape({}, "ach_gateway cc_gateway"),
+        **shape({}, "ach_gateway cc_gateway late_fee_schedule"),
+        "active": True,
+        "bill_to_parent": False,
+        "consolidated": False,
+        "convenience_fee": True,
+        "surcharging": True,
     },
     create={**_CUSTOMER_WRITES, "autopay_delay_days": "integer"},
     update=_CUSTOMER_WRITES,
@@ -102,6 +108,8 @@ _BILL_WRITES = {
 _MONEY: Row = {"notes": None, "subtotal": 0, "discounts": [], "taxes": [], "total": 0}
 _LINKS = shape({}, "url pdf_url updated_at created_at")
 
+_INVOICE_WRITES = {**_BILL_WRITES, **typed(boolean="late_fees", timestamp="due_date")}
+
 INVOICES = Resource(
     name="invoices",
     singular="invoice",
@@ -122,18 +130,22 @@ INVOICES = Resource(
         "items": [],
         **_MONEY,
         "balance": 0,
-        **shape({}, "url payment_url pdf_url updated_at created_at"),
+        **shape({}, "url payment_url pdf_url csv_url updated_at created_at"),
         "metadata": {},
-        "payment_plan": None,
+        **shape({}, "payment_plan payment_source"),
+        "late_fees": True,
+        "chase": True,
+        "shipping": [],
     },
-    create={**_BILL_WRITES, **typed(integer="customer", boolean="autopay", timestamp="due_date")},
-    update={**_BILL_WRITES, **typed(boolean="sent", timestamp="due_date")},
+    create={**_INVOICE_WRITES, **typed(integer="customer", boolean="autopay")},
+    update={**_INVOICE_WRITES, "sent": "boolean"},
     required=("customer",),
     blank_refused=("number", "date", "currency"),
     links={
         "url": "invoices/{token}",
         "payment_url": "invoices/{token}/payment",
         "pdf_url": "invoices/{token}/pdf",
+        "csv_url": "invoices/{token}/csv",
     },
     indexed=("number", "customer", "subscription"),
     dated=True,
@@ -165,6 +177,7 @@ ESTIMATES = Resource(
         **_LINKS,
         "metadata": {},
         **shape({}, "approved expiration_date"),
+        "shipping": [],
     },
     create={**_ESTIMATE_WRITES, **typed(integer="customer invoice")},
     update=_ESTIMATE_WRITES,
@@ -196,6 +209,7 @@ CREDIT_NOTES = Resource(
         "balance": 0,
         **_LINKS,
         "metadata": {},
+        "shipping": [],
     },
     create={**_DOCUMENT_WRITES, "customer": "integer"},
     update=_DOCUMENT_WRITES,
@@ -211,9 +225,9 @@ _SUBSCRIPTION_WRITES = typed(
     string="plan contract_renewal_mode",
     timestamp="start_date",
     integer="quantity contract_renewal_cycles",
+    number="amount",
     addons="addons",
-    discounts="discounts",
-    taxes="taxes",
+    ids="discounts taxes",
     boolean="paused cancel_at_period_end",
     ship_to="ship_to",
     metadata="metadata",
@@ -243,6 +257,7 @@ SUBSCRIPTIONS = Resource(
         **shape({}, "contract_period_end contract_period_start contract_renewal_cycles"),
         "contract_renewal_mode": "auto",
         "paused": False,
+        **shape({}, "description snap_to_nth_day payment_source"),
     },
     create={
         **_SUBSCRIPTION_WRITES,
@@ -279,7 +294,8 @@ TRANSACTIONS = Resource(
         **shape({}, "gateway gateway_id payment_source"),
         "currency": "usd",
         "amount": 0,
-        **shape({}, "notes failure_reason parent_transaction pdf_url created_at updated_at"),
+        **shape({}, "notes failure_reason parent_transaction payment"),
+        **shape({}, "pdf_url created_at updated_at"),
         "metadata": {},
     },
     create={
@@ -290,7 +306,7 @@ TRANSACTIONS = Resource(
     required=("type",),
     blank_refused=("date", "method", "status", "currency", "amount"),
     links={"pdf_url": "payments/{token}/pdf"},
-    indexed=("customer", "invoice", "credit_note", "_payment"),
+    indexed=("customer", "invoice", "credit_note", "payment"),
     dated=True,
     incremental=True,
 )

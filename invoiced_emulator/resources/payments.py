@@ -8,6 +8,7 @@ _PAYMENT_WRITES = typed(
     string="method currency reference ach_sender_id source notes",
     number="amount",
     applications="applied_to",
+    metadata="metadata",
 )
 
 PAYMENTS = Resource(
@@ -24,6 +25,7 @@ PAYMENTS = Resource(
         **shape({}, "ach_sender_id reference source notes charge"),
         "applied_to": [],
         **shape({}, "pdf_url created_at updated_at"),
+        "metadata": {},
     },
     create=_PAYMENT_WRITES,
     update=_PAYMENT_WRITES,
@@ -49,7 +51,7 @@ CHARGES = Resource(
         "status": "succeeded",
         "payment_source": None,
         "refunds": [],
-        **shape({}, "created_at updated_at"),
+        **shape({}, "description merchant_account created_at updated_at"),
     },
     create=typed(
         integer="customer",

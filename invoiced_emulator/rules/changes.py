@@ -26,12 +26,16 @@ def must_be_free(account: Account, resource: Resource, number: object, own: Key 
         raise ApiError(f"The number {number} is taken by another {resource.singular}", "number")
 
 
+# The lists that name coupons and tax rates, by their ids or in objects of their own.
+_RATED = (("discounts", "coupons", "coupon"), ("taxes", "tax_rates", "tax_rate"))
+
+
 def must_be_known(account: Account, given: Row) -> None:
     """Refuse coupons, tax rates, items and plans that are not in the account's catalog."""
-    for entry in given.get("discounts") or ():
-        must_exist(account, "coupons", entry.get("coupon"), "coupon")
-    for entry in given.get("taxes") or ():
-        must_exist(account, "tax_rates", entry.get("tax_rate"), "tax_rate")
+    for name, resource, param in _RATED:
+        for entry in given.get(name) or ():
+            key = entry if isinstance(entry, str) else entry.get(param)
+            must_exist(account, resource, key, param)
     for line in given.get("items") or ():
         must_exist(account, "items", line.get("catalog_item"), "catalog_item")
         must_be_known(account, line)

@@ -107,11 +107,20 @@ class Notes(CrudRules):
         return save_new(account, self.resource, row)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tasks(CrudRules):
+    """The rules of tasks: their customer is written as `customer_id` and read under both names."""
+
+    def create(self, account: Account, given: Row) -> Row:
+        must_exist(account, "customers", given.get("customer_id"), "customer_id")
+        return save_new(account, self.resource, {**given, "customer": given.get("customer_id")})
+
+
 _OF_CUSTOMER = {"customer": "customers"}
 
 CONTACT_RULES = CrudRules(resource=CONTACTS)
 PAYMENT_SOURCE_RULES = PaymentSources(resource=PAYMENT_SOURCES)
 PENDING_LINE_RULES = PendingLines(resource=PENDING_LINE_ITEMS)
 NOTE_RULES = Notes(resource=NOTES)
-TASK_RULES = CrudRules(resource=TASKS, refers={"customer_id": "customers"})
+TASK_RULES = Tasks(resource=TASKS)
 ADJUSTMENT_RULES = CrudRules(resource=CREDIT_BALANCE_ADJUSTMENTS, refers=_OF_CUSTOMER)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from invoiced_emulator.exceptions import ApiError
-from invoiced_emulator.pricing import merged, taxes_on
+from invoiced_emulator.pricing import rates_of
 from invoiced_emulator.resources.definition import Resource, Row
 from invoiced_emulator.resources.documents import CUSTOMERS
 from invoiced_emulator.rules.changes import (
@@ -38,14 +38,14 @@ class Customers:
     def create(self, account: Account, given: Row) -> Row:
         self._check(account, given, None)
         row = stored(self.resource, given)
-        row["taxes"] = taxes_on(account, merged((), given.get("taxes", ())), 0)
+        row["taxes"] = rates_of(account, "tax_rates", given.get("taxes", ()))
         return save_new(account, self.resource, row)
 
     def update(self, account: Account, row: Row, given: Row) -> Row:
         self._check(account, given, row["id"])
         after = {**row, **stored(self.resource, given)}
         if "taxes" in given:
-            after["taxes"] = taxes_on(account, merged(row["taxes"], given["taxes"]), 0)
+            after["taxes"] = rates_of(account, "tax_rates", given["taxes"])
         return save(account, self.resource, row, after)
 
     def _check(self, account: Account, given: Row, own: int | None) -> None:

@@ -115,7 +115,7 @@ class Payments(CrudRules):
                 "date": row["date"],
                 "currency": row["currency"],
                 "amount": kind.sign * entry["amount"],
-                "_payment": row["id"],
+                "payment": row["id"],
                 **{name: entry[name] for name in _SPENT if name in kind.names},
                 **kind.shadow,
             }
@@ -123,7 +123,7 @@ class Payments(CrudRules):
 
     def _release(self, account: Account, row: Row) -> None:
         transactions = account.tables["transactions"]
-        for key in sorted(transactions.where("_payment", row["id"])):
+        for key in sorted(transactions.where("payment", row["id"])):
             TRANSACTION_RULES.undo(account, transactions.rows[key])
         for entry in row["applied_to"]:
             if entry["type"] == "estimate":

@@ -9,11 +9,10 @@ from invoiced_emulator.exceptions import ApiError
 from invoiced_emulator.money import Number, money, whole
 from invoiced_emulator.pricing import (
     addons_of,
-    discounts_on,
     merged,
+    rate_amount,
+    rates_of,
     ship_to,
-    taxes_on,
-    total_of,
 )
 from invoiced_emulator.resources.definition import Resource, Row
 from invoiced_emulator.resources.documents import SUBSCRIPTIONS
@@ -29,7 +28,7 @@ from invoiced_emulator.store.account import Account
 
 # Months in one interval of a plan; a month is counted as 365.25 / 12 days.
 MONTHS = {"day": 12 / 365.25, "week": 7 * 12 / 365.25, "month": 1, "year": 12}
-_COSTING = {"plan", "quantity", "addons", "discounts", "taxes"}
+_COSTING = {"plan", "amount", "quantity", "addons", "discounts", "taxes"}
 
 
 def later(start: int, interval: str, count: int) -> int:
@@ -55,22 +54,32 @@ def costed(account: Account, row: Row, now: int) -> Row:
     plans = account.tables["plans"].rows
     plan = plans[row["plan"]]
     addons = addons_of(account, row["addons"], now)
-    gross = plan["amount"] * row["quantity"]
+    gross = _plan_price(plan, row.get("amount")) * row["quantity"]
     for addon in addons:
         if addon["plan"] is None:
             raise ApiError("An addon needs a plan", "plan")
         price = addon["amount"] if addon["amount"] is not None else plans[addon["plan"]]["amount"]
         gross += _price(price) * addon["quantity"]
-    discounts = discounts_on(account, row["discounts"], gross)
-    net = max(gross - total_of(discounts), 0)
-    taxes = taxes_on(account, row["taxes"], net)
+    discounts = rates_of(account, "coupons", row["discounts"])
+    net = max(gross - sum(rate_amount(coupon, gross) for coupon in discounts), 0)
+    taxes = rates_of(account, "tax_rates", row["taxes"])
     return {
         "addons": addons,
         "discounts": discounts,
         "taxes": taxes,
-        "recurring_total": money(net + total_of(taxes)),
+        "recurring_total": money(net + sum(rate_amount(rate, net) for rate in taxes)),
         "mrr": money(net / (MONTHS[plan["interval"]] * plan["interval_count"])),
     }
+
+
+def _plan_price(plan: Row, amount: Number | None) -> Number:
+    """What one unit of a plan costs: of a custom plan, what its subscription states."""
+    price: Number = plan["amount"]
+    if plan["pricing_mode"] != "custom":
+        return price
+    if amount is None:
+        raise ApiError("A plan with custom pricing needs an amount", "amount")
+    return amount
 
 
 def _price(given: Number | str) -> Number:
@@ -96,8 +105,9 @@ class Subscriptions:
         self._check(account, given)
         must_be_own_lines("addons", given.get("addons", ()), ())
         row = {"quantity": 1, "start_date": now, **stored(self.resource, given)}
-        for name in ("addons", "discounts", "taxes"):
-            row[name] = merged((), given.get(name, ()))
+        row["addons"] = merged((), given.get("addons", ()))
+        row.setdefault("discounts", [])
+        row.setdefault("taxes", [])
         row.update(costed(account, row, now))
         row["ship_to"] = ship_to(given.get("ship_to"))
         row.update(self._period(account, row))
@@ -107,8 +117,8 @@ class Subscriptions:
         self._check(account, given)
         must_be_own_lines("addons", given.get("addons", ()), row["addons"])
         after = {**row, **stored(self.resource, given)}
-        for name in {"addons", "discounts", "taxes"} & given.keys():
-            after[name] = merged(row[name], given[name])
+        if "addons" in given:
+            after["addons"] = merged(row["addons"], given["addons"])
         if _COSTING & given.keys():
             after.update(costed(account, after, account.clock()))
         if given.get("ship_to") is not None:

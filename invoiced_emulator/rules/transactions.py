@@ -79,7 +79,7 @@ class Transactions:
             given["currency"] = given["currency"].lower()
 
     def _check_own(self, account: Account, row: Row, verb: str) -> None:
-        if account.private(self.resource.name, row["id"]).get("_payment") is not None:
+        if row["payment"] is not None:
             raise ApiError(f"A transaction that belongs to a payment cannot be {verb}")
 
     def _settle(self, account: Account, row: Row, change: Number) -> None:

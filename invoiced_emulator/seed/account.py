@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from random import Random
 
+from invoiced_emulator.pricing import rates_of
 from invoiced_emulator.resources.definition import Row
 from invoiced_emulator.rules.subscriptions import costed, later
 from invoiced_emulator.seed import data as catalog
@@ -62,13 +63,15 @@ def seeded(
 def _fill_catalog(account: Account, now: int) -> None:
     start = now - CUSTOMER_DAYS * DAY_S
     rows = (
+        ("tax_rates", catalog.TAX_RATES),
         ("items", catalog.ITEMS),
         ("plans", catalog.PLANS),
         ("coupons", catalog.COUPONS),
-        ("tax_rates", catalog.TAX_RATES),
     )
     for resource, listed in rows:
         for row in listed:
+            if "taxes" in row:
+                row = {**row, "taxes": rates_of(account, "tax_rates", row["taxes"])}
             account.insert(resource, {**row, "created_at": start, "updated_at": start})
     for resource, row in catalog.ARCHIVED:
         account.insert(
@@ -150,8 +153,7 @@ def _extras(desk: SeedContext, key: int, rate: str, person: bool) -> Row:
         extras["credit_limit"] = rng.choice((1000, 2500.5, 10000))
         extras["credit_hold"] = rng.random() < 0.1
     if rng.random() < 0.1:
-        extras["taxes"] = [{"tax_rate": {**desk.rate("tax_rates", rate)}}]
-        extras["taxes"][0].update(id=desk.account.part_id(), object="tax", amount=0)
+        extras["taxes"] = [desk.rate("tax_rates", rate)]
     if rng.random() < 0.08:
         extras["tax_id"] = f"TAX{rng.randint(100000, 999999)}"
     if not person and key > _FIRST_IDS["customers"] + 5 and rng.random() < 0.06:
@@ -194,10 +196,10 @@ def _subscription(desk: SeedContext, customer: Row) -> Row:
         row["addons"].append({"plan": addon, "quantity": rng.randint(1, 11)})
     if rng.random() < 0.2:
         coupon = rng.choice(("S8L47J", "LOYAL"))
-        row["discounts"].append({"coupon": {**desk.rate("coupons", coupon)}})
+        row["discounts"].append(desk.rate("coupons", coupon))
     if rng.random() < 0.3:
         rate = catalog.COUNTRIES[customer["country"]][1]
-        row["taxes"].append({"tax_rate": {**desk.rate("tax_rates", rate)}})
+        row["taxes"].append(desk.rate("tax_rates", rate))
     row.update(costed(desk.account, row, created_at))
     row.update(_lifetime(desk, row))
     return row

@@ -169,6 +169,9 @@ def _subscription_invoices(desk: SeedContext, sub: Row, customer: Row) -> Iterat
         start = later(sub["start_date"], plan["interval"], period * plan["interval_count"])
         if start + 2 * 3600 > min(end, desk.now - QUIET_S):
             return
+        period_end = later(
+            sub["start_date"], plan["interval"], (period + 1) * plan["interval_count"]
+        )
         charged = [(plan, sub["quantity"])]
         charged += [(desk.rate("plans", a["plan"]), a["quantity"]) for a in sub["addons"]]
         lines: list[Row] = [
@@ -178,6 +181,9 @@ def _subscription_invoices(desk: SeedContext, sub: Row, customer: Row) -> Iterat
                 "name": each["name"],
                 "quantity": quantity,
                 "unit_cost": each["amount"],
+                "period_start": start,
+                "period_end": period_end - 1,
+                "subscription": sub["id"],
             }
             for each, quantity in charged
         ]
@@ -321,6 +327,10 @@ def _credit_note(desk: SeedContext, customer: Row) -> Row:
     return row
 
 
+# Who approves an estimate signs with initials.
+_INITIALS = ("JD", "PB", "DS", "MH")
+
+
 def _estimate(desk: SeedContext, customer: Row, bills: list[Row]) -> Row:
     """An estimate; an invoiced one names one of the customer's own `bills`."""
     rng = desk.random
@@ -332,7 +342,7 @@ def _estimate(desk: SeedContext, customer: Row, bills: list[Row]) -> Row:
     row["_sent"] = "sent"
     row["draft"] = state == "draft"
     if state in ("approved", "invoiced"):
-        row["approved"] = True
+        row["approved"] = _INITIALS[customer["id"] % len(_INITIALS)]
         row["deposit"] = money(row["total"] * 0.25)
         row["deposit_paid"] = state == "invoiced"
     row["closed"] = state in ("declined", "invoiced")

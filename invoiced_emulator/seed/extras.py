@@ -99,6 +99,7 @@ def _task(desk: SeedContext, customer: Row) -> None:
     complete = desk.random.random() < 0.5
     task = {
         "customer_id": customer["id"],
+        "customer": customer["id"],
         "user_id": _USER["id"],
         "name": name,
         "action": action,

@@ -121,8 +121,7 @@ class Account:
         `created_at` and `updated_at` of now. A document given `items` but no `total` has its
         lines, discounts, taxes and totals computed, and `balance` is the `total` unless given.
         Attributes that the shape does not know are shown as they are: Invoiced adds some, too.
-        Attributes that begin with an underscore are kept but never shown: `_payment=61` marks a
-        transaction as the shadow of a payment, `_archived=True` hides a plan, item, coupon or tax
+        Attributes that begin with an underscore are kept but never shown: `_archived=True` hides a plan, item, coupon or tax
         rate from plain lists, `_customer=15444` says whose a contact or payment source is, and
         `_invoice=46225` what a payment plan pays.
         """

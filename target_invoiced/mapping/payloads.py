@@ -3,10 +3,10 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from invoiced_api.bodies import Body, Each, Kind, One, Plain, Ref
+from invoiced_api.bodies import Body, Each, Kind, One, Plain, Ref, RefList
 from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.mapping.coercion import _seconds, from_text
-from target_invoiced.mapping.references import reference
+from target_invoiced.mapping.references import reference, reference_list
 from target_invoiced.settings import Ids
 
 MOST_METADATA_KEYS = 10
@@ -66,6 +66,8 @@ def _value(value: Any, kind: Kind, ids: Ids, keep_nulls: bool, path: str) -> Any
             if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
                 raise InvalidRecordError(f"`{path}` is not a list of objects")
             return [_object(one, inner, ids, keep_nulls, f"{path}[].") for one in value]
+        case RefList():
+            return reference_list(from_text(value), kind, ids, path)
 
 
 def _metadata(metadata: Any, path: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from invoiced_api.bodies import RefList
 from invoiced_api.resources import BY_NAME
 from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.mapping.coercion import from_text
@@ -29,6 +30,22 @@ def reference(value: Any, resource: str, ids: Ids, path: str) -> Any:
     except InvalidRecordError:
         raise InvalidRecordError(f"`{path}` is neither a number nor a string") from None
     return None if key is None else ExternalKey(resource, key)
+
+
+def reference_list(value: Any, kind: RefList, ids: Ids, path: str) -> Any:
+    """A list of ids; an entry may also be an object that has the id, or one that refers to it.
+
+    Raises InvalidRecordError.
+    """
+    if value == "":
+        return value
+    if not isinstance(value, list):
+        raise InvalidRecordError(f"`{path}` is not a list")
+    named = [
+        one[kind.attribute] if isinstance(one, dict) and one.get(kind.attribute) else one
+        for one in value
+    ]
+    return [reference(one, kind.resource, ids, f"{path}[]") for one in named]
 
 
 def _natural(value: Mapping[str, Any], resource: str, path: str) -> NaturalKey:

@@ -141,8 +141,8 @@ def test_nothing_can_be_paid_on_what_is_not_owed(api, bill, status):
 
 
 def test_a_transaction_of_a_payment_is_a_shadow(account, api):
-    account.add("transactions", id=7, customer=1, amount=5, _payment=61)
-    assert "_payment" not in api.get("/transactions/7").json()
+    account.add("transactions", id=7, customer=1, amount=5, payment=61)
+    assert api.get("/transactions/7").json()["payment"] == 61
     assert api.patch("/transactions/7", {"notes": "x"}).status_code == 400
     assert api.delete("/transactions/7").status_code == 400
     assert api.patch("/transactions/7", {"metadata": {"a": "b"}}).json()["metadata"] == {"a": "b"}

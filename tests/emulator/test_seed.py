@@ -157,6 +157,8 @@ def writable(value, types):
     for name in types.keys() & value.keys():
         part = PARTS.get(types[name])
         given = value[name]
+        if types[name] == "ids":
+            given = [entry["id"] for entry in given]
         if part is not None and isinstance(given, list):
             given = [writable(entry, part) for entry in given]
         sent[name] = given

@@ -259,22 +259,64 @@ def test_a_coupon_may_be_written_as_id_or_as_object(account, api):
         assert row["discounts"][0]["coupon"] == account.get("coupons", "FIFTH")
 
 
-def test_a_subscription_costs_per_period_and_per_month(api):
+def test_a_subscription_costs_per_period_and_per_month(account, api):
     body = {
         "customer": 1,
         "plan": "yearly",
         "quantity": 2,
         "start_date": NOW - 400 * DAY,
         "addons": [{"plan": "yearly", "quantity": 1}],
-        "discounts": [{"coupon": "FIFTH"}],
-        "taxes": [{"tax_rate": "vat"}],
+        "discounts": ["FIFTH"],
+        "taxes": ["vat"],
     }
     row = api.post("/subscriptions", body).json()
-    assert row["discounts"][0]["amount"] == 299.4
+    assert row["discounts"] == [account.get("coupons", "FIFTH")]
+    assert row["taxes"] == [account.get("tax_rates", "vat")]
     assert row["recurring_total"] == 1257.48
     assert row["mrr"] == 99.8
     assert row["status"] == "active"
     assert row["period_start"] <= NOW <= row["period_end"]
+
+
+RATED = [
+    pytest.param("customers", {"name": "B"}, "taxes", "vat", id="taxes-of-a-customer"),
+    pytest.param("items", {"id": "b", "name": "B"}, "taxes", "vat", id="taxes-of-an-item"),
+    pytest.param(
+        "subscriptions", {"customer": 1, "plan": "starter"}, "taxes", "vat", id="taxes-subscribed"
+    ),
+    pytest.param(
+        "subscriptions",
+        {"customer": 1, "plan": "starter"},
+        "discounts",
+        "FIFTH",
+        id="discounts-subscribed",
+    ),
+]
+
+
+@pytest.mark.parametrize(("resource", "body", "name", "key"), RATED)
+def test_rates_are_written_as_ids_and_read_as_whole_objects(
+    account, api, resource, body, name, key
+):
+    whole = account.get("coupons" if name == "discounts" else "tax_rates", key)
+    created = api.post(f"/{resource}", {**body, name: [key]}).json()
+    assert created[name] == [whole]
+    path = f"/{resource}/{created['id']}"
+    assert api.patch(path, {name: []}).json()[name] == []
+    assert api.patch(path, {name: [key]}).json()[name] == [whole]
+    assert api.get(path).json()[name] == [whole]
+    for entry in (whole, {"tax_rate": key}, {"coupon": key}, 5, "", None):
+        refused(api.patch(path, {name: [entry]}), name)
+    refused(api.patch(path, {name: ["none"]}), "coupon" if name == "discounts" else "tax_rate")
+
+
+def test_a_plan_with_custom_pricing_takes_its_amount_from_the_subscription(account, api):
+    account.add("plans", id="custom", name="C", pricing_mode="custom", amount=None)
+    body = {"customer": 1, "plan": "custom", "quantity": 2}
+    refused(api.post("/subscriptions", body), "amount")
+    row = api.post("/subscriptions", {**body, "amount": 12.5}).json()
+    assert (row["amount"], row["recurring_total"]) == (12.5, 25)
+    assert api.patch(f"/subscriptions/{row['id']}", {"amount": 10}).json()["mrr"] == 20
 
 
 def test_a_subscription_that_starts_later_has_not_started(api):

@@ -121,7 +121,7 @@ def test_read_only_attributes_are_left_out_also_inside():
     [
         pytest.param("invoices", "items", {"id": 8, "quantity": 2}, id="line"),
         pytest.param("invoices", "discounts", {"id": 8, "amount": 2}, id="discount"),
-        pytest.param("customers", "taxes", {"id": 8, "tax_rate": "vat"}, id="tax-of-a-customer"),
+        pytest.param("invoices", "taxes", {"id": 8, "tax_rate": "vat"}, id="tax"),
         pytest.param("subscriptions", "addons", {"id": 8, "plan": "support"}, id="addon"),
     ],
 )
@@ -135,10 +135,22 @@ def test_the_id_of_a_part_goes_out_with_an_update_only(stream, name, part):
     ("stream", "record", "body"),
     [
         pytest.param(
-            "customers",
+            "invoices",
             {"taxes": [{"amount": 1, "tax_rate": {"id": "vat", "value": 19}}]},
             {"taxes": [{"amount": 1, "tax_rate": "vat"}]},
             id="tax-rate",
+        ),
+        pytest.param(
+            "customers",
+            {"taxes": ["gst", {"id": "vat", "value": 19}, {"id": 8, "tax_rate": {"id": "eco"}}]},
+            {"taxes": ["gst", "vat", "eco"]},
+            id="tax-rates-of-a-customer",
+        ),
+        pytest.param(
+            "subscriptions",
+            {"discounts": [{"id": "FIFTH", "value": 20}, {"coupon": "SIXTH"}]},
+            {"discounts": ["FIFTH", "SIXTH"]},
+            id="coupons-of-a-subscription",
         ),
         pytest.param(
             "invoices",

@@ -156,13 +156,13 @@ def test_keys_are_translated_wherever_an_id_can_stand(
     customer = people["C"]["id"]
     assert people["C"]["parent_customer"] == people["Parent"]["id"]
     assert people["Parent"]["parent_customer"] == people["Grandparent"]["id"]
-    assert people["C"]["taxes"][0]["tax_rate"]["id"] == "t"
+    assert people["C"]["taxes"][0]["id"] == "t"
     assert account.get("plans", "p")["catalog_item"] == "i"
     (subscription,) = account.objects("subscriptions")
     assert (subscription["customer"], subscription["plan"]) == (customer, "p")
     assert subscription["addons"][0]["plan"] == "p"
-    assert subscription["discounts"][0]["coupon"]["id"] == "co"
-    assert subscription["taxes"][0]["tax_rate"]["id"] == "t"
+    assert subscription["discounts"][0]["id"] == "co"
+    assert subscription["taxes"][0]["id"] == "t"
     assert subscription["paused"] is True
     (invoice,) = [row for row in account.objects("invoices") if row["discounts"]]
     assert invoice["customer"] == customer

@@ -40,7 +40,7 @@ def account(clock):
     account.edit("invoices", 2, paid=True, status="paid")
     account.add("payments", id=1, customer=1, amount=5)
     account.add("payments", id=2, customer=1, amount=5, voided=True)
-    account.add("transactions", id=1, customer=1, amount=5, _payment=1)
+    account.add("transactions", id=1, customer=1, amount=5, payment=1)
     account.add("charges", id=1, customer=1, amount=10)
     return account
 
