@@ -11,6 +11,7 @@ import orjson
 
 from invoiced_api.exceptions import InvalidInputError, InvoicedError
 from singer_command.signals import Interrupted
+from target_invoiced import exact_json
 from target_invoiced.delivery.senders import Sender
 from target_invoiced.delivery.workers import WorkerPool
 from target_invoiced.delivery.writer import Writer
@@ -262,7 +263,7 @@ class TargetRun:
                     self.ledger.journal.cover(
                         mark.segment, mark.digest, began=mark.began, over=mark.over
                     )
-                self.tell(orjson.dumps(mark.value, option=orjson.OPT_APPEND_NEWLINE))
+                self.tell(exact_json.dumps(mark.value, orjson.OPT_APPEND_NEWLINE))
 
     def _deal_with(self, event: Event) -> None:
         match event:

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Collection, Iterator
+from decimal import Decimal
 from typing import Any
 
-import orjson
-
 from invoiced_api.redact import HIDDEN, has_card_number, hide_card_numbers
+from target_invoiced import exact_json
+from target_invoiced.exact_json import MAX_DEPTH, depth_of, number_text
 from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey
 
@@ -40,12 +41,11 @@ def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
             yield from _leaves(inner, name)
     elif isinstance(value, (NaturalKey, ExternalKey)):
         yield name, value.value
-    elif isinstance(value, float) and value.is_integer():
-        yield name, int(value)
-    elif isinstance(value, (str, int)) and not isinstance(value, bool):
+    elif isinstance(value, str):
         yield name, value
-        if isinstance(value, str):
-            yield from _leaves(_decoded(value), name)
+        yield from _leaves(_decoded(value), name)
+    elif digits := _digits(value):
+        yield name, digits
 
 
 def _decoded(text: str) -> Any:
@@ -53,9 +53,33 @@ def _decoded(text: str) -> Any:
     if not BEGINNINGS.match(text):
         return None
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
+        said = exact_json.loads(text)
+    except ValueError:
         return None
+    return said if depth_of(said) <= MAX_DEPTH else _flat(said)
+
+
+def _flat(value: Any) -> list[Any]:
+    """The names and values in a value that is nested too deep to be gone through by recursion."""
+    found, left = [], [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            left += [*one, *one.values()]
+        elif isinstance(one, list):
+            left += one
+        else:
+            found.append(one)
+    return found
+
+
+def _digits(value: Any) -> str | None:
+    """A number as it is written out; None for what is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return number_text(value) if isinstance(value, (float, Decimal)) else str(value)
 
 
 def shows_card_number(value: Any) -> bool:
@@ -78,7 +102,5 @@ def without_card_numbers(value: Any, allowed: Collection[str] = (), name: str = 
         said = _decoded(value)
         shows_one = without_card_numbers(said, allowed, name) != said
         return HIDDEN if shows_one else hide_card_numbers(value)
-    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-    if whole and has_card_number(str(int(value))):
-        return hide_card_numbers(str(int(value)))
-    return value
+    digits = _digits(value)
+    return hide_card_numbers(digits) if digits and has_card_number(digits) else value

@@ -2,6 +2,7 @@
 
 import json
 import re
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -16,6 +17,21 @@ LEAST_NUMBER, MOST_NUMBER = -(2**63), 2**64 - 1
 
 # Only a text with so many digits on end may hold a whole number beyond that.
 MANY_DIGITS = re.compile(r"\d{19}")
+
+
+def refuse_inexact(body: Any, path: str = "") -> None:
+    """Raises InvalidRecordError, which names the attribute, for a number that would be rounded.
+
+    Invoiced computes in doubles. Integers of 64 bits go out as they are, since ids may be long.
+    """
+    if isinstance(body, dict):
+        for name, inner in body.items():
+            refuse_inexact(inner, f"{path}.{name}" if path else name)
+    elif isinstance(body, list):
+        for inner in body:
+            refuse_inexact(inner, f"{path}[]")
+    elif isinstance(body, Decimal):
+        raise InvalidRecordError(f"`{path}` has more digits than Invoiced keeps of a number")
 
 
 def from_text(value: Any) -> Any:

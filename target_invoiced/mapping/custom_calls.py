@@ -6,6 +6,7 @@ from typing import Any
 
 from invoiced_api.resources import SideEffect
 from target_invoiced.mapping.card_numbers import refuse_card_numbers
+from target_invoiced.mapping.coercion import refuse_inexact
 from target_invoiced.mapping.keys import ExternalKey, ObjectRef
 from target_invoiced.mapping.operations import Operation, Send
 from target_invoiced.mapping.paths import path_of, placeholders
@@ -43,6 +44,7 @@ class CustomCallMapper:
         body = {name: value for name, value in record.items() if name not in placed}
         if body.get("autopay"):
             refuse_unless_allowed(SideEffect.AUTOPAY, "turning `autopay` on", self.allowed)
+        refuse_inexact(body)
         refuse_card_numbers(body, self.allow_card_like)
         return Send(
             method=self.settings.method,

@@ -9,7 +9,7 @@ from invoiced_api.bodies import Body, Ref
 from invoiced_api.resources import DeleteBehaviour, SideEffect
 from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.mapping.card_numbers import refuse_card_numbers
-from target_invoiced.mapping.coercion import from_text
+from target_invoiced.mapping.coercion import from_text, refuse_inexact
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey, ObjectId, ObjectRef, key_text
 from target_invoiced.mapping.operations import (
     ENDED_STATUSES,
@@ -166,6 +166,7 @@ class EndpointMapper:
         placed = placeholders(self._create_path)
         accepted = {name: kind for name, kind in accepted.items() if name not in placed}
         body = body_of(record, accepted, ids=self.settings.ids, keep_nulls=keep_nulls)
+        refuse_inexact(body)
         refuse_card_numbers(body, self.allow_card_like)
         return body
 

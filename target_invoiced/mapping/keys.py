@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
 import orjson
 
 from invoiced_api.resources import BY_NAME
+from target_invoiced import exact_json
+from target_invoiced.exact_json import number_text
 from target_invoiced.exceptions import InvalidRecordError
 
 DIGEST_BYTES = 16
@@ -55,9 +58,11 @@ def key_text(value: Any) -> str | None:
     """One key as the ledger keeps it: 15444 and "15444" are the same. None if it is empty."""
     if value is None or value == "":
         return None
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+    if isinstance(value, bool) or not isinstance(value, (str, int, float, Decimal)):
         raise InvalidRecordError("its key is neither a number nor a string")
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    if isinstance(value, str) and "\0" in value:
+        raise InvalidRecordError("its key holds a NUL character, which no database keeps")
+    return number_text(value) if isinstance(value, (float, Decimal)) else str(value)
 
 
 def external_key(
@@ -89,7 +94,7 @@ def _part(value: Any) -> str | dict[str, str] | None:
 
 def digest(record: Any, *more: str) -> bytes:
     """Two records with the same content have the same one, whatever the order of attributes."""
-    return digest_of(orjson.dumps([more, record], option=orjson.OPT_SORT_KEYS))
+    return digest_of(exact_json.dumps([more, record], orjson.OPT_SORT_KEYS))
 
 
 def digest_of(content: bytes) -> bytes:

@@ -186,7 +186,7 @@ class Intake:
 
     def _take(self, task: Task, known: ObjectMapping | None) -> None:
         """Let a record in that may have to be written."""
-        problem = task.stream.validator.first_problem(task.message.record)
+        problem = task.message.problem or task.stream.validator.first_problem(task.message.record)
         if problem:
             self.settle(task, Rejected(problem))
             return

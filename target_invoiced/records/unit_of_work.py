@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from invoiced_api.exceptions import InvalidInputError
+from target_invoiced import exact_json
 from target_invoiced.ledger import Ledger
 from target_invoiced.ledger.journal import Journaled
 from target_invoiced.ledger.keys import ObjectMapping
@@ -202,8 +203,8 @@ class UnitOfWork:
                 line=task.message.line,
                 stream=task.stream.name,
                 # Attributes that are not sent may show what is not to be kept.
-                record=orjson.dumps(without_card_numbers(task.record, allowed)),
-                schema=orjson.dumps([schema.schema, schema.key_properties]),
+                record=exact_json.dumps(without_card_numbers(task.record, allowed)),
+                schema=exact_json.dumps([schema.schema, schema.key_properties]),
             )
         )
 

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from invoiced_api.exceptions import InvalidInputError
+from target_invoiced import exact_json
 
 
 class MessageFile:
@@ -55,7 +56,7 @@ class MessageFile:
             raise self._problem(error) from None
 
     def _write(self, message: dict[str, Any]) -> None:
-        line = orjson.dumps(message, option=orjson.OPT_APPEND_NEWLINE)
+        line = exact_json.dumps(message, orjson.OPT_APPEND_NEWLINE)
         try:
             self._file.write(b"\n" + line if self._lacks_end else line)
             self._lacks_end = False

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from invoiced_api.exceptions import InvoicedError, RecordRejectedError
+from target_invoiced import exact_json
 from target_invoiced.ledger import Ledger
 from target_invoiced.mapping.card_numbers import without_card_numbers
 from target_invoiced.mapping.outcomes import Done, Outcome
@@ -80,7 +81,7 @@ class ResponseSink:
             return
         answer = answer_of(task, outcome)
         if self.webhook:
-            self.books.owe(orjson.dumps(answer))
+            self.books.owe(exact_json.dumps(answer))
         else:
             self.file.add(answer)
 

@@ -1,5 +1,6 @@
 """What a new version of a table did not bring is taken out of the books."""
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from target_invoiced.records.unit_of_work import UnitOfWork
 from target_invoiced.scheduling.queue import WriteQueue
 from target_invoiced.singer.checkpoints import StateTracker
 from target_invoiced.singer.messages import ActivateVersion, Record
+
+LOGGER = logging.getLogger(__name__)
 
 # Objects are taken out so many at a time.
 AT_ONCE = 200
@@ -31,6 +34,9 @@ class Mirror:
 
         The records of the version must have settled, and what became of them been flushed.
         """
+        if message.version is None:
+            LOGGER.warning("%s: ACTIVATE_VERSION has no version: nothing is removed", stream.name)
+            return
         last, resource = "", stream.resource or ""
         while rows := self.books.ledger.keys.left_behind(
             stream.name, resource, message.version, last, AT_ONCE

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import orjson
 
+from target_invoiced import exact_json
 from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.ledger.database import KEYS_PER_QUERY
 from target_invoiced.ledger.keys import ObjectMapping
@@ -109,7 +110,7 @@ class ParkedQueue:
             self.flow.settlement.report.skip(parked.stream, self.clock())
         task.parked = parked
         _ = task.digest  # of the record as it came
-        task.record = orjson.loads(parked.record) | task.record
+        task.record = exact_json.loads(parked.record) | task.record
         task.message = replace(task.message, record=task.record)
 
     def _admit(self, page: Iterable[Parked]) -> None:
@@ -127,7 +128,7 @@ class ParkedQueue:
         stream = self._stream(parked)
         if stream is None or not self.books.revive(parked):
             return None
-        record = orjson.loads(parked.record)
+        record = exact_json.loads(parked.record)
         task = Task(
             stream=stream,
             message=Record(parked.line, parked.stream, record),

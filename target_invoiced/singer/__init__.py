@@ -4,4 +4,6 @@ messages     the Singer messages and the reader that parses them
 reader       the lines that were read ahead
 validation   a record against its SCHEMA
 checkpoints  which STATE may be written
+keepable     the part of a record that can be kept
+batches      the records in the files of a BATCH message
 """

@@ -1,13 +1,15 @@
 """Lines of stdin -> Singer messages. What a line holds is never repeated in an error."""
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from invoiced_api.exceptions import InvalidInputError
+from target_invoiced import exact_json
+from target_invoiced.exact_json import MAX_DEPTH, depth_of
+from target_invoiced.singer.keepable import keepable
 
 LOGGER = logging.getLogger(__name__)
 
@@ -22,12 +24,28 @@ class Schema:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """`version` is that of the table it belongs to, where the tap counts versions."""
+    """One record.
+
+    `version` is that of the table it belongs to, where the tap counts versions. A record with a
+    `problem` cannot be kept or sent as it came; `record` then holds the part that can.
+    """
 
     line: int
     stream: str
     record: dict[str, Any]
     version: int | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records in files: `manifest` holds their URLs, `format` and `compression` their encoding."""
+
+    line: int
+    stream: str
+    format: str
+    compression: str
+    manifest: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +56,23 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class ActivateVersion:
-    """All records of this version have come: what it did not bring is no more."""
+    """All records of this version have come: what it did not bring is no more.
+
+    `version` is None where it is missing or cannot be a version.
+    """
 
     line: int
     stream: str
-    version: int
+    version: int | None
 
 
-Message = Schema | Record | State | ActivateVersion
+Message = Schema | Record | Batch | State | ActivateVersion
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# Databases keep a version in 64 bits.
+MAX_VERSION = 2**63 - 1
+# A message with one of these carries data, or announces some.
+CARRIERS = ("stream", "record", "records", "manifest")
 
 
 class Reader:
@@ -56,40 +83,83 @@ class Reader:
         self._unknown_types: set[str] = set()
 
     def message(self, line: bytes) -> Message | None:
-        """The line's message; None for a blank line and for a type that is not known.
+        """The line's message; None for a blank line and for an unknown type without data.
 
         Raises InvalidInputError, which names the line by its number.
         """
         self._number += 1
+        if self._number == 1:
+            line = line.removeprefix(BYTE_ORDER_MARK)
         if not line.strip():
             return None
-        content = _object(line, self._number)
+        content, clean = _object(line, self._number)
         kind = str(content["type"]).upper()
+        if kind == "RECORD":
+            fields = _Fields(content, kind, self._number)
+            stream, record = fields.text("stream"), fields.object("record")
+            version = content.get("version")
+            return record_of(record, stream, self._number, version=version, clean=clean)
+        if not clean and keepable(content)[1]:
+            raise _bad(self._number, "is not JSON")
         if kind in READERS:
             return READERS[kind](_Fields(content, kind, self._number), self._number)
+        if any(name in content for name in CARRIERS):
+            raise InvalidInputError(
+                f"line {self._number} of the input is a message of an unknown type that carries "
+                "data. Nothing after it was written. Configure the tap to send RECORD or BATCH "
+                "messages."
+            )
         if kind not in self._unknown_types:
             self._unknown_types.add(kind)
-            LOGGER.warning(
-                "line %d: messages of type %s are not known: skipped", self._number, kind
-            )
+            LOGGER.warning("line %d: skipped a message of an unknown type", self._number)
         return None
 
 
-def _object(line: bytes, number: int) -> dict[str, Any]:
+def parse(line: bytes) -> tuple[Any, bool]:
+    """The value of a line, None if it is no JSON at all; and whether all of it can be kept.
+
+    Python writes NaN and halves of characters, which no other JSON has: they are read, so that
+    their record can be named.
+    """
     try:
-        content = orjson.loads(line)
-    except orjson.JSONDecodeError:
+        content = exact_json.loads(line)
+        brackets = line.count(b"{") + line.count(b"[")
+        return content, brackets <= MAX_DEPTH or depth_of(content) <= MAX_DEPTH
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return exact_json.loads_leniently(line), False
+    except ValueError:
+        return None, False
+    except RecursionError:
+        return _too_deep(line), False
+
+
+def _too_deep(line: bytes) -> Any:
+    """The RECORD whose `record` is nested too deep to be read; None if its stream is not shown."""
+    stream = re.search(rb'"stream"\s*:\s*"([^"\\]+)"', line)
+    if not stream or not re.search(rb'"type"\s*:\s*"RECORD"', line, re.IGNORECASE):
+        return None
+    nested: Any = {}
+    for _ in range(MAX_DEPTH + 1):
+        nested = {"...": nested}
+    return {"type": "RECORD", "stream": stream[1].decode(errors="replace"), "record": nested}
+
+
+def _object(line: bytes, number: int) -> tuple[dict[str, Any], bool]:
+    content, clean = parse(line)
+    if content is None and line.strip() != b"null":
         if not line.endswith(b"\n"):
             raise InvalidInputError(
                 f"input ends in the middle of line {number}: the command before this one was cut "
                 "off. Run it again from its last state; nothing of that line was written."
-            ) from None
-        raise _bad(number, "is not JSON") from None
+            )
+        raise _bad(number, "is not JSON")
     if not isinstance(content, dict):
         raise _bad(number, "is not a JSON object")
     if not isinstance(content.get("type"), str):
         raise _bad(number, 'has no "type"')
-    return content
+    return content, clean
 
 
 def _bad(number: int, what: str) -> InvalidInputError:
@@ -97,6 +167,22 @@ def _bad(number: int, what: str) -> InvalidInputError:
         f"line {number} of the input {what}. Only Singer messages may come in: look for output "
         "that the command before this one should have sent to stderr."
     )
+
+
+def record_of(
+    record: dict[str, Any], stream: str, line: int, *, version: Any = None, clean: bool
+) -> Record:
+    """The record, or if it cannot be kept as it is, the part that can, with the reason."""
+    problem = None
+    if not clean:
+        record, problem = keepable(record)
+    if version is not None and not _is_version(version):
+        version, problem = None, problem or "its `version` is not a whole number of 64 bits"
+    return Record(line, stream, record, version, problem)
+
+
+def _is_version(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_VERSION
 
 
 class _Fields:
@@ -123,13 +209,14 @@ class _Fields:
             raise _bad(self._number, f'is a {self._kind} whose "{name}" is not a list of names')
         return value
 
-    def whole(self, name: str, default: int | None) -> int | None:
-        value = self._content.get(name)
-        if value is None:
-            return default
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise _bad(self._number, f'is a {self._kind} whose "{name}" is not a whole number')
-        return value
+    def version(self) -> int | None:
+        value = self._content.get("version")
+        return value if _is_version(value) else None
+
+    def batch(self, line: int) -> Batch:
+        encoding, manifest = self.object("encoding"), self.names("manifest")
+        format, compression = encoding.get("format"), encoding.get("compression")
+        return Batch(line, self.text("stream"), str(format), str(compression or "none"), manifest)
 
     def any(self, name: str) -> Any:
         if name not in self._content:
@@ -141,11 +228,9 @@ READERS: dict[str, Callable[[_Fields, int], Message]] = {
     "SCHEMA": lambda fields, line: Schema(
         line, fields.text("stream"), fields.object("schema"), fields.names("key_properties")
     ),
-    "RECORD": lambda fields, line: Record(
-        line, fields.text("stream"), fields.object("record"), fields.whole("version", None)
-    ),
     "STATE": lambda fields, line: State(line, fields.any("value")),
     "ACTIVATE_VERSION": lambda fields, line: ActivateVersion(
-        line, fields.text("stream"), fields.whole("version", 0) or 0
+        line, fields.text("stream"), fields.version()
     ),
+    "BATCH": lambda fields, line: fields.batch(line),
 }

@@ -5,14 +5,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from invoiced_api.exceptions import InvalidInputError
-from target_invoiced.singer.messages import Message, Reader, Record
+from target_invoiced.singer.batches import records_of
+from target_invoiced.singer.messages import Batch, Message, Reader, Record
 
 
 @dataclass(slots=True)
 class MessageReader:
     """Gives the messages of the lines that have come. `more` asks for further lines.
 
-    Of a `sample`, only the first record of each stream is given.
+    The records in the files of a BATCH come in its place. Of a `sample`, only the first record of each stream is given.
     """
 
     more: Callable[[], None]
@@ -20,12 +21,14 @@ class MessageReader:
     _reader: Reader = field(default_factory=Reader)
     _lines: deque[bytes] = field(default_factory=deque)
     _left_of_parts: deque[int] = field(default_factory=deque)
+    _batch: Iterator[Record] | None = None
     _back: Message | None = None
     _broken: InvalidInputError | None = None
     _sampled: set[str] = field(default_factory=set)
 
     def __bool__(self) -> bool:
-        return bool(self._lines) or self._back is not None or self._broken is not None
+        begun = (self._back, self._broken, self._batch)
+        return bool(self._lines) or any(one is not None for one in begun)
 
     def add(self, lines: list[bytes]) -> None:
         """One part of the input; once all of it was given, the next is asked for."""
@@ -34,7 +37,7 @@ class MessageReader:
 
     def drop(self) -> None:
         self._lines.clear()
-        self._back = self._broken = None
+        self._back = self._broken = self._batch = None
 
     def put_back(self, message: Message) -> None:
         """The next message is this one again."""
@@ -47,14 +50,22 @@ class MessageReader:
         if self._back is not None:
             message, self._back = self._back, None
             return message
-        while self._lines:
+        while self._lines or self._batch is not None:
+            if self._batch is not None:
+                record = next(self._batch, None)
+                if record is not None:
+                    return record
+                self._batch = None
+                continue
             line = self._lines.popleft()
             self._left_of_parts[0] -= 1
             if not self._left_of_parts[0]:
                 self._left_of_parts.popleft()
                 self.more()
             found = self._reader.message(line)
-            if found is not None:
+            if isinstance(found, Batch):
+                self._batch = records_of(found)
+            elif found is not None:
                 return found
         return None
 

@@ -2,11 +2,13 @@
 
 import json
 import re
+from decimal import Decimal
 
 import pytest
 
 from invoiced_api.exceptions import InvalidInputError
-from target_invoiced.singer.messages import ActivateVersion, Reader, Record, Schema, State
+from target_invoiced import exact_json
+from target_invoiced.singer.messages import ActivateVersion, Batch, Reader, Record, Schema, State
 
 STATE = b'{"type": "STATE", "value": {"n": 1}}\n'
 HUSH = "hush-hush"
@@ -49,11 +51,139 @@ def test_blank_lines_are_passed_over_and_counted(blank):
     assert read(blank, STATE) == [State(2, {"n": 1})]
 
 
-def test_an_unknown_type_is_passed_over_with_one_warning(caplog):
-    batch = b'{"type": "BATCH", "stream": "s", "manifest": ["hush-hush"]}\n'
-    assert read(batch, batch, STATE) == [State(3, {"n": 1})]
+def test_an_unknown_type_without_data_is_skipped_with_one_warning(caplog):
+    heartbeat = b'{"type": "HEARTBEAT", "at": "hush-hush"}\n'
+    assert read(heartbeat, heartbeat, STATE) == [State(3, {"n": 1})]
     (warning,) = caplog.records
-    assert warning.getMessage() == "line 1: messages of type BATCH are not known: skipped"
+    assert warning.getMessage() == "line 1: skipped a message of an unknown type"
+
+
+@pytest.mark.parametrize("carrier", ["stream", "record", "records", "manifest"])
+def test_an_unknown_type_that_carries_data_ends_the_run(carrier):
+    line = json.dumps({"type": "ROWS", carrier: HUSH}).encode() + b"\n"
+    with pytest.raises(InvalidInputError) as caught:
+        read(STATE, line, STATE)
+    assert str(caught.value).startswith("line 2 of the input is a message of an unknown type")
+    assert HUSH not in str(caught.value)
+
+
+def test_a_byte_order_mark_before_the_first_line_is_skipped():
+    assert read(b"\xef\xbb\xbf" + STATE, STATE) == [State(1, {"n": 1}), State(2, {"n": 1})]
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("5", 5),
+        ("19.99", 19.99),
+        ("0.30000000000000004", 0.1 + 0.2),
+        ("1e2", 100.0),
+        ("18446744073709551615", 2**64 - 1),
+        ("18446744073709551616", Decimal(2**64)),
+        ("-9223372036854775809", Decimal(-(2**63) - 1)),
+        ("12345678901234567.89", Decimal("12345678901234567.89")),
+        ("1e999", Decimal("1e999")),
+        ("1" * 5000, Decimal("1" * 5000)),
+    ],
+)
+def test_a_number_keeps_every_digit(written, value):
+    line = b'{"type": "RECORD", "stream": "s", "record": {"id": %s}}\n' % written.encode()
+    (record,) = read(line)
+    assert (record.problem, record.record) == (None, {"id": value})
+    assert type(record.record["id"]) is type(value)
+    if isinstance(value, Decimal):
+        assert json.loads(exact_json.dumps(record.record), parse_int=str, parse_float=str) == {
+            "id": written.replace("e", "E+") if "e" in written else written
+        }
+
+
+@pytest.mark.parametrize(
+    ("record", "problem", "kept"),
+    [
+        pytest.param(
+            rb'{"id": 1, "name": "cut \ud83d"}',
+            "`name` holds a broken character, such as a truncated emoji",
+            {"id": 1, "name": "[hidden]"},
+            id="half-of-an-emoji",
+        ),
+        pytest.param(
+            b'{"id": 1, "name": "cut \xf0\x9f"}',
+            "`name` holds a broken character, such as a truncated emoji",
+            {"id": 1, "name": "[hidden]"},
+            id="broken-utf-8",
+        ),
+        pytest.param(
+            rb'{"id": 1234567890123456789, "lines": [{"name": "\ud83d"}]}',
+            "`lines[].name` holds a broken character, such as a truncated emoji",
+            {"id": 1234567890123456789, "lines": [{"name": "[hidden]"}]},
+            id="half-of-an-emoji-beside-a-long-number",
+        ),
+        pytest.param(
+            b'{"id": 1, "amount": NaN}',
+            "`amount` is not a number that JSON has (NaN or infinite)",
+            {"id": 1, "amount": "[hidden]"},
+            id="nan",
+        ),
+        pytest.param(
+            b'{"id": 1, "amount": -Infinity}',
+            "`amount` is not a number that JSON has (NaN or infinite)",
+            {"id": 1, "amount": "[hidden]"},
+            id="infinity",
+        ),
+        pytest.param(
+            b'{"id": 1, "a": ' + b"[" * 300 + b"]" * 300 + b"}",
+            "`a` is nested more than 100 levels deep",
+            None,
+            id="300-levels",
+        ),
+        pytest.param(
+            b'{"id": 1, "\\ud83d": 5}',
+            "the name `?` holds a broken character",
+            {"id": 1, "?": 5},
+            id="name-of-an-attribute",
+        ),
+    ],
+)
+def test_a_record_that_cannot_be_kept_comes_with_the_reason(record, problem, kept):
+    (found,) = read(b'{"type": "RECORD", "stream": "s", "record": %s}\n' % record)
+    assert (found.stream, found.problem) == ("s", problem)
+    assert kept is None or found.record == kept
+    exact_json.dumps(found.record)
+
+
+def test_a_record_nested_too_deep_to_be_read_still_names_its_stream():
+    record = b'{"a":' * 200_000 + b"1" + b"}" * 200_000
+    (found,) = read(b'{"type": "RECORD", "stream": "s", "record": %s}\n' % record)
+    assert found.stream == "s"
+    assert "nested more than 100 levels deep" in found.problem
+    exact_json.dumps(found.record)
+
+
+@pytest.mark.parametrize("version", ["9223372036854775808", "-1e400", '"7"', "1.5", "true"])
+def test_a_version_that_no_database_holds_is_a_problem_of_its_record(version):
+    head = b'{"type": "RECORD", "stream": "s", "record": {"id": 1}, "version": '
+    (found,) = read(head + version.encode() + b"}\n")
+    assert found == Record(1, "s", {"id": 1}, None, found.problem)
+    assert found.problem == "its `version` is not a whole number of 64 bits"
+
+
+@pytest.mark.parametrize("version", ["", ', "version": null', ', "version": 9223372036854775808'])
+def test_an_activation_without_a_usable_version_has_none(version):
+    head = b'{"type": "ACTIVATE_VERSION", "stream": "s"'
+    assert read(head + version.encode() + b"}\n") == [ActivateVersion(1, "s", None)]
+
+
+def test_a_state_that_cannot_be_echoed_as_it_came_is_refused():
+    with pytest.raises(InvalidInputError, match="line 1 of the input is not JSON"):
+        read(b'{"type": "STATE", "value": {"n": NaN}}\n')
+
+
+def test_a_batch_names_its_files():
+    line = (
+        b'{"type": "BATCH", "stream": "s", "encoding": {"format": "jsonl", "compression": "gzip"}, '
+        b'"manifest": ["file:///tmp/a.gz"]}\n'
+    )
+    assert read(line) == [Batch(1, "s", "jsonl", "gzip", ["file:///tmp/a.gz"])]
 
 
 def test_the_last_line_needs_no_line_break():
@@ -76,8 +206,12 @@ def test_a_state_may_hold_anything(value):
     [
         pytest.param(b"hush-hush\n", "is not JSON", id="words"),
         pytest.param(b'{"type": "hush-hush"\n', "is not JSON", id="broken-json"),
-        pytest.param(b'{"type": "RECORD", "a": "hush-hush \xff"}\n', "is not JSON", id="no-utf-8"),
-        pytest.param(b'{"a": NaN, "b": "hush-hush"}\n', "is not JSON", id="nan"),
+        pytest.param(
+            b'{"type": "STATE", "value": "hush-hush \xff"}\n', "is not JSON", id="no-utf-8"
+        ),
+        pytest.param(
+            b'{"type": "SCHEMA", "b": NaN, "stream": "hush-hush"}\n', "is not JSON", id="nan"
+        ),
         pytest.param(b'["hush-hush"]\n', "is not a JSON object", id="list"),
         pytest.param(b'"hush-hush"\n', "is not a JSON object", id="string"),
         pytest.param(b"null\n", "is not a JSON object", id="null"),

@@ -1,5 +1,7 @@
 """Records against their SCHEMA: complaints name places and rules, never values."""
 
+from decimal import Decimal
+
 import pytest
 
 from target_invoiced.singer.validation import Validator
@@ -19,6 +21,10 @@ def problem(properties, record, **schema):
         pytest.param({"type": "number"}, 1, id="integer-is-a-number"),
         pytest.param({}, HUSH, id="no-rule"),
         pytest.param({"type": "string", "format": "date-time"}, "2026-01-31", id="format"),
+        pytest.param({"type": "integer"}, 3.0, id="3.0-is-an-integer"),
+        pytest.param({"type": ["null", "integer"]}, Decimal(2**70), id="integer-of-70-bits"),
+        pytest.param({"type": "number"}, Decimal("1.5"), id="decimal-is-a-number"),
+        pytest.param({"multipleOf": 0.01}, Decimal("12345678901234567.89"), id="long-cents"),
         pytest.param({"multipleOf": 0.01}, 19.99, id="cents-of-a-double"),
         pytest.param({"multipleOf": 0.01}, 0.1, id="a-tenth"),
         pytest.param({"multipleOf": 0.01}, -4.35, id="negative-cents"),
@@ -40,6 +46,8 @@ def test_a_record_that_keeps_to_its_schema_has_no_problem(column, value):
         pytest.param(
             {"type": ["null", "integer"]}, HUSH, "a must be of type null or integer", id="types"
         ),
+        pytest.param({"type": "integer"}, 3.5, "a must be of type integer", id="fraction"),
+        pytest.param({"type": "string"}, 3.0, "a must be of type string", id="number-as-text"),
         pytest.param(
             {"enum": ["b"]}, HUSH, "a breaks the rule `enum` of its SCHEMA", id="other-rule"
         ),
@@ -120,3 +128,40 @@ def test_a_schema_that_is_none_is_refused_by_place_and_rule(schema, said):
     with pytest.raises(ValueError) as caught:
         Validator(schema)
     assert str(caught.value) == said
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        pytest.param({"$ref": "#"}, id="whole"),
+        pytest.param({"properties": {"a": {"$ref": "#/properties/a"}}}, id="column"),
+        pytest.param(
+            {"definitions": {"a": {"$ref": "#/definitions/b"}, "b": {"$ref": "#/definitions/a"}}},
+            id="two-in-a-circle",
+        ),
+        pytest.param(
+            {"definitions": {"a": {"anyOf": [{"type": "null"}, {"$ref": "#/definitions/a"}]}}},
+            id="any-of",
+        ),
+        pytest.param({"properties": {"a/b": {"$ref": "#/properties/a~1b"}}}, id="escaped"),
+    ],
+)
+def test_a_ref_to_itself_is_one_clear_line(schema):
+    with pytest.raises(ValueError, match=r"^its `\$ref` #\S* refers to itself$"):
+        Validator(schema)
+
+
+def test_a_ref_that_goes_into_the_value_may_come_back():
+    tree = {"properties": {"child": {"$ref": "#"}, "n": {"type": "integer"}}}
+    assert Validator(tree).first_problem({"n": 1, "child": {"n": 2}}) is None
+    assert Validator(tree).first_problem({"child": {"n": "x"}}) == (
+        "child.n must be of type integer"
+    )
+
+
+def test_a_record_too_deep_for_a_recursive_schema_is_a_problem_of_the_record():
+    record = {}
+    for _ in range(900):
+        record = {"child": record}
+    validator = Validator({"properties": {"child": {"$ref": "#"}}})
+    assert validator.first_problem(record) == "it is nested too deep for its SCHEMA"
