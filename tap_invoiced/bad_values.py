@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from invoiced_api.exceptions import InvoicedError
+from invoiced_api.redact import hide_card_numbers
 
 LOGGER = logging.getLogger(__name__)
 
@@ -79,6 +80,8 @@ def shown(value: Any) -> str:
         text = orjson.dumps(value, default=repr).decode()
     except (TypeError, ValueError):  # a lone surrogate, an integer beyond 64 bits
         text = repr(value)
+    # Before it is cut: the log's filter does not recognise a part of a card number.
+    text = hide_card_numbers(text)
     if len(text) > MAX_SHOWN_CHARACTERS:
         text = f"{text[: MAX_SHOWN_CHARACTERS - 3]}..."
     return text

@@ -8,18 +8,27 @@ from typing import Any
 from invoiced_api.reading.pages import Row
 from invoiced_api.timestamps import to_rfc_3339
 from tap_invoiced.bad_values import BadValues
+from tap_invoiced.columns import row_column
 from tap_invoiced.deletions import COLUMN, COLUMN_SCHEMA
+from tap_invoiced.fast_decode import TypedDecoder
+from tap_invoiced.identity import has_id
 from tap_invoiced.messages import record_lines
 from tap_invoiced.selection import Stream
-from tap_invoiced.shaping import Transformer
-from tap_invoiced.typed import TypedDecoder
+from tap_invoiced.transform import Transformer
 from tap_invoiced.verification import StreamTotals
 
 LOGGER = logging.getLogger(__name__)
 
 
 class Records:
-    """Makes the lines of one stream. `schema` is the one that they keep to."""
+    """Makes the lines of one stream.
+
+    Attributes:
+        schema: what the records keep to.
+        parse: makes rows of the body of a page.
+        bad_values: the values that are not emitted as they were sent.
+        without_id: how many rows had no id, and so are not emitted.
+    """
 
     def __init__(
         self,
@@ -32,30 +41,53 @@ class Records:
         self._name = stream.name
         self.bad_values = bad_values or BadValues(stream.name)
         self._totals = totals
-        self.schema, whole = stream.schema, stream.whole
+        self.without_id = 0
+        self.schema, full_schema = stream.schema, stream.whole
         if with_deletions and stream.resource.deleted_by:
-            self.schema, whole = _with_deletion(self.schema), _with_deletion(whole)
-        self._shape = Transformer(stream.name, self.schema, whole)
-        self._pages = TypedDecoder(self.schema, whole, stream.resource.replication_key)
+            self.schema = _with_deletion(self.schema)
+            full_schema = _with_deletion(full_schema)
+        row = row_column(self.schema, full_schema)
+        self._transform = Transformer(row, self.bad_values)
+        self._pages = TypedDecoder(row, stream.resource.replication_key)
         self.parse = self._pages.parse
 
     def lines(self, rows: list[Row]) -> bytes:
-        """A RECORD per row, which is used up. Raises Misfit."""
+        """A RECORD per row, which is used up.
+
+        Raises:
+            BadValueError: if a value is bad and `on_bad_value` is "stop".
+        """
+        if any(type(row) is dict for row in rows):
+            rows = self._with_id(rows)
         if self._totals:
             self._totals.take(rows)
         for kind, same in groupby(rows, type):
             if kind is dict:
-                self._shape_exactly(list(same))
+                self._transform_slowly(list(same))
             else:
-                self._pages.shape_each[kind](same)
+                self._pages.convert_each[kind](same)
         return record_lines(self._name, rows, to_rfc_3339(int(time.time())))
 
-    def _shape_exactly(self, rows: list[Any]) -> None:
-        self._shape(rows)
-        unknown = self._shape.new_unknown_fields()
+    def _with_id(self, rows: list[Any]) -> list[Any]:
+        """The rows that can be keyed; the others are reported."""
+        kept = [row for row in rows if has_id(row)]
+        for row in rows:
+            if not has_id(row):
+                key = row["id"].sent
+                self.bad_values.add("(no id)", "id", key, "an id", "no record")
+        self.without_id += len(rows) - len(kept)
+        return kept
+
+    def _transform_slowly(self, rows: list[Any]) -> None:
+        self._transform(rows)
+        unknown = self._transform.new_unknown_fields()
         for name in unknown:
-            LOGGER.warning("%s: field `%s` is not in the schema: dropped", self._name, name)
-        self._pages.drop(unknown)
+            LOGGER.warning(
+                "%s: field `%s` is not in the schema: dropped. Set `extra_columns` to keep it.",
+                self._name,
+                name,
+            )
+        self._pages.accept(unknown)
 
 
 def _with_deletion(schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A list query of an account, and the pages that it is answered with."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -31,7 +32,7 @@ class TypedRow(msgspec.Struct, gc=False):
 
 
 Row = dict[str, Any] | TypedRow
-# The rows of an answer's body, or whatever else it is. Raises orjson.JSONDecodeError.
+# The rows of an answer's body, or whatever else it is. Raises json.JSONDecodeError.
 Parse = Callable[[bytes], Any]
 Params = Mapping[str, str | int]
 
@@ -122,7 +123,7 @@ def page_of(ask: PageRequest, answer: Response) -> Page:
     """Raises RetryableError if the answer is not JSON, FatalError if it is no list of objects."""
     try:
         body = ask.listing.parse(answer.body) if isinstance(answer.body, bytes) else answer.body
-    except orjson.JSONDecodeError:
+    except json.JSONDecodeError:
         raise RetryableError(f"GET {ask.listing.path}: the answer is not JSON") from None
     single = isinstance(body, dict)
     rows = [body] if single else body

@@ -130,13 +130,24 @@ def test_a_field_outside_the_schema_is_dropped_and_named_once(
     assert run.stderr.count("field `shoe_size` is not in the schema") == 1
 
 
-def test_a_value_that_its_column_cannot_hold_stops_the_run_before_it_is_bent(
+def test_a_value_that_its_column_cannot_hold_becomes_null_and_is_named(
     account: Account, server: Server, run_tap: Callable[..., Any]
 ) -> None:
     account.add("customers", id=77, name="Acme", credit_limit={"amount": 5})
     run = run_tap(server)
+    assert run.exit_code == 0, run.stderr
+    (record,) = run.records("customers")
+    assert (record["name"], record["credit_limit"]) == ("Acme", None)
+    assert run.stderr.count('customers 77: field `credit_limit` holds {"amount":5}, not a') == 1
+
+
+def test_with_on_bad_value_stop_such_a_value_fails_its_stream(
+    account: Account, server: Server, run_tap: Callable[..., Any]
+) -> None:
+    account.add("customers", id=77, name="Acme", credit_limit={"amount": 5})
+    run = run_tap(server, on_bad_value="stop")
     assert run.exit_code == 1
-    assert "customers 77: field `credit_limit` holds dict where a number" in run.complaint
+    assert 'customers 77: field `credit_limit` holds {"amount":5}, not a number' in run.stderr
 
 
 def test_metrics_and_a_closing_table_go_to_stderr(

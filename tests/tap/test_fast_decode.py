@@ -1,8 +1,6 @@
-"""Answer -> records the quick way, beside what the exact way makes of the same answer."""
+"""Response -> records on the fast path, beside what the slow path makes of the same response."""
 
-import copy
 import json
-from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -12,12 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import invoiced_schemas
+from invoiced_api import exact_json
 from invoiced_api.reading.pages import TypedRow
 from invoiced_api.resources import BY_NAME, RESOURCES, ReadStrategy
 from invoiced_emulator import Server
+from tap_invoiced.bad_values import BadValues
+from tap_invoiced.columns import row_column
+from tap_invoiced.identity import identified
+from tap_invoiced.messages import record_lines
 from tap_invoiced.records import Records
 from tap_invoiced.selection import Stream
-from tap_invoiced.shaping import SchemaMismatchError, Transformer
+from tap_invoiced.transform import Transformer
 
 INVOICES = invoiced_schemas.load("invoices")
 LATEST_S = 253_402_300_799  # the end of the year 9999
@@ -47,15 +50,26 @@ def records_of(schema: dict[str, Any] = INVOICES) -> Records:
     return Records(stream, with_deletions=False, totals=None)
 
 
-def quickly(records: Records, rows: list[dict[str, Any]]) -> list[Any]:
+def fast(records: Records, rows: list[dict[str, Any]]) -> list[Any]:
     lines = records.lines(records.parse(orjson.dumps(rows))).splitlines()
     return [json.loads(line)["record"] for line in lines]
 
 
-def exactly(rows: list[dict[str, Any]], schema: dict[str, Any] = INVOICES) -> list[Any]:
-    shaped = copy.deepcopy(rows)
-    Transformer("invoices", schema, INVOICES)(shaped)
-    return shaped
+def slow(
+    rows: list[dict[str, Any]],
+    schema: dict[str, Any] = INVOICES,
+    full_schema: dict[str, Any] = INVOICES,
+) -> list[Any]:
+    row = row_column(schema, full_schema)
+    parsed = identified(exact_json.parse(orjson.dumps(rows)), row, "updated_at")
+    Transformer(row, BadValues("invoices"))(parsed)
+    return records_in(parsed)
+
+
+def records_in(rows: list[Any]) -> list[Any]:
+    """What a loader reads of the records."""
+    lines = record_lines("invoices", rows, "").splitlines()
+    return [json.loads(line)["record"] for line in lines]
 
 
 def some(sent: dict[str, list[Any]]) -> st.SearchStrategy[dict[str, Any]]:
@@ -65,17 +79,17 @@ def some(sent: dict[str, list[Any]]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @given(rows=st.lists(some(SENT), max_size=3), selected=st.sampled_from([(), ("items", "number")]))
-def test_both_ways_make_the_same_records(
+def test_both_paths_make_the_same_records(
     rows: list[dict[str, Any]], selected: tuple[str, ...]
 ) -> None:
     """Twice, since what was unknown the first time is known the second."""
     schema = without(INVOICES, *selected)
     records = records_of(schema)
     for _ in range(2):
-        made = quickly(records, rows)
-        assert made == exactly(rows, schema)
+        made = fast(records, rows)
+        assert made == slow(rows, schema)
         assert list(map(repr, map(sorted_items, made))) == list(
-            map(repr, map(sorted_items, exactly(rows, schema)))
+            map(repr, map(sorted_items, slow(rows, schema)))
         ), "45 is not 45.0"
 
 
@@ -109,7 +123,9 @@ FITTING = {"id": 1, "updated_at": 5, "items": [{"id": 2, "taxes": []}, None], "s
         pytest.param({"items": [{"new": 5}]}, False, id="unknown-field-within"),
     ],
 )
-def test_only_what_columns_say_goes_the_quick_way(change: dict[str, Any], quick: bool) -> None:
+def test_only_values_in_the_form_of_their_columns_go_the_fast_path(
+    change: dict[str, Any], quick: bool
+) -> None:
     (row,) = records_of().parse(orjson.dumps([{**FITTING, **change}]))
     assert isinstance(row, TypedRow if quick else dict)
 
@@ -122,7 +138,7 @@ def test_only_what_columns_say_goes_the_quick_way(change: dict[str, Any], quick:
         if resource.way is not ReadStrategy.NEWEST_FIRST and not resource.parent
     ],
 )
-def test_every_object_of_a_seeded_account_goes_the_quick_way(
+def test_every_object_of_a_sample_account_goes_the_fast_path(
     name: str, business_server: Server
 ) -> None:
     """Else a slip in a schema would cost all the pace, and nobody would see why."""
@@ -143,23 +159,22 @@ def test_every_object_of_a_seeded_account_goes_the_quick_way(
     "body",
     [
         pytest.param(b'[{"id":1,"updated_at":5}', id="cut-short"),
-        pytest.param(b'[{"id":1,"updated_at":5,"number":"\xff"}]', id="not-utf-8"),
-        pytest.param(b'[{"id":1,"updated_at":5,"total":NaN}]', id="not-a-number"),
-        pytest.param(b"[" * 5_000, id="deep"),
+        pytest.param(b"<html>503</html>", id="html"),
+        pytest.param(b"[" * 100_000, id="deep"),
         pytest.param(b"", id="nothing"),
     ],
 )
-def test_what_is_not_json_is_said_to_be(body: bytes) -> None:
-    with pytest.raises(orjson.JSONDecodeError):
+def test_a_body_that_is_not_json_is_an_error(body: bytes) -> None:
+    with pytest.raises(json.JSONDecodeError):
         records_of().parse(body)
 
 
-def test_unknown_fields_are_told_once_and_then_dropped_on_the_quick_way(
+def test_unknown_fields_are_reported_once_and_then_dropped_on_the_fast_path(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     rows = [{**FITTING, "new": 1, "items": [{"newer": {"id": 1}}]}]
     records = records_of()
-    assert quickly(records, rows) == exactly(rows)
+    assert fast(records, rows) == slow(rows)
     assert sorted(record.args[1] for record in caplog.records if record.args) == [
         "items[].newer",
         "new",
@@ -167,7 +182,7 @@ def test_unknown_fields_are_told_once_and_then_dropped_on_the_quick_way(
     parsed = records.parse(orjson.dumps(rows))
     assert isinstance(parsed[0], TypedRow)
     caplog.clear()
-    assert quickly(records, rows) == exactly(rows)
+    assert fast(records, rows) == slow(rows)
     assert not caplog.records
 
 
@@ -176,10 +191,10 @@ def test_rows_that_came_before_and_after_a_field_was_known_may_be_mixed() -> Non
     early = records.parse(orjson.dumps([FITTING]))
     rows = [{**FITTING, "id": 2, "new": 1}]
     exact = records.parse(orjson.dumps(rows))
-    quickly(records, rows)
+    fast(records, rows)
     late = records.parse(orjson.dumps(rows))
     lines = records.lines([*late, *exact, *early]).splitlines()
-    assert [json.loads(line)["record"] for line in lines] == exactly([*rows, *rows, FITTING])
+    assert [json.loads(line)["record"] for line in lines] == slow([*rows, *rows, FITTING])
 
 
 def test_a_field_that_is_not_wanted_can_be_read_until_the_record_is_made() -> None:
@@ -205,15 +220,4 @@ def test_a_field_that_is_not_wanted_can_be_read_until_the_record_is_made() -> No
 def test_unknown_fields_of_any_name_are_dropped(name: str) -> None:
     records = records_of()
     for _ in range(3):
-        assert quickly(records, [{**FITTING, name: 1}]) == exactly([FITTING])
-
-
-def test_a_misfit_is_named_as_the_exact_way_names_it() -> None:
-    rows = [FITTING, {**FITTING, "id": 7, "date": LATEST_S + 1}]
-
-    def complaint(make: Callable[..., Any], *given: Any) -> str:
-        with pytest.raises(SchemaMismatchError) as misfit:
-            make(*given)
-        return str(misfit.value)
-
-    assert complaint(quickly, records_of(), rows) == complaint(exactly, rows)
+        assert fast(records, [{**FITTING, name: 1}]) == slow([FITTING])

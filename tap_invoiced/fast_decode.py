@@ -1,0 +1,223 @@
+"""Response -> records, the fast path: msgspec decodes straight into the types of the columns.
+
+Nearly all objects are in the form of their columns. msgspec finds that out while it decodes, at
+less cost than decoding alone has without types, and only timestamps remain to be converted. A page
+that holds anything else goes the slow path (`exact_json`, `transform`), which has all the rules.
+"""
+
+import math
+from collections.abc import Callable, Collection, Iterable
+from types import GenericAlias
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from invoiced_api import exact_json
+from invoiced_api.exact_json import MAX_INT64, MIN_INT64
+from invoiced_api.reading.pages import TypedRow
+from tap_invoiced.columns import EXTRA, Column, Kind
+from tap_invoiced.conversion import free_form
+from tap_invoiced.date_times import HOUR_S, HOURS, MAX_SECONDS, MIN_SECONDS, SECONDS
+from tap_invoiced.identity import identified
+
+Integer = Annotated[int, Meta(ge=MIN_INT64, le=MAX_INT64)]
+# Up to 64 bits, where the nearest double is the number; the slow path looks at larger ones.
+Double = Annotated[float, Meta(ge=float(MIN_INT64), le=float(MAX_INT64))]
+
+TYPES: dict[Kind, Any] = {
+    Kind.INTEGER: Integer,
+    Kind.NUMBER: Integer | Double,
+    Kind.BOOLEAN: bool,
+    Kind.STRING: str,
+    Kind.DATE_TIME: Annotated[int, Meta(ge=MIN_SECONDS, le=MAX_SECONDS)],
+    Kind.FREE_FORM: dict[str, Any],
+}
+
+# Converts objects, in place.
+ConvertEach = Callable[[Iterable[Any]], None]
+
+# A list of date-times is left to the slow path: with this type, only null goes the fast one.
+NOTHING_BUT_NULL: Any = None
+
+# How a decoder fails. The slow path also finds out what is not JSON at all.
+FAILURES = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
+
+# Fifteen digits survive a double; with the point, that is so many characters.
+MAX_EXACT_LENGTH = 16
+
+# With so many fields that no column holds, pages still go the fast path.
+MAX_UNKNOWN = 100
+
+
+class TypedDecoder:
+    """Decodes the pages of one stream.
+
+    Attributes:
+        convert_each: for each type of the decoded objects, what makes records of them.
+
+    Args:
+        row: the columns of the stream.
+        stamp: the column that shows when an object was updated.
+    """
+
+    def __init__(self, row: Column, stamp: str) -> None:
+        self._row, self._stamp = row, stamp
+        self._unknown: set[str] = set()
+        self.convert_each: dict[type, ConvertEach] = {}
+        self._decoder = self._compiled()
+
+    def parse(self, body: bytes) -> Any:
+        """The objects of a page, ready for `convert_each` of their type; else what the JSON says.
+
+        Raises:
+            json.JSONDecodeError: if the body is not JSON.
+        """
+        try:
+            return self._decoder.decode(body)
+        except FAILURES:
+            return identified(exact_json.parse(body), self._row, self._stamp)
+
+    def accept(self, unknown: Iterable[str]) -> None:
+        """Lets pages with fields such as `items[].color`, which have no column, go the fast path.
+
+        Until then they go the slow path, which reports the fields.
+        """
+        # msgspec does not take every name; pages with an odd one go on going the slow path.
+        names = {path: path.rpartition(".")[2] for path in unknown}
+        more = {path for path, name in names.items() if name.isidentifier() and name != EXTRA}
+        more -= self._unknown
+        if more and len(self._unknown) + len(more) <= MAX_UNKNOWN:
+            self._unknown |= more
+            self._decoder = self._compiled()
+
+    def _compiled(self) -> msgspec.json.Decoder[Any]:
+        objects = _TypedObjects(self._row, self._unknown, ("id", self._stamp))
+        self.convert_each[objects.type] = objects.convert_each
+        rows = GenericAlias(list, (objects.type,))
+        return msgspec.json.Decoder(rows, float_hook=_exact_float)
+
+
+class _TypedObjects:
+    """Objects of one column. `type` is what they are decoded into.
+
+    The parts in `required` are always there, and not null.
+    """
+
+    def __init__(
+        self, column: Column, unknown: Collection[str], required: Collection[str] = ()
+    ) -> None:
+        self._all_unknown = unknown
+        self._timestamps: list[str] = []
+        self._free_forms: list[str] = []
+        self._parts: list[tuple[str, ConvertEach]] = []
+        fields: list[Any] = []
+        for name, part in column.selected_parts:
+            of = self._type_of(name, part)
+            fields.append((name, of) if name in required else (name, *_optional(of)))
+        unselected = [name for name, part in column.parts.items() if not part.selected]
+        # msgspec could ignore these, but then also fields that nobody has reported yet.
+        unknown_here = self._unknown_of(column)
+        renamed = {f"unknown_{number}": name for number, name in enumerate(unknown_here)}
+        self._extra = list(renamed.items()) if column.keeps_extra else []
+        self._dropped = [*unselected, *renamed]
+        if column.keeps_extra:
+            # Set afterwards: an attribute of this name is one without a column.
+            renamed["extra_column"] = EXTRA
+            fields.append(("extra_column", *_optional(NOTHING_BUT_NULL)))
+        self.type = msgspec.defstruct(
+            "Object",
+            fields + [(name, *_optional(Any)) for name in self._dropped],
+            bases=() if column.path else (TypedRow,),
+            rename=renamed,
+            forbid_unknown_fields=True,
+            kw_only=True,
+            gc=False,
+        )
+
+    def convert_each(self, objects: Iterable[Any]) -> None:
+        """Makes records of objects, in place: with decoding, nearly all that is done to them."""
+        timestamps, free_forms, parts = self._timestamps, self._free_forms, self._parts
+        extra, dropped = self._extra, self._dropped
+        for one in objects:
+            if one is None:
+                continue
+            for name in timestamps:
+                moment = getattr(one, name)
+                if type(moment) is int:
+                    setattr(one, name, HOURS[moment // HOUR_S] + SECONDS[moment % HOUR_S])
+            for name in free_forms:
+                if value := getattr(one, name):
+                    _keep_digits(one, name, value)
+            for name, convert_each in parts:
+                if part := getattr(one, name):
+                    convert_each(part)
+            if extra:
+                _collect_extra(one, extra)
+            for name in dropped:
+                setattr(one, name, UNSET)
+
+    def _type_of(self, name: str, column: Column) -> Any:
+        """The type of a column. Notes what is to be done to its values."""
+        if column.kind is Kind.OBJECT:
+            objects = _TypedObjects(column, self._all_unknown)
+            self._parts.append((name, lambda part: objects.convert_each((part,))))
+            return objects.type
+        if column.kind is Kind.LIST and column.element:
+            return self._type_of_list(name, column.element)
+        if column.kind is Kind.DATE_TIME:
+            self._timestamps.append(name)
+        if column.kind is Kind.FREE_FORM:
+            self._free_forms.append(name)
+        return TYPES[column.kind]
+
+    def _type_of_list(self, name: str, element: Column) -> Any:
+        if element.kind is Kind.OBJECT:
+            objects = _TypedObjects(element, self._all_unknown)
+            self._parts.append((name, objects.convert_each))
+            return _list_of(objects.type)
+        if element.kind in (Kind.LIST, Kind.DATE_TIME, Kind.FREE_FORM):
+            return NOTHING_BUT_NULL
+        return _list_of(TYPES[element.kind])
+
+    def _unknown_of(self, column: Column) -> list[str]:
+        prefix = column.path_of("")
+        below = [path for path in self._all_unknown if path.startswith(prefix)]
+        names = [path.removeprefix(prefix) for path in below]
+        return [name for name in names if "." not in name]
+
+
+def _keep_digits(one: Any, name: str, value: dict[str, Any]) -> None:
+    """Converts a free-form part, unless it holds texts only, as nearly all do."""
+    for inner in value.values():
+        if type(inner) is not str:
+            setattr(one, name, free_form(value, _nothing_lost))
+            return
+
+
+def _collect_extra(one: Any, names: Iterable[tuple[str, str]]) -> None:
+    sent = ((name, getattr(one, field)) for field, name in names)
+    extra = {name: free_form(value, _nothing_lost) for name, value in sent if value is not UNSET}
+    if extra:
+        one.extra_column = extra
+
+
+def _exact_float(text: str) -> float:
+    """The number of a free-form part; ValueError, for the slow path, if a double may not hold it."""
+    number = float(text)
+    if len(text) > MAX_EXACT_LENGTH or not math.isfinite(number) or "e" in text or "E" in text:
+        raise ValueError(text)
+    return number
+
+
+def _nothing_lost(value: Any, emitted: str) -> None:
+    raise AssertionError(f"the fast path took {value!r}, which is emitted as {emitted}")
+
+
+def _list_of(of: Any) -> Any:
+    return GenericAlias(list, (of | None,))
+
+
+def _optional(of: Any) -> tuple[Any, Any]:
+    """A type and its default, for what may be null or not be there."""
+    return of | None | UnsetType, UNSET
