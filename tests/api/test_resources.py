@@ -8,7 +8,7 @@ import pytest
 
 import invoiced_schemas
 from invoiced_api.bodies import Body, Each, One, Plain, Ref
-from invoiced_api.resources import BY_NAME, ENDPOINTS, RESOURCES, ReadStrategy
+from invoiced_api.resources import BY_NAME, ENDPOINTS, RESOURCES
 
 WRITES = [
     pytest.param(BY_NAME[name], getattr(writes, call), id=f"{call}-{name}")
@@ -83,11 +83,17 @@ def test_parents_stand_above_what_refers_to_them(resource, body):
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
 def test_keys_are_columns_that_are_always_there(resource):
     columns = invoiced_schemas.load(resource.name)["properties"]
-    dated = resource.way in (ReadStrategy.INCREMENTAL, ReadStrategy.NEWEST_FIRST)
-    for name in (*resource.key, *([resource.replication_key] if dated else [])):
+    for name in resource.key:
         assert "null" not in columns[name]["type"]
     if resource.natural_key:
         assert types(columns[resource.natural_key]) == {"string"}
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
+def test_bookmark_columns_are_date_times_that_may_be_null(resource):
+    """A row whose `updated_at` is unusable is emitted all the same."""
+    column = invoiced_schemas.load(resource.name)["properties"][resource.replication_key]
+    assert column == {"type": ["null", "string"], "format": "date-time"}
 
 
 @pytest.mark.parametrize(("resource", "body"), WRITES)
