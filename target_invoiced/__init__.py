@@ -1,1 +1,3 @@
 """Reads Singer messages and creates, updates, voids or deletes Invoiced objects."""
+
+DESCRIPTION = "Reads Singer messages from stdin and writes them to an Invoiced account."

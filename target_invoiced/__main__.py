@@ -5,8 +5,7 @@ import sys
 
 from singer_command.arguments import parser
 from singer_command.signals import use_default_sigint
-
-DESCRIPTION = "Reads Singer messages from stdin and writes them to an Invoiced account."
+from target_invoiced import DESCRIPTION
 
 
 def main() -> int:

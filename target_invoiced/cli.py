@@ -3,6 +3,7 @@
 import argparse
 import logging
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -26,25 +27,26 @@ from singer_command.logs import chosen_format, log_to_stderr
 from singer_command.shared_settings import TAP_SETTINGS
 from singer_command.signals import Signals
 from singer_command.stdout import Stdout
-from target_invoiced.__main__ import DESCRIPTION
+from target_invoiced import DESCRIPTION
 from target_invoiced.delivery.account import use_account
 from target_invoiced.delivery.senders import DryRunSender, EchoingSender, Sender
+from target_invoiced.delivery.workers import exit_if_busy
 from target_invoiced.events import EventQueue
 from target_invoiced.ledger import Ledger
 from target_invoiced.ledger.database import file_of, refuse_unmakeable
 from target_invoiced.records.unit_of_work import UnitOfWork
 from target_invoiced.results.rejects import Rejects
 from target_invoiced.results.report import Report
-from target_invoiced.results.responses import AnswerFile, ResponseSink, Webhook
+from target_invoiced.results.responses import ResponseFile, ResponseSink, Webhook
 from target_invoiced.run import TargetRun
 from target_invoiced.settings import TARGET_SETTINGS, TargetSettings, target_settings
 
 LOGGER = logging.getLogger(__name__)
 
 # How long the webhook may keep failing before an answer goes to the file.
-MOST_FOR_WEBHOOK_S = 30.0
+WEBHOOK_TIMEOUT_S = 30.0
 # How long a check waits for a ledger that another run uses.
-MOST_FOR_LEDGER_S = 1.0
+LEDGER_TIMEOUT_S = 1.0
 
 # How long a thread with an answer in hand waits for the one that plans. Python's own 5 ms, several
 # times for each request, are much of what a fast account takes to answer.
@@ -55,7 +57,9 @@ CAPABILITIES = ("about", "deletes", "schema validation", "structured-logging", "
 
 def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """The exit code."""
-    return exit_code(lambda: _run(options, environ))
+    code = exit_code(lambda: _run(options, environ))
+    exit_if_busy(code)
+    return code
 
 
 def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -80,15 +84,15 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         for line in _check(settings):
             stdout.write(f"{line}\n".encode())
         return 0
-    with ExitStack() as room:
-        client = room.enter_context(Client(settings.connection))
-        load = _load(room, client, settings, stdout.write, options)
-        lines = room.enter_context(_input(options.input))
-        if load.rejects:
-            load.rejects.refuse_as_input(lines)
-        load.inbox.listen_for_signals()
-        load.run(lines.fileno())
-        _closing_words(load)
+    with ExitStack() as stack:
+        client = stack.enter_context(Client(settings.connection))
+        target_run = _prepare(stack, client, settings, stdout.write, options)
+        lines = stack.enter_context(_input(options.input))
+        if target_run.rejects:
+            target_run.rejects.refuse_as_input(lines)
+        target_run.events.listen_for_signals()
+        target_run.run(lines.fileno())
+        _log_summary(target_run)
     return 0
 
 
@@ -106,7 +110,7 @@ def _checked(ledger: str) -> str:
     if file and not file.exists():
         refuse_unmakeable(file)
         return f"{file} will be made"
-    Ledger(ledger, busy_s=MOST_FOR_LEDGER_S).close()
+    Ledger(ledger, busy_s=LEDGER_TIMEOUT_S).close()
     return f"{make_url(ledger).render_as_string(hide_password=True)} is usable"
 
 
@@ -114,63 +118,61 @@ def secrets(settings: TargetSettings) -> tuple[str | None, ...]:
     """What must not be shown: credentials, and those within URLs."""
     ledger = make_url(settings.ledger).password if settings.ledger else None
     hook = settings.response_webhook
-    return (*settings.connection.secrets, ledger, hook, hook and _behind_host(hook))
+    return (*settings.connection.secrets, ledger, hook, hook and _path_and_query(hook))
 
 
-def _behind_host(url: str) -> str | None:
+def _path_and_query(url: str) -> str | None:
     """Path and query, which is what the log of a connection shows of a URL."""
     target = urlsplit(url)._replace(scheme="", netloc="").geturl()
     return target if len(target) > 1 else None
 
 
-def _load(
-    room: ExitStack,
+def _prepare(
+    stack: ExitStack,
     client: Client,
     settings: TargetSettings,
     write: Callable[[bytes], None],
     options: argparse.Namespace,
 ) -> TargetRun:
-    """Everything a run needs; what is opened for it is closed with the room."""
+    """Everything a run needs; what is opened for it is closed with the stack."""
     file = file_of(settings.ledger)
     new = file and not file.exists()
     # A rehearsal does not even make the file of a new ledger.
     place = None if new and options.dry_run else settings.ledger
     ledger = Ledger(place, rehearsal=options.dry_run)
-    room.callback(ledger.close)
+    stack.callback(ledger.close)
     if new and not options.dry_run:
         # One that is looked for in the wrong folder knows nothing of what was written.
         LOGGER.info("the ledger is new: %s", file)
     use_account(ledger, Sender(client), settings.connection)
-    courier = Sender(client)
+    sender, unit = Sender(client), UnitOfWork(ledger, time.time)
     if options.dry_run:
         settings = replace(settings, rejects=None, responses=None, response_webhook=None)
-        courier = DryRunSender(client, write)
+        sender = DryRunSender(client, write)
     elif options.test:
-        courier = EchoingSender(client, write)
+        sender = EchoingSender(client, write)
     rejects = Rejects(settings.rejects, settings.allow_card_like) if settings.rejects else None
     if rejects:
-        room.callback(rejects.close)
-    load = TargetRun(
-        courier=courier,
-        ledger=ledger,
+        stack.callback(rejects.close)
+    target_run = TargetRun(
+        sender=sender,
+        unit=unit,
         settings=settings,
-        inbox=EventQueue(),
-        tell=None if options.dry_run or options.test else write,
+        events=EventQueue(),
+        write_state=None if options.dry_run or options.test else write,
         rejects=rejects,
-        answers=None if options.dry_run else _answers(settings, ledger, room),
+        responses=None if options.dry_run else _responses(settings, unit, stack),
         sample=options.test,
     )
     title = "what would be: nothing was sent" if options.dry_run else None
-    room.callback(_tell, load.report, settings.report, title)
-    return load
+    stack.callback(_write_report, target_run.report, settings.report, title)
+    return target_run
 
 
-def _answers(
-    settings: TargetSettings, ledger: Ledger, room: ExitStack
-) -> Callable[[UnitOfWork], ResponseSink] | None:
+def _responses(settings: TargetSettings, unit: UnitOfWork, stack: ExitStack) -> ResponseSink | None:
     if not settings.responses:
         return None
-    file = AnswerFile(settings.responses)
+    file = ResponseFile(settings.responses)
     webhook = None
     if settings.response_webhook:
         address, _, query = settings.response_webhook.partition("?")
@@ -180,11 +182,11 @@ def _answers(
             access_token=None,
             base_url=address,
             max_connections=1,
-            max_retry_seconds=min(settings.connection.max_retry_seconds, MOST_FOR_WEBHOOK_S),
+            max_retry_seconds=min(settings.connection.max_retry_seconds, WEBHOOK_TIMEOUT_S),
         )
-        client = room.enter_context(Client(hook))
-        webhook = Webhook(ledger, file, partial(_post, client, query))
-    return lambda books: ResponseSink(file, books, webhook)
+        client = stack.enter_context(Client(hook))
+        webhook = Webhook(unit.ledger, file, partial(_post, client, query))
+    return ResponseSink(file, unit.enqueue_response, webhook)
 
 
 def _post(client: Client, query: str, answer: bytes) -> None:
@@ -192,21 +194,22 @@ def _post(client: Client, query: str, answer: bytes) -> None:
     client.send(Request(method="POST", path="", params=params, body=orjson.loads(answer), raw=True))
 
 
-def _tell(report: Report, path: str | None, title: str | None) -> None:
+def _write_report(report: Report, path: str | None, title: str | None) -> None:
     report.show(title)
     if path:
         report.write(path)
 
 
-def _closing_words(load: TargetRun) -> None:
-    if load.replayed:
+def _log_summary(target_run: TargetRun) -> None:
+    if target_run.replayed:
         LOGGER.info(
-            "%d records without a key were recognised: an earlier run sent them", load.replayed
+            "%d records without a key were recognised: an earlier run sent them",
+            target_run.replayed,
         )
-    if load.report.rejected:
-        rejects = load.settings.rejects
+    if target_run.report.rejected:
+        rejects = target_run.settings.rejects
         where = f"see {rejects}" if rejects else "see above"
-        LOGGER.warning("%d records were rejected: %s", load.report.rejected, where)
+        LOGGER.warning("%d records were rejected: %s", target_run.report.rejected, where)
 
 
 @contextmanager

@@ -67,10 +67,10 @@ class EventQueue:
             signal.signal(number, receive)
 
     def read(self, file_number: int) -> None:
-        """Begin to read lines. Call `more` for each `Lines` that was dealt with."""
+        """Begin to read lines. Call `release_chunk` for each `Lines` that was dealt with."""
         Thread(target=self._read, args=(file_number,), daemon=True, name="input").start()
 
-    def more(self) -> None:
+    def release_chunk(self) -> None:
         self._room.release()
 
     def put(self, event: Event) -> None:

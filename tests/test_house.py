@@ -29,6 +29,38 @@ ARROWS = {
     "invoiced_emulator": set(),
 }
 OURS = ARROWS.keys() - {"schemas"} | {"invoiced_schemas"}
+# Within the target, each package imports only packages that stand below it.
+TARGET_ARROWS = {
+    "exceptions": set(),
+    "exact_json": set(),
+    "settings": set(),
+    "singer": {"exact_json"},
+    "events": set(),
+    "mapping": {"settings", "exact_json", "exceptions"},
+    "ledger": {"mapping", "exact_json"},
+    "records": {"exact_json", "ledger", "mapping", "singer", "settings", "exceptions"},
+    "results": {"exact_json", "records", "ledger", "mapping", "singer", "exceptions"},
+    "scheduling": {
+        "exact_json",
+        "results",
+        "records",
+        "ledger",
+        "mapping",
+        "singer",
+        "settings",
+        "exceptions",
+    },
+    "delivery": {"ledger", "mapping", "events", "exceptions"},
+    "message_handler": {"scheduling", "records", "singer"},
+    "shutdown": {"delivery", "scheduling"},
+    "run": {
+        *("message_handler", "shutdown", "scheduling", "results", "records", "delivery"),
+        *("mapping", "singer", "settings", "events", "exact_json"),
+    },
+    "cli": {"run", "results", "records", "delivery", "ledger", "settings", "events", ""},
+    "__main__": {"cli", ""},
+    "": set(),
+}
 # What speaks Invoiced has never heard of Singer, and the emulator of none of it.
 NO_SINGER = ("invoiced_api", "invoiced_emulator")
 
@@ -50,6 +82,40 @@ def imports(package: str) -> set[str]:
 def test_arrows_point_one_way(package: str) -> None:
     own_name = "invoiced_schemas" if package == "schemas" else package
     assert imports(package) & OURS <= ARROWS[package] | {own_name}
+
+
+def target_part(path: Path) -> str:
+    """The package or module of the target that a file belongs to; "" for its `__init__`."""
+    place = path.relative_to(ROOT / "target_invoiced").with_suffix("").parts[0]
+    return "" if place == "__init__" else place
+
+
+@pytest.mark.parametrize("part", TARGET_ARROWS)
+def test_arrows_within_the_target_point_one_way(part: str) -> None:
+    found = set()
+    for path in (ROOT / "target_invoiced").rglob("*.py"):
+        if target_part(path) != part:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            module = node.module if isinstance(node, ast.ImportFrom) else None
+            if module and module.split(".")[0] == "target_invoiced":
+                # `from target_invoiced import exact_json` names a module, other names are its own.
+                own = {one.name if one.name == "exact_json" else "" for one in node.names}
+                found |= set(module.split(".")[1:2]) or own
+    assert found <= TARGET_ARROWS[part] | {part}
+
+
+def test_the_arrows_within_the_target_have_no_circle() -> None:
+    placed: set[str] = set()
+    while left := TARGET_ARROWS.keys() - placed:
+        free = {part for part in left if TARGET_ARROWS[part] <= placed}
+        assert free, f"a circle among {sorted(left)}"
+        placed |= free
+
+
+def test_the_arrows_within_the_target_cover_every_part() -> None:
+    parts = {target_part(path) for path in (ROOT / "target_invoiced").rglob("*.py")}
+    assert parts == TARGET_ARROWS.keys()
 
 
 @pytest.mark.parametrize("package", NO_SINGER)

@@ -19,7 +19,7 @@ from target_invoiced.mapping.paths import object_path
 SAMPLES = 5
 
 
-def use_account(ledger: Ledger, courier: Sender, connection: Connection) -> None:
+def use_account(ledger: Ledger, sender: Sender, connection: Connection) -> None:
     """Turn the ledger to the account of the connection. Raises InvalidInputError if it may be another.
 
     A credential that is new is tried on objects that the ledger knows.
@@ -34,7 +34,7 @@ def use_account(ledger: Ledger, courier: Sender, connection: Connection) -> None
     for name in dict.fromkeys(one.account for one in known):
         samples = [object_path(*sample) for sample in ledger.accounts.samples(name, SAMPLES)]
         paths = [path for path in [*samples, *ledger.accounts.made(name, SAMPLES)] if path]
-        if any(_is_there(courier, path) for path in paths):
+        if any(_is_there(sender, path) for path in paths):
             account, keyed = name, False
             break
         keyed = keyed or bool(samples)
@@ -52,9 +52,9 @@ def _fingerprint(secret: str, salt: str) -> str:
     return blake2b(secret.encode(), salt=salt.encode()[:16], digest_size=16).hexdigest()
 
 
-def _is_there(courier: Sender, path: str) -> bool:
+def _is_there(sender: Sender, path: str) -> bool:
     try:
-        courier.send(Request(method="GET", path=path))
+        sender.send(Request(method="GET", path=path))
     except RecordRejectedError:
         return False
     return True

@@ -12,7 +12,7 @@ from target_invoiced.delivery.senders import Sender
 from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.mapping.keys import NaturalKey
 
-MOST_REMEMBERED = 10_000
+MAX_REMEMBERED = 10_000
 
 
 class References:
@@ -21,8 +21,8 @@ class References:
     May be used by several threads at once, which share what was found.
     """
 
-    def __init__(self, courier: Sender) -> None:
-        self._courier = courier
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
         self._found: OrderedDict[NaturalKey, int | str] = OrderedDict()
         self._names: dict[tuple[str, int | str | None], set[NaturalKey]] = {}
         self._looking: dict[NaturalKey, Lock] = {}
@@ -63,7 +63,7 @@ class References:
     def _remember(self, key: NaturalKey, id: int | str) -> None:
         self._found[key] = id
         self._names.setdefault((key.resource, id), set()).add(key)
-        if len(self._found) > MOST_REMEMBERED:
+        if len(self._found) > MAX_REMEMBERED:
             self._drop(next(iter(self._found)))
 
     def _drop(self, key: NaturalKey) -> None:
@@ -76,14 +76,12 @@ class References:
         path = BY_NAME[key.resource].path
         if key.attribute == "id":
             try:
-                self._courier.send(
-                    Request(method="GET", path=f"{path}/{quote(key.value, safe='')}")
-                )
+                self._sender.send(Request(method="GET", path=f"{path}/{quote(key.value, safe='')}"))
             except NotFoundError:
                 return None
             return key.value
         query: dict[str, str | int] = {f"filter[{key.attribute}]": key.value, "per_page": 2}
-        rows = self._courier.send(Request(method="GET", path=path, params=query)).body
+        rows = self._sender.send(Request(method="GET", path=path, params=query)).body
         matches = [row for row in rows if row.get(key.attribute) == key.value]
         if len(matches) > 1:
             raise InvalidRecordError(f"more than one of {key}: which is meant cannot be told")

@@ -1,47 +1,70 @@
 """Threads that carry out writes."""
 
+import logging
+import os
+import sys
+import threading
 from collections.abc import Callable, Iterable
-from queue import Empty, SimpleQueue
-from threading import Thread
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from target_invoiced.events import EventQueue, Result
 
+THREAD_NAME = "writer"
+
+Job = tuple[Any, Any]
+
 
 class WorkerPool:
-    """Threads that work on what they are given; what comes of it arrives in the inbox.
+    """A standard thread pool. The result of each job arrives in the event queue.
 
-    They are daemons: the journal knows what a run that ends without them leaves behind.
+    `work` carries out one request; `retries` counts the retries of the calling thread since it
+    was last asked.
     """
 
     def __init__(
-        self, size: int, inbox: EventQueue, work: Callable[[Any], Any], retries: Callable[[], int]
+        self, size: int, events: EventQueue, work: Callable[[Any], Any], retries: Callable[[], int]
     ) -> None:
-        self._jobs: SimpleQueue[tuple[Any, Any]] = SimpleQueue()
-        self._inbox = inbox
-        self._work, self._retries = work, retries
-        for number in range(size):
-            Thread(target=self._run, daemon=True, name=f"writer-{number}").start()
+        self._executor = ThreadPoolExecutor(size, thread_name_prefix=THREAD_NAME)
+        self._events, self._work, self._retries = events, work, retries
+        self._jobs: dict[Any, tuple[Any, Future[None]]] = {}
 
-    def give(self, jobs: Iterable[tuple[Any, Any]]) -> None:
-        """Pairs of an item, which comes back with the result, and what is to be done for it."""
-        for job in jobs:
-            self._jobs.put(job)
+    def __len__(self) -> int:
+        """How many jobs were submitted and not taken back."""
+        return len(self._jobs)
 
-    def dismiss(self) -> list[tuple[Any, Any]]:
-        """Takes back the jobs that nobody has begun."""
-        left = []
-        while True:
-            try:
-                left.append(self._jobs.get_nowait())
-            except Empty:
-                return left
+    def submit(self, jobs: Iterable[Job]) -> None:
+        """Pairs of an item, which comes back with the result, and its request."""
+        for item, request in jobs:
+            self._jobs[item] = request, self._executor.submit(self._run, item, request)
 
-    def _run(self) -> None:
-        while True:
-            item, job = self._jobs.get()
-            try:
-                value = self._work(job)
-            except Exception as error:  # noqa: BLE001  # the conductor raises it
-                value = error
-            self._inbox.put(Result(item, value, self._retries()))
+    def finish(self, item: Any) -> Any:
+        """The result of the item has arrived. Returns its request."""
+        return self._jobs.pop(item)[0]
+
+    def cancel_pending(self) -> list[Job]:
+        """Cancel and return the jobs that no thread has begun."""
+        cancelled = [item for item, (_, future) in self._jobs.items() if future.cancel()]
+        return [(item, self.finish(item)) for item in cancelled]
+
+    def close(self) -> None:
+        """No more jobs. Does not wait for those in flight."""
+        self._executor.shutdown(wait=not self._jobs, cancel_futures=True)
+
+    def _run(self, item: Any, request: Any) -> None:
+        try:
+            value = self._work(request)
+        except Exception as error:  # noqa: BLE001  # raised by the event loop
+            value = error
+        self._events.put(Result(item, value, self._retries()))
+
+
+def exit_if_busy(code: int) -> None:
+    """Leave the process at once if a worker is still sending.
+
+    The interpreter would wait for it, for as long as a request takes. The journal knows the rest.
+    """
+    if any(thread.name.startswith(THREAD_NAME) for thread in threading.enumerate()):
+        logging.shutdown()
+        sys.stderr.flush()
+        os._exit(code)

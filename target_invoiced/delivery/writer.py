@@ -1,4 +1,4 @@
-"""Intent -> requests -> result. Runs in many threads at once, and keeps nothing."""
+"""A write request -> HTTP requests -> its outcome. Runs in many threads, and keeps nothing."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,84 +11,85 @@ from invoiced_api.retry import wait_until
 from target_invoiced.delivery.lookup import References
 from target_invoiced.delivery.senders import Sender
 from target_invoiced.exceptions import InvalidRecordError
-from target_invoiced.mapping.keys import NaturalKey
 from target_invoiced.mapping.operations import (
     ENDED_STATUSES,
     Create,
+    CustomCall,
     NoOp,
     Path,
     Remove,
-    Send,
     Update,
     WriteRequest,
-    references_of,
 )
 from target_invoiced.mapping.outcomes import Done, Found, Kind, Missing, Outcome, Rejected
-from target_invoiced.mapping.payloads import shows
-from target_invoiced.mapping.references import filled
+from target_invoiced.mapping.payloads import already_matches
+from target_invoiced.mapping.references import resolve_references
 
 
 class Writer:
-    """Does what orders ask for."""
+    """Carries out write requests."""
 
-    def __init__(self, courier: Sender) -> None:
-        self._courier = courier
-        self._references = References(courier)
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+        self._references = References(sender)
 
-    def write(self, order: WriteRequest) -> Outcome | Found | Missing:
+    def write(self, request: WriteRequest) -> Outcome | Found | Missing:
         """What came of it. Raises FatalError, or RetryableError when Invoiced kept failing."""
         try:
             ids: dict[Any, Any] = {}
-            for reference in references_of(order.intent):
-                if isinstance(reference, NaturalKey) and reference not in ids:
-                    ids[reference] = self._references.find(reference)
-                    if ids[reference] is None:
-                        return Missing(reference)
-            return self._write(order, ids)
+            for reference in request.references:
+                ids[reference] = self._references.find(reference)
+                if ids[reference] is None:
+                    return Missing(reference)
+            return self._write(request, ids)
         except InvalidRecordError as problem:
             return Rejected(str(problem))
         except RecordRejectedError as refusal:
             return _rejected(refusal)
 
-    def _write(self, order: WriteRequest, ids: Mapping[Any, Any]) -> Outcome | Found:
-        match order.intent:
+    def _write(self, request: WriteRequest, ids: Mapping[Any, Any]) -> Outcome | Found:
+        match request.operation:
             case Create(path, body):
-                return self._create(order, order.intent, _text(path, ids), filled(body, ids))
+                return self._create(
+                    request, request.operation, _text(path, ids), resolve_references(body, ids)
+                )
             case Update(path, body):
-                done = self._update(order.intent, _text(path, ids), filled(body, ids))
-                self._forget(order, done)
+                done = self._update(
+                    request.operation, _text(path, ids), resolve_references(body, ids)
+                )
+                self._forget(request, done)
                 return done
             case Remove(path, removal):
                 done = self._remove(removal, _text(path, ids))
-                self._forget(order, done)
+                self._forget(request, done)
                 return done
-            case Send(_, path):
-                return self._send(order, order.intent, _text(path, ids))
+            case CustomCall(_, path):
+                return self._send(request, request.operation, _text(path, ids))
             case NoOp(kind):
                 return Done(kind)
 
-    def _forget(self, order: WriteRequest, done: Done) -> None:
-        if order.resource:
-            self._references.forget(order.resource, done.id, order.natural)
+    def _forget(self, request: WriteRequest, done: Done) -> None:
+        if request.resource:
+            self._references.forget(request.resource, done.id, request.natural)
 
     def _create(
-        self, order: WriteRequest, create: Create, path: str, body: dict[str, Any]
+        self, request: WriteRequest, create: Create, path: str, body: dict[str, Any]
     ) -> Outcome | Found:
-        wait_until(order.not_before)
+        wait_until(request.not_before)
         if create.sole:
-            answer = self._courier.send(Request(method="PUT", path=path, body=body), "set")
+            answer = self._sender.send(Request(method="PUT", path=path, body=body), "set")
             return _done(Kind.CREATED, answer)
         if create.natural:
             found = self._references.find(create.natural)
             if found is not None:
                 return Found(found)
-        key = order.idempotency_key
+        key = request.idempotency_key
         call = Request(
-            method="POST", path=path, body=body, idempotency_key=key, renewed=order.renewed
+            method="POST", path=path, body=body, idempotency_key=key, renewed=request.renewed
         )
-        done = _done(Kind.CREATED, self._courier.send(call, "create"))
+        done = _done(Kind.CREATED, self._sender.send(call, "create"))
         if create.then is None:
-            stale = order.again and order.keyed and not shows(done.answer, body)
+            stale = request.again and request.keyed and not already_matches(done.answer, body)
             return Found(done.id) if stale and done.id is not None else done
         try:
             gone = self._remove(create.then, f"{path}/{quote(str(done.id), safe='')}")
@@ -102,7 +103,7 @@ class Writer:
         if update.maybe_void or update.autopay:
             current = self._get(path)
             # Sending what a void document already shows would only be refused.
-            if update.maybe_void and shows(current, body):
+            if update.maybe_void and already_matches(current, body):
                 return Done(Kind.UNCHANGED, current.get("id"))
             if update.autopay and not current.get("autopay"):
                 raise InvalidRecordError(
@@ -110,7 +111,7 @@ class Writer:
                     '`allow_side_effects` holds "autopay"'
                 )
         call = Request(method="PATCH", path=path, body=body)
-        return _done(Kind.UPDATED, self._courier.send(call, "update"))
+        return _done(Kind.UPDATED, self._sender.send(call, "update"))
 
     def _remove(self, removal: DeleteBehaviour, path: str) -> Done:
         try:
@@ -132,7 +133,7 @@ class Writer:
 
     def _taken_out(self, kind: Kind, call: Request, removal: DeleteBehaviour, path: str) -> Done:
         try:
-            return _done(kind, self._courier.send(call, kind.value))
+            return _done(kind, self._sender.send(call, kind.value))
         except NotFoundError:
             raise
         except RecordRejectedError:
@@ -141,26 +142,26 @@ class Writer:
                 return Done(kind)
             raise
 
-    def _send(self, order: WriteRequest, send: Send, path: str) -> Done:
+    def _send(self, request: WriteRequest, send: CustomCall, path: str) -> Done:
         call = Request(
             method=send.method,
             path=path,
-            body=list(order.bodies) if send.batched else send.body,
+            body=list(request.bodies) if send.batched else send.body,
             headers=send.headers,
-            idempotency_key=order.idempotency_key if send.method in ("POST", "PATCH") else None,
-            renewed=order.renewed,
+            idempotency_key=request.idempotency_key if send.method in ("POST", "PATCH") else None,
+            renewed=request.renewed,
         )
-        wait_until(order.not_before)
+        wait_until(request.not_before)
         kind = {"POST": Kind.CREATED, "DELETE": Kind.DELETED}.get(send.method, Kind.UPDATED)
-        return _done(kind, self._courier.send(call, "call"))
+        return _done(kind, self._sender.send(call, "call"))
 
     def _get(self, path: str) -> dict[str, Any]:
-        body = self._courier.send(Request(method="GET", path=path)).body
+        body = self._sender.send(Request(method="GET", path=path)).body
         return body if isinstance(body, dict) else {}
 
 
 def _left(removal: DeleteBehaviour, current: Mapping[str, Any]) -> bool:
-    """Whether an object, as Invoiced shows it, has left the books already."""
+    """Whether an object, as Invoiced shows it, has been removed already."""
     match removal:
         case DeleteBehaviour.VOID_ONCE_ISSUED:
             return current.get("status") == "voided"
@@ -175,7 +176,7 @@ def _text(path: Path, ids: Mapping[Any, Any]) -> str:
     """Pieces stand in turn for text of the template and for what fills it in."""
     return "".join(
         quote(str(piece), safe="") if number % 2 else piece
-        for number, piece in enumerate(filled(path, ids))
+        for number, piece in enumerate(resolve_references(path, ids))
     )
 
 

@@ -17,7 +17,7 @@ BEGINNINGS = re.compile(r"\s*[\[{\"\d-]")
 
 def refuse_card_numbers(body: Any, allowed: Collection[str]) -> None:
     """Raises Unwritable, which names the attribute, if a value shows a full card number."""
-    for name, value in _leaves(body):
+    for name, value in iter_scalars(body):
         text = str(value)
         if HIDDEN in text:
             raise InvalidRecordError(
@@ -26,24 +26,24 @@ def refuse_card_numbers(body: Any, allowed: Collection[str]) -> None:
             )
         if name not in allowed and has_card_number(text):
             raise InvalidRecordError(
-                f"`{without_card_numbers(name)}` looks like a full card number. Send a token in "
+                f"`{without_card_numbers(name)}` looks like a full card number. CustomCall a token in "
                 "its place; if it is none, name the attribute in the setting `allow_card_like`"
             )
 
 
-def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+def iter_scalars(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _leaves(key, key)
-            yield from _leaves(inner, key)
+            yield from iter_scalars(key, key)
+            yield from iter_scalars(inner, key)
     elif isinstance(value, list):
         for inner in value:
-            yield from _leaves(inner, name)
+            yield from iter_scalars(inner, name)
     elif isinstance(value, (NaturalKey, ExternalKey)):
         yield name, value.value
     elif isinstance(value, str):
         yield name, value
-        yield from _leaves(_decoded(value), name)
+        yield from iter_scalars(_decoded(value), name)
     elif digits := _digits(value):
         yield name, digits
 

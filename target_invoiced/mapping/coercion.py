@@ -11,9 +11,9 @@ from invoiced_api.timestamps import to_seconds
 from target_invoiced.exceptions import InvalidRecordError
 
 # JSON is written with integers of 64 bits. What makes no sense below that, Invoiced refuses.
-MOST_SECONDS = 2**63 - 1
+MAX_SECONDS = 2**63 - 1
 
-LEAST_NUMBER, MOST_NUMBER = -(2**63), 2**64 - 1
+MIN_NUMBER, MAX_NUMBER = -(2**63), 2**64 - 1
 
 # Only a text with so many digits on end may hold a whole number beyond that.
 MANY_DIGITS = re.compile(r"\d{19}")
@@ -34,7 +34,7 @@ def refuse_inexact(body: Any, path: str = "") -> None:
         raise InvalidRecordError(f"`{path}` has more digits than Invoiced keeps of a number")
 
 
-def from_text(value: Any) -> Any:
+def coerce(value: Any) -> Any:
     """What a string stands for where no string can be; a CSV file, say, holds nothing else.
 
     A string that stands for nothing stays one. Of these Invoiced reads the empty one as null. So
@@ -47,15 +47,15 @@ def from_text(value: Any) -> Any:
     try:
         meant = orjson.loads(value)
         if MANY_DIGITS.search(value):
-            json.loads(value, parse_int=_exact)
+            json.loads(value, parse_int=parse_int64)
     except ValueError:
         return value
     return value if meant is None or isinstance(meant, str) else meant
 
 
-def _exact(digits: str) -> int:
+def parse_int64(digits: str) -> int:
     number = int(digits)
-    if not LEAST_NUMBER <= number <= MOST_NUMBER:
+    if not MIN_NUMBER <= number <= MAX_NUMBER:
         raise ValueError("a whole number of more than 64 bits")
     return number
 
@@ -76,6 +76,6 @@ def _seconds(value: Any, path: str) -> int | str:
 
 
 def _bounded(seconds: int, path: str) -> int:
-    if abs(seconds) > MOST_SECONDS:
+    if abs(seconds) > MAX_SECONDS:
         raise InvalidRecordError(f"`{path}` is no date-time: the number is too large")
     return seconds

@@ -9,7 +9,7 @@ from invoiced_api.bodies import Body, Ref
 from invoiced_api.resources import DeleteBehaviour, SideEffect
 from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.mapping.card_numbers import refuse_card_numbers
-from target_invoiced.mapping.coercion import from_text, refuse_inexact
+from target_invoiced.mapping.coercion import coerce, refuse_inexact
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey, ObjectId, ObjectRef, key_text
 from target_invoiced.mapping.operations import (
     ENDED_STATUSES,
@@ -63,7 +63,7 @@ class EndpointMapper:
         """Attributes that Invoiced does not have and that are not left out on purpose."""
         return unknown_attributes(record, self._known)
 
-    def intent(self, record: Mapping[str, Any], known: int | str | None) -> Operation:
+    def operation(self, record: Mapping[str, Any], known: int | str | None) -> Operation:
         """What the record asks for, less what is excluded. Raises Unwritable.
 
         `known` is the id of the object that the ledger has for its key, None for none.
@@ -156,7 +156,7 @@ class EndpointMapper:
         match removal:
             case DeleteBehaviour.VOID_ONCE_ISSUED if status == "voided":
                 return removal
-            case DeleteBehaviour.VOID if from_text(record.get("voided")) in (True, 1):
+            case DeleteBehaviour.VOID if coerce(record.get("voided")) in (True, 1):
                 return removal
             case DeleteBehaviour.CANCEL if status in ENDED_STATUSES and self._external:
                 return removal
@@ -177,7 +177,7 @@ class EndpointMapper:
         return path_of(template, {**record, "id": own}, self.settings.ids)
 
     def natural_key(self, record: Mapping[str, Any]) -> NaturalKey | None:
-        """The caller's own reference that the record shows, if it does."""
+        """The caller's own reference that the record already_matches, if it does."""
         resource = self.settings.resource
         value = record.get(resource.natural_key) if resource.natural_key else None
         if not isinstance(value, str) or not value or not resource.natural_key:

@@ -1,17 +1,16 @@
 """The writes that records stand for."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from invoiced_api.resources import DeleteBehaviour
-from target_invoiced.mapping.keys import NaturalKey, Reference
+from target_invoiced.mapping.keys import NaturalKey
 from target_invoiced.mapping.outcomes import Kind
-from target_invoiced.mapping.references import references
 
 # A subscription in one of these has nothing left to cancel, and would bill if it were created.
 ENDED_STATUSES = ("canceled", "finished")
-# The pieces of a path: text, and ids or references to be filled in.
+# The pieces of a path: text, and ids or references to be resolve_references in.
 Path = tuple[Any, ...]
 
 
@@ -19,7 +18,7 @@ Path = tuple[Any, ...]
 class Create:
     """`natural` is the caller's own reference, by which the object may be there already.
 
-    `then` is what takes it out of the books again: it was, where it comes from. A sole object is
+    `then` is what takes it out of the unit again: it was, where it comes from. A sole object is
     set, by PUT.
     """
 
@@ -50,7 +49,7 @@ class Remove:
 
 
 @dataclass(frozen=True, slots=True)
-class Send:
+class CustomCall:
     """A call of the user's own. Of a batch, the bodies of all its records go out as one list."""
 
     method: str
@@ -67,23 +66,18 @@ class NoOp:
     kind: Kind
 
 
-Operation = Create | Update | Remove | Send | NoOp
+Operation = Create | Update | Remove | CustomCall | NoOp
 
 
-def path_and_body(intent: Operation) -> tuple[Path, Any]:
-    """Where an intent goes, and with what; no body for one that needs none."""
-    match intent:
-        case Create(path, body) | Update(path, body) | Send(_, path, body):
+def path_and_body(operation: Operation) -> tuple[Path, Any]:
+    """Where an operation goes, and with what; no body for one that needs none."""
+    match operation:
+        case Create(path, body) | Update(path, body) | CustomCall(_, path, body):
             return path, body
         case Remove(path):
             return path, None
         case NoOp():
             return (), None
-
-
-def references_of(intent: Operation) -> Iterator[Reference]:
-    """What has to be known before the intent can be sent."""
-    yield from references(path_and_body(intent))
 
 
 def _keep(key: str) -> None:
@@ -92,15 +86,16 @@ def _keep(key: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteRequest:
-    """One write, with everything it needs to go out. Its references are natural keys at most.
+    """One write, with everything it needs to be sent. Only natural keys are left to look up.
 
-    `bodies` are those of a batch. A create goes out under the `idempotency_key`, not before
+    `bodies` are those of a batch, `references` the natural keys in its path and bodies. A create goes out under the `idempotency_key`, not before
     `not_before` (by the monotonic clock, seconds); `renewed` is told durably of a new key before
     that is used. If it goes out `again`, after an earlier run, the answer may be of another body
     under that key: of a `keyed` record that is mended.
     """
 
-    intent: Operation
+    operation: Operation
+    references: tuple[NaturalKey, ...] = ()
     resource: str | None = None
     natural: NaturalKey | None = None
     bodies: Sequence[dict[str, Any]] = ()

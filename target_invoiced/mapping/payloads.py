@@ -5,13 +5,13 @@ from typing import Any
 
 from invoiced_api.bodies import Body, Each, Kind, One, Plain, Ref, RefList
 from target_invoiced.exceptions import InvalidRecordError
-from target_invoiced.mapping.coercion import _seconds, from_text
+from target_invoiced.mapping.coercion import _seconds, coerce
 from target_invoiced.mapping.references import reference, reference_list
 from target_invoiced.settings import Ids
 
-MOST_METADATA_KEYS = 10
-LONGEST_METADATA_KEY = 40
-LONGEST_METADATA_VALUE = 255
+MAX_METADATA_KEYS = 10
+MAX_METADATA_KEY = 40
+MAX_METADATA_VALUE = 255
 
 
 def body_of(
@@ -44,45 +44,45 @@ def _value(value: Any, kind: Kind, ids: Ids, keep_nulls: bool, path: str) -> Any
         case Plain.VALUE:
             return value
         case Plain.JSON:
-            return from_text(value)
+            return coerce(value)
         case Plain.METADATA:
-            value = from_text(value)
+            value = coerce(value)
             return value if value == "" else _metadata(value, path)
         case Plain.TIMESTAMP:
             return _seconds(value, path)
         case Ref(resource):
             return reference(value, resource, ids, path)
         case One(inner):
-            value = from_text(value)
+            value = coerce(value)
             if value == "":
                 return value
             if not isinstance(value, dict):
                 raise InvalidRecordError(f"`{path}` is not an object")
             return _object(value, inner, ids, keep_nulls, f"{path}.")
         case Each(inner):
-            value = from_text(value)
+            value = coerce(value)
             if value == "":
                 return value
             if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
                 raise InvalidRecordError(f"`{path}` is not a list of objects")
             return [_object(one, inner, ids, keep_nulls, f"{path}[].") for one in value]
         case RefList():
-            return reference_list(from_text(value), kind, ids, path)
+            return reference_list(coerce(value), kind, ids, path)
 
 
 def _metadata(metadata: Any, path: str) -> dict[str, Any]:
     if not isinstance(metadata, dict):
         raise InvalidRecordError(f"`{path}` is not an object")
-    if len(metadata) > MOST_METADATA_KEYS:
-        raise InvalidRecordError(f"`{path}` has more than {MOST_METADATA_KEYS} keys")
+    if len(metadata) > MAX_METADATA_KEYS:
+        raise InvalidRecordError(f"`{path}` has more than {MAX_METADATA_KEYS} keys")
     for key, value in metadata.items():
-        if len(key) > LONGEST_METADATA_KEY:
+        if len(key) > MAX_METADATA_KEY:
             raise InvalidRecordError(
-                f"`{path}` has a key of more than {LONGEST_METADATA_KEY} characters"
+                f"`{path}` has a key of more than {MAX_METADATA_KEY} characters"
             )
-        if len(str(value)) > LONGEST_METADATA_VALUE:
+        if len(str(value)) > MAX_METADATA_VALUE:
             raise InvalidRecordError(
-                f"`{path}` has a value of more than {LONGEST_METADATA_VALUE} characters"
+                f"`{path}` has a value of more than {MAX_METADATA_VALUE} characters"
             )
     return metadata
 
@@ -92,17 +92,17 @@ def unknown_attributes(record: Mapping[str, Any], known: Collection[str]) -> lis
     return [name for name in record if name not in known and not name.startswith("_sdc_")]
 
 
-def shows(current: Any, body: Any) -> bool:
+def already_matches(current: Any, body: Any) -> bool:
     """Whether an object, as Invoiced returned it, already has every value of a body."""
     if isinstance(body, dict):
         return isinstance(current, dict) and all(
-            shows(current.get(name), value) for name, value in body.items()
+            already_matches(current.get(name), value) for name, value in body.items()
         )
     if isinstance(body, list):
         return (
             isinstance(current, list)
             and len(current) == len(body)
-            and all(map(shows, current, body))
+            and all(map(already_matches, current, body))
         )
     if isinstance(current, dict):
         return bool(current.get("id") == body)  # an id goes out where the object comes back

@@ -6,7 +6,7 @@ from typing import Any
 from invoiced_api.bodies import RefList
 from invoiced_api.resources import BY_NAME
 from target_invoiced.exceptions import InvalidRecordError
-from target_invoiced.mapping.coercion import from_text
+from target_invoiced.mapping.coercion import coerce
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey, Reference, key_text
 from target_invoiced.settings import Ids
 
@@ -18,7 +18,7 @@ def reference(value: Any, resource: str, ids: Ids, path: str) -> Any:
     """
     own_number = ids is Ids.INVOICED and BY_NAME[resource].natural_key != "id"
     if isinstance(value, str) and (own_number or value.startswith("{")):
-        value = from_text(value)
+        value = coerce(value)
     if isinstance(value, dict):
         if value.get("id") is None:
             return _natural(value, resource, path)
@@ -69,13 +69,13 @@ def references(template: Any) -> Iterator[Reference]:
         yield template
 
 
-def filled(template: Any, ids: Mapping[Reference, Any]) -> Any:
+def resolve_references(template: Any, ids: Mapping[Reference, Any]) -> Any:
     """The body or path with ids in place of its references, as far as those are in `ids`."""
     if isinstance(template, dict):
-        return {name: filled(value, ids) for name, value in template.items()}
+        return {name: resolve_references(value, ids) for name, value in template.items()}
     if isinstance(template, list):
-        return [filled(value, ids) for value in template]
+        return [resolve_references(value, ids) for value in template]
     if isinstance(template, tuple):
-        return tuple(filled(value, ids) for value in template)
+        return tuple(resolve_references(value, ids) for value in template)
     is_reference = isinstance(template, (ExternalKey, NaturalKey))
     return ids.get(template, template) if is_reference else template

@@ -6,7 +6,7 @@ from invoiced_api.resources import SideEffect
 from target_invoiced.exceptions import InvalidRecordError
 
 # The last words of calls that reach a customer or a card.
-REACHING: Mapping[str, SideEffect] = {
+SIDE_EFFECT_CALLS: Mapping[str, SideEffect] = {
     "emails": SideEffect.EMAILS,
     "text_messages": SideEffect.EMAILS,
     "letters": SideEffect.EMAILS,

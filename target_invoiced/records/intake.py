@@ -1,8 +1,8 @@
-"""Messages -> tasks: what each record stands for, and whether anything has to be done for it."""
+"""Messages -> records: what each record stands for, and whether anything has to be done for it."""
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from invoiced_api.exceptions import InvalidInputError
@@ -12,9 +12,9 @@ from target_invoiced.ledger.keys import ObjectMapping
 from target_invoiced.ledger.replay import Entry, ReplayMatcher, Stage
 from target_invoiced.mapping.card_numbers import shows_card_number
 from target_invoiced.mapping.keys import ExternalKey, digest
-from target_invoiced.mapping.operations import Send
+from target_invoiced.mapping.operations import CustomCall
 from target_invoiced.mapping.outcomes import Done, Kind, Outcome, Rejected
-from target_invoiced.records.record import Stream, Task
+from target_invoiced.records.record import PendingRecord, Stream
 from target_invoiced.records.unit_of_work import UnitOfWork
 from target_invoiced.settings import CustomCallStream, EndpointStream, Ids, TargetSettings
 from target_invoiced.singer.checkpoints import StateTracker
@@ -27,11 +27,11 @@ TEST_STREAM = "meltano_test_stream"
 
 
 # What was written, or waits in the ledger, needs nothing more when it comes again.
-DEALT_WITH = (Stage.SETTLED, Stage.PARKED)
+FINAL_STAGES = (Stage.SETTLED, Stage.PARKED)
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Checkpoint:
     """A STATE, and where the journal stands when it comes.
 
     `began` is the last ordinal of earlier runs: what came again has a later one. `over`: nothing
@@ -47,41 +47,41 @@ class Mark:
 
 @dataclass(slots=True)
 class Intake:
-    """Takes messages in. `settle` is told of records that need no request, `admit` of the others.
+    """Takes messages in. `record_outcome` is told of records that need no request, `enqueue` of the others.
 
-    `pending` says whether a write for a key is yet to finish, `skip` counts a record of a stream
+    `writing` says whether a write for a key is yet to finish, `skip` counts a record of a stream
     that goes nowhere. `clock` is monotonic, in seconds. `replayed` counts records without a key
     that an earlier run has sent; `unversioned` are mirrors with records that have no version.
     """
 
     settings: TargetSettings
-    books: UnitOfWork
+    unit: UnitOfWork
     states: StateTracker
-    settle: Callable[[Task, Outcome], None]
-    admit: Callable[[Task], None]
-    pending: Callable[[ExternalKey], bool]
+    record_outcome: Callable[[PendingRecord, Outcome], None]
+    enqueue: Callable[[PendingRecord], None]
+    writing: Callable[[ExternalKey], bool]
     skip: Callable[[str], None]
     clock: Callable[[], float]
     replayed: int = 0
     unversioned: set[str] = field(default_factory=set)
-    _alignment: ReplayMatcher[Task] = field(init=False)
+    _alignment: ReplayMatcher[PendingRecord] = field(init=False)
     _segment: int = field(init=False)
     _ordinal: int = field(init=False)
     _began: int = field(init=False)
     _placed: bool = False
     _streams: dict[str, Stream | None] = field(default_factory=dict)
-    _batches: dict[str, list[Task]] = field(default_factory=dict)
+    _batches: dict[str, list[PendingRecord]] = field(default_factory=dict)
     _warned_of: set[tuple[str, str]] = field(default_factory=set)
     _without_key: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        past, last, self._began = self.books.ledger.journal.past()
+        past, last, self._began = self.unit.ledger.journal.past()
         self._ordinal = self._began
         self._alignment = ReplayMatcher(past)
-        self.books.journal_in_use = bool(past.covered or past.uncovered)
+        self.unit.journal_in_use = bool(past.covered or past.uncovered)
         self._segment = last + 1
 
-    def schema(self, message: Schema) -> None:
+    def add_schema(self, message: Schema) -> None:
         """Raises InvalidInputError for a stream without an endpoint, and for what is no schema."""
         self._send_batch(message.stream)
         self._streams[message.stream] = self._stream(message)
@@ -120,50 +120,51 @@ class Intake:
             )
         return self._streams[name]
 
-    def state(self, value: Any) -> None:
+    def add_state(self, value: Any) -> None:
         """STATE ends a segment of the journal."""
         mark = digest(value)
         if not self._placed:
             self._placed = True
             self._segment -= self._alignment.segments_back(mark)
-        self._place(self._alignment.state(mark))
+        self._apply_journal(self._alignment.state(mark))
         self.send_batches()
         over = self._alignment.ends(self._segment)
-        self.states.told(Mark(self._segment, mark, self._began, over, value))
+        self.states.add_state(Checkpoint(self._segment, mark, self._began, over, value))
         self._segment += 1
 
-    def end(self) -> None:
+    def finish(self) -> None:
         """The input is over."""
-        for task, entry in self._alignment.end():
-            if entry.stage in DEALT_WITH:
-                self._recognise(task)
+        for pending, entry in self._alignment.end():
+            if entry.stage in FINAL_STAGES:
+                self._skip_replayed(pending)
             else:
-                self._place([(task, entry)])
+                self._apply_journal([(pending, entry)])
         self.send_batches()
 
-    def records(self, messages: Iterable[Record]) -> None:
+    def add_records(self, messages: Iterable[Record]) -> None:
         """Take in several records at once, since the ledger is asked for all of them in one go."""
-        tasks = [task for message in messages if (task := self._task(message))]
-        keys = [task.key for task in tasks if task.key]
-        if self.books.parked and keys:
-            self.books.flush()
-        known, parked = self.books.look_up(keys), self.books.waiting_under(keys)
-        for task in tasks:
-            if task.key is None:
-                self._take(task, None)
+        records = [pending for message in messages if (pending := self._pending(message))]
+        keys = [pending.key for pending in records if pending.key]
+        if self.unit.parked.count and keys:
+            self.unit.flush()
+        known, parked = self.unit.keys.look_up(keys), self.unit.parked.by_key(keys)
+        for pending in records:
+            if pending.key is None:
+                self._accept(pending, None)
                 continue
-            row = known.get(task.key)
-            version = task.message.version if task.stream.mirrors else None
+            row = known.get(pending.key)
+            version = pending.message.version if pending.stream.mirrors else None
             if row and version is not None:
-                self.books.see(version, task.key)
-                row = replace(row, version=version)
-            unchanged = row is not None and row.digest == task.digest
-            if unchanged and task.key not in parked and not self.pending(task.key):
-                self.settle(task, Done(Kind.UNCHANGED, row.id if row else None))
+                row = self.unit.keys.mark_seen(row, version)
+            unchanged = row is not None and row.digest == pending.digest
+            if unchanged and pending.key not in parked and not self.writing(pending.key):
+                self.record_outcome(pending, Done(Kind.UNCHANGED, row.id if row else None))
             else:
-                self._take(task, row or ObjectMapping(key=task.key, stream=task.stream.name))
+                self._accept(
+                    pending, row or ObjectMapping(key=pending.key, stream=pending.stream.name)
+                )
 
-    def _task(self, message: Record) -> Task | None:
+    def _pending(self, message: Record) -> PendingRecord | None:
         """None for a record that needs no further look."""
         stream = self.stream(message.stream, message.line)
         if stream is None:
@@ -174,68 +175,69 @@ class Intake:
         record, exclude = message.record, stream.settings.exclude
         if exclude:
             record = {name: value for name, value in record.items() if name not in exclude}
-        task = Task(stream, message, record, self.clock(), position=self.states.came())
+        pending = PendingRecord(stream, message, record, self.clock(), position=self.states.came())
         try:
-            task.key = stream.key(message.record)
-            if task.key and shows_card_number(task.key.value):
+            pending.key = stream.key(message.record)
+            if pending.key and shows_card_number(pending.key.value):
                 raise InvalidRecordError("its key looks like a full card number")
         except InvalidRecordError as problem:
-            self.settle(task, Rejected(str(problem)))
+            self.record_outcome(pending, Rejected(str(problem)))
             return None
-        return task
+        return pending
 
-    def _take(self, task: Task, known: ObjectMapping | None) -> None:
+    def _accept(self, pending: PendingRecord, known: ObjectMapping | None) -> None:
         """Let a record in that may have to be written."""
-        problem = task.message.problem or task.stream.validator.first_problem(task.message.record)
+        problem = pending.message.problem
+        problem = problem or pending.stream.validator.first_problem(pending.message.record)
         if problem:
-            self.settle(task, Rejected(problem))
+            self.record_outcome(pending, Rejected(problem))
             return
-        self._warn_of_unknown(task)
+        self._warn_of_unknown(pending)
         try:
-            task.plan(known.alive if known else None)
+            pending.plan(known.alive if known else None)
         except InvalidRecordError as problem:
-            if known is None or not self.pending(known.key):
-                self.settle(task, Rejected(str(problem)))
+            if known is None or not self.writing(known.key):
+                self.record_outcome(pending, Rejected(str(problem)))
                 return
             # Once the writes before it have finished, it may stand for something else.
         if known:
-            self.books.hold(task, known)
-        if task.stream.keyless(task.record, task.key):
+            self.unit.pin(pending, known)
+        if pending.stream.keyless(pending.record, pending.key):
             self._ordinal += 1
-            task.ordinal, task.segment = self._ordinal, self._segment
-            self._place(self._alignment.record(task, task.digest))
+            pending.ordinal, pending.segment = self._ordinal, self._segment
+            self._apply_journal(self._alignment.record(pending, pending.digest))
         else:
-            self.admit(task)
+            self.enqueue(pending)
 
-    def _place(self, decided: Iterable[tuple[Task, Entry | None]]) -> None:
+    def _apply_journal(self, decided: Iterable[tuple[PendingRecord, Entry | None]]) -> None:
         """What the journal says of records without a key."""
-        for task, entry in decided:
-            task.entry, task.segment = entry, self._segment
+        for pending, entry in decided:
+            pending.entry, pending.segment = entry, self._segment
             if entry:
                 # At once, whatever becomes of it now: the journal keeps the order of the input.
-                self.books.enter(task, entry.stage, entry.idempotency_key, entry.announced_at)
-            if entry and entry.stage in DEALT_WITH:
-                self._recognise(task)
+                self.unit.journal(pending, entry.stage, entry.idempotency_key, entry.announced_at)
+            if entry and entry.stage in FINAL_STAGES:
+                self._skip_replayed(pending)
             elif (
-                isinstance(task.stream.settings, CustomCallStream)
-                and task.stream.settings.batch_size > 1
+                isinstance(pending.stream.settings, CustomCallStream)
+                and pending.stream.settings.batch_size > 1
             ):
-                self._add_to_batch(task, task.stream.settings.batch_size)
+                self._add_to_batch(pending, pending.stream.settings.batch_size)
             else:
-                self.admit(task)
+                self.enqueue(pending)
 
-    def _recognise(self, task: Task) -> None:
+    def _skip_replayed(self, pending: PendingRecord) -> None:
         self.replayed += 1
-        self.settle(task, Done(Kind.UNCHANGED))
+        self.record_outcome(pending, Done(Kind.UNCHANGED))
 
-    def _add_to_batch(self, task: Task, size: int) -> None:
-        batch = self._batches.setdefault(task.stream.name, [])
-        if batch and _call(batch[0]) != _call(task):
-            self._send_batch(task.stream.name)
-            batch = self._batches.setdefault(task.stream.name, [])
-        batch.append(task)
+    def _add_to_batch(self, pending: PendingRecord, size: int) -> None:
+        batch = self._batches.setdefault(pending.stream.name, [])
+        if batch and _call(batch[0]) != _call(pending):
+            self._send_batch(pending.stream.name)
+            batch = self._batches.setdefault(pending.stream.name, [])
+        batch.append(pending)
         if len(batch) == size:
-            self._send_batch(task.stream.name)
+            self._send_batch(pending.stream.name)
 
     def send_batches(self) -> None:
         for stream in list(self._batches):
@@ -244,8 +246,8 @@ class Intake:
     def _send_batch(self, stream: str) -> None:
         batch = self._batches.pop(stream, None)
         if batch:
-            batch[0].then = batch[1:]
-            self.admit(batch[0])
+            batch[0].batch_rest = batch[1:]
+            self.enqueue(batch[0])
 
     def _warn_of_no_key(self, stream: str) -> None:
         if stream not in self._without_key:
@@ -256,16 +258,16 @@ class Intake:
                 stream,
             )
 
-    def _warn_of_unknown(self, task: Task) -> None:
-        stream = task.stream.name
-        for name in task.stream.planner.unknown_attributes(task.record):
+    def _warn_of_unknown(self, pending: PendingRecord) -> None:
+        stream = pending.stream.name
+        for name in pending.stream.mapper.unknown_attributes(pending.record):
             if (stream, name) not in self._warned_of:
                 self._warned_of.add((stream, name))
                 LOGGER.warning("%s: Invoiced has no attribute `%s`: left out", stream, name)
 
 
-def _call(task: Task) -> tuple[Any, str | None]:
+def _call(pending: PendingRecord) -> tuple[Any, str | None]:
     """What the records of a batch have in common: one path, and one key if it was sent before."""
-    announced = task.entry is not None and task.entry.stage is Stage.ANNOUNCED
-    key = task.entry.idempotency_key if task.entry and announced else None
-    return task.intent.path if isinstance(task.intent, Send) else (), key
+    announced = pending.entry is not None and pending.entry.stage is Stage.ANNOUNCED
+    key = pending.entry.idempotency_key if pending.entry and announced else None
+    return pending.operation.path if isinstance(pending.operation, CustomCall) else (), key

@@ -1,29 +1,37 @@
 """One stream of the input, and one record of it on its way."""
 
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from target_invoiced.ledger.parked import Parked
 from target_invoiced.ledger.replay import Entry
 from target_invoiced.mapping.custom_calls import CustomCallMapper
 from target_invoiced.mapping.endpoints import EndpointMapper
-from target_invoiced.mapping.keys import ExternalKey, Reference, digest, external_key
+from target_invoiced.mapping.keys import (
+    ExternalKey,
+    NaturalKey,
+    ObjectRef,
+    Reference,
+    digest,
+    external_key,
+)
 from target_invoiced.mapping.operations import (
+    CustomCall,
     NoOp,
     Operation,
+    Path,
     Remove,
-    Send,
     path_and_body,
-    references_of,
 )
 from target_invoiced.mapping.outcomes import Kind
+from target_invoiced.mapping.references import references
 from target_invoiced.settings import CustomCallStream, EndpointStream, Ids, TargetSettings
 from target_invoiced.singer.messages import Record, Schema
 from target_invoiced.singer.validation import Validator
 
 # Taps and loaders add columns of their own, which differ from run to run; one of them counts.
-LOADERS_OWN = "_sdc_"
+SDC_PREFIX = "_sdc_"
 DELETED_AT = "_sdc_deleted_at"
 
 
@@ -34,19 +42,19 @@ class Stream:
     schema: Schema
     settings: EndpointStream | CustomCallStream
     validator: Validator
-    planner: EndpointMapper | CustomCallMapper
+    mapper: EndpointMapper | CustomCallMapper
 
     @classmethod
     def of(
         cls, schema: Schema, to: EndpointStream | CustomCallStream, settings: TargetSettings
     ) -> "Stream":
         cards, effects = settings.allow_card_like, settings.allow_side_effects
-        planner: EndpointMapper | CustomCallMapper
+        mapper: EndpointMapper | CustomCallMapper
         if isinstance(to, EndpointStream):
-            planner = EndpointMapper(to, cards, effects, frozenset(schema.key_properties))
+            mapper = EndpointMapper(to, cards, effects, frozenset(schema.key_properties))
         else:
-            planner = CustomCallMapper(to, cards, effects)
-        return cls(schema, to, Validator(schema.schema), planner)
+            mapper = CustomCallMapper(to, cards, effects)
+        return cls(schema, to, Validator(schema.schema), mapper)
 
     @property
     def name(self) -> str:
@@ -82,81 +90,117 @@ class Stream:
         return fresh and not record.get("_sdc_deleted_at")
 
 
-@dataclass(slots=True, eq=False)
-class Task:
-    """One record, from its arrival until it is settled.
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The objects that a record names, by whatever reference."""
 
-    `position` is its place in the input, None for one that was parked before; `began` is when it
-    came, in seconds of the monotonic clock. `ordinal` and `segment` are its place in the journal,
-    if it has no key, `entry` what the journal has for it. `planned_for` is the id of the object
-    that `intent` is about, `references` what it refers to. `then` are the other records of its
-    batch, which share its fate. `held`: the books keep what is known of its key at hand.
-    `postponed`: it was refused once, and has waited until others had finished.
+    # What names the object that the record stands for, its natural key among them.
+    objects: frozenset[ObjectRef]
+    natural_key: NaturalKey | None
+    # What names the objects that the record mentions, also where no request has to know them.
+    refers_to: frozenset[ObjectRef]
+
+
+@dataclass(slots=True, eq=False)
+class PendingRecord:
+    """One record, from its arrival until its outcome is recorded.
+
+    More than 12 fields, since each stage adds what the next ones need to know of the record.
     """
 
     stream: Stream
     message: Record
+    # The attributes that the stream selects.
     record: dict[str, Any]
+    # When it came, in seconds of the monotonic clock.
     began: float
     key: ExternalKey | None = None
+    # Its place in the input; None if it was parked by an earlier run.
     position: int | None = None
+    # Its place in the journal and what the journal has for it, if it has no key.
     ordinal: int | None = None
     segment: int = 0
     entry: Entry | None = None
+    # What the ledger keeps of it if it waits, or waited, for another object.
     parked: Parked | None = None
-    intent: Operation = field(default_factory=lambda: NoOp(Kind.UNCHANGED))
+    # What it asks for of the object with the id `planned_for`, and what has to be known before.
+    operation: Operation = field(default_factory=lambda: NoOp(Kind.UNCHANGED))
+    path: Path = ()
+    body: Any = None
     references: frozenset[Reference] = frozenset()
     planned: bool = False
     planned_for: int | str | None = None
-    then: list["Task"] = field(default_factory=list)
-    held: bool = False
-    postponed: bool = False
+    # The other records that are sent in the same request, and share its outcome.
+    batch_rest: list["PendingRecord"] = field(default_factory=list)
+    # Whether the mapping of its key stays cached.
+    pinned: bool = False
+    # Whether it was refused once, and has waited until the others had finished.
+    deferred: bool = False
     retries: int = 0
     _digest: bytes | None = None
+    _identity: Identity | None = None
 
     @property
     def digest(self) -> bytes:
         """Of the record as its stream selects it."""
         if self._digest is None:
             record = self.record
-            if any(name.startswith(LOADERS_OWN) for name in record):
+            if any(name.startswith(SDC_PREFIX) for name in record):
                 record = {
                     name: value
                     for name, value in record.items()
-                    if name == DELETED_AT or not name.startswith(LOADERS_OWN)
+                    if name == DELETED_AT or not name.startswith(SDC_PREFIX)
                 }
             self._digest = digest(record, *(() if self.key else (self.stream.name,)))
         return self._digest
 
     @property
-    def batch(self) -> Iterator["Task"]:
+    def identity(self) -> Identity:
+        if self._identity is None:
+            mapper = self.stream.mapper
+            self._identity = Identity(
+                frozenset(mapper.objects(self.record, self.key)),
+                mapper.natural_key(self.record),
+                frozenset(mapper.refers_to(self.record)),
+            )
+        return self._identity
+
+    @property
+    def batch(self) -> Iterator["PendingRecord"]:
         yield self
-        yield from self.then
+        yield from self.batch_rest
 
     @property
     def deletes(self) -> bool:
         return bool(self.record.get(DELETED_AT))
 
+    def merge_into(self, older: Mapping[str, Any]) -> None:
+        """Take the attributes that the record lacks from an older one of its key."""
+        _ = self.digest  # of the record as it came
+        self.record = {**older, **self.record}
+        self.message = replace(self.message, record=self.record)
+        self._identity, self.planned = None, False
+
     def plan(self, known: int | str | None) -> Operation:
-        """What the record asks for of the object with this id, None for none. Raises Unwritable."""
+        """The operation on the object with this id, None for none. Raises InvalidRecordError."""
         self.planned = False
-        self.intent, self.planned_for = self.stream.planner.intent(self.record, known), known
-        self.references = frozenset(references_of(self.intent))
+        self.operation, self.planned_for = self.stream.mapper.operation(self.record, known), known
+        self.path, self.body = path_and_body(self.operation)
+        self.references = frozenset(references((self.path, self.body)))
         self.planned = True
-        return self.intent
+        return self.operation
 
     @property
     def _called(self) -> set[Hashable]:
-        """A call of the user's own may change what it is sent to: those to one path keep order."""
-        changes = isinstance(self.intent, Send) and self.intent.method != "POST"
-        return {path_and_body(self.intent)[0]} if changes else set()
+        """A custom call may change the object that it is sent to: calls to one path keep order."""
+        changes = isinstance(self.operation, CustomCall) and self.operation.method != "POST"
+        return {self.path} if changes else set()
 
     def depends(self) -> dict[str, Any]:
-        """What the schedule has to know."""
-        planner = self.stream.planner
+        """The arguments of the dependency graph."""
         return {
-            "writes": planner.objects(self.record, self.key) | self._called,
-            "reads": self.references | planner.refers_to(self.record),
-            # What it removes may be yet to be created, so that the intent does not tell.
-            "removes": self.deletes or isinstance(self.intent, Remove),
+            "writes": self.identity.objects | self._called,
+            "reads": self.references | self.identity.refers_to,
+            # The object that it removes may be yet to be created, so that the operation is none.
+            "removes": self.deletes or isinstance(self.operation, Remove),
         }

@@ -1,7 +1,7 @@
 """What Invoiced answered, kept in a file or told to a webhook, so that others can go on from it."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Event, Thread
 from typing import Any
@@ -13,8 +13,6 @@ from target_invoiced import exact_json
 from target_invoiced.ledger import Ledger
 from target_invoiced.mapping.card_numbers import without_card_numbers
 from target_invoiced.mapping.outcomes import Done, Outcome
-from target_invoiced.records.record import Task
-from target_invoiced.records.unit_of_work import UnitOfWork
 from target_invoiced.results.message_file import MessageFile
 
 LOGGER = logging.getLogger(__name__)
@@ -36,14 +34,13 @@ PER_DELIVERY = 100
 LOOK_EVERY_S = 0.1
 
 
-def answer_of(task: Task, outcome: Done) -> dict[str, Any]:
-    """The record's key, what was done, Invoiced's id, the status and the object returned."""
-    names = task.stream.schema.key_properties
+def response_record(stream: str, key: Mapping[str, Any], outcome: Done) -> dict[str, Any]:
+    """The record's key, the operation, Invoiced's id, the status and the object returned."""
     returned = outcome.answer if isinstance(outcome.answer, (dict, list)) else None
     return {
-        "stream": f"{task.stream.name}_responses",
+        "stream": f"{stream}_responses",
         "record": {
-            "key": without_card_numbers({n: task.message.record.get(n) for n in names}) or None,
+            "key": without_card_numbers(dict(key)) or None,
             "operation": outcome.kind.value,
             "id": outcome.id,
             "status": outcome.status,
@@ -52,7 +49,7 @@ def answer_of(task: Task, outcome: Done) -> dict[str, Any]:
     }
 
 
-class AnswerFile:
+class ResponseFile:
     """Answers as Singer messages, added to a file. Raises InvalidInputError if it cannot be written."""
 
     def __init__(self, path: str) -> None:
@@ -70,23 +67,26 @@ class AnswerFile:
 
 @dataclass(slots=True)
 class ResponseSink:
-    """Answers go to the file, or, if there is a webhook, by way of the ledger to that."""
+    """Responses go to the file, or, if there is a webhook, by way of the ledger to that.
 
-    file: AnswerFile
-    books: UnitOfWork
+    `enqueue` buffers one for the webhook, to be committed with the outcome of its record.
+    """
+
+    file: ResponseFile
+    enqueue: Callable[[bytes], None]
     webhook: "Webhook | None"
 
-    def add(self, task: Task, outcome: Outcome) -> None:
+    def add(self, stream: str, key: Mapping[str, Any], outcome: Outcome) -> None:
         if not isinstance(outcome, Done) or outcome.status is None:
             return
-        answer = answer_of(task, outcome)
+        response = response_record(stream, key, outcome)
         if self.webhook:
-            self.books.owe(exact_json.dumps(answer))
+            self.enqueue(exact_json.dumps(response))
         else:
-            self.file.add(answer)
+            self.file.add(response)
 
-    def durable(self) -> None:
-        """The ledger has what it was given. Raises InvalidInputError if an answer cannot be kept."""
+    def committed(self) -> None:
+        """The ledger has what it was given. Raises InvalidInputError if a response cannot be kept."""
         if self.webhook:
             self.webhook.wake()
         else:
@@ -110,7 +110,7 @@ class Webhook:
     that or the ledger cannot be written, `wake` and `finish` raise what the thread met.
     """
 
-    def __init__(self, ledger: Ledger, file: AnswerFile, post: Callable[[bytes], Any]) -> None:
+    def __init__(self, ledger: Ledger, file: ResponseFile, post: Callable[[bytes], Any]) -> None:
         self._ledger, self._file, self._post = ledger, file, post
         self._news, self._over, self._abandoned = Event(), False, False
         self._failure: Exception | None = None

@@ -9,7 +9,7 @@ from target_invoiced.ledger.replay import Stage
 from target_invoiced.mapping.operations import Create
 from target_invoiced.mapping.outcomes import Done, Kind, Outcome, Rejected
 from target_invoiced.mapping.paths import object_path
-from target_invoiced.records.record import Task
+from target_invoiced.records.record import PendingRecord
 from target_invoiced.records.unit_of_work import UnitOfWork
 from target_invoiced.results.rejects import Rejects
 from target_invoiced.results.report import Report
@@ -21,78 +21,81 @@ LOGGER = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class OutcomeRecorder:
-    """Settles records. STATE may pass them only after `durable` was called.
+    """Records outcomes. STATE may pass them only after `committed` was called.
 
     `stop` ends the run, once what came before the position has settled.
     """
 
-    books: UnitOfWork
+    unit: UnitOfWork
     states: StateTracker
     report: Report
     rejects: Rejects | None
-    answers: ResponseSink | None
+    responses: ResponseSink | None
     max_rejects: int | None
     stop: Callable[[Exception, int | None], None]
     clock: Callable[[], float]
-    _settled: list[int] = field(default_factory=list)
+    _recorded: list[int] = field(default_factory=list)
 
-    def settle(self, task: Task, outcome: Outcome) -> None:
-        """What became of a task, and of all others of its batch."""
-        for one in task.batch:
-            self._settle(one, outcome)
+    def record_outcome(self, pending: PendingRecord, outcome: Outcome) -> None:
+        """Record what became of a record, and of all others of its batch."""
+        for one in pending.batch:
+            self._record(one, outcome)
 
-    def parked(self, task: Task, durable: bool) -> None:
-        """A task waits for another record, and STATE for it, unless it does so in the ledger."""
-        if not durable:
+    def record_parked(self, pending: PendingRecord) -> None:
+        """A record is parked. STATE waits for it, unless the ledger keeps it."""
+        if not self.unit.parked.durable:
             return
-        if task.ordinal is not None:
-            self.books.enter(task, Stage.PARKED, "", 0)
-        self.books.release(task)
-        if task.position is not None:
-            self._settled.append(task.position)
+        if pending.ordinal is not None:
+            self.unit.journal(pending, Stage.PARKED, "", 0)
+        self.unit.unpin(pending)
+        if pending.position is not None:
+            self._recorded.append(pending.position)
 
-    def durable(self) -> None:
-        """What was put down is durable: STATE may pass it."""
-        for position in self._settled:
+    def committed(self) -> None:
+        """Everything recorded so far is durable: STATE may pass it."""
+        for position in self._recorded:
             self.states.settled(position)
-        self._settled.clear()
+        self._recorded.clear()
 
-    def _settle(self, task: Task, outcome: Outcome) -> None:
-        if task.key and task.held:
-            self._put_key(task, outcome)
-        elif task.ordinal is not None and task.entry is not None:
-            self._put_entry(task, outcome)
-        if isinstance(outcome, Rejected) and task.parked is not None and self.rejects is None:
+    def _record(self, pending: PendingRecord, outcome: Outcome) -> None:
+        if pending.key and pending.pinned:
+            self._put_key(pending, outcome)
+        elif pending.ordinal is not None and pending.entry is not None:
+            self._put_entry(pending, outcome)
+        kept = self.unit.parked.durable and self.rejects is None
+        if isinstance(outcome, Rejected) and pending.parked is not None and kept:
             # STATE has passed it, and nothing else keeps it.
-            self.books.keep_waiting(task, refused=True)
-        self.books.unpark(task)
-        self.books.release(task)
-        self.report.add(task.stream.name, outcome, task.retries, task.began, self.clock())
-        if self.answers:
-            self.answers.add(task, outcome)
-        if isinstance(outcome, Rejected) and not self.refuse(task, outcome):
+            self.unit.parked.keep_parked(pending, rejected=True)
+        self.unit.parked.unpark(pending)
+        self.unit.unpin(pending)
+        self.report.add(pending.stream.name, outcome, pending.retries, pending.began, self.clock())
+        if self.responses:
+            names = pending.stream.schema.key_properties
+            key = {name: pending.message.record.get(name) for name in names}
+            self.responses.add(pending.stream.name, key, outcome)
+        if isinstance(outcome, Rejected) and not self.refuse(pending, outcome):
             return
-        if task.position is not None:
-            self._settled.append(task.position)
+        if pending.position is not None:
+            self._recorded.append(pending.position)
 
-    def _put_key(self, task: Task, outcome: Outcome) -> None:
-        known = self.books.of(task)
-        ended = replace(known, idempotency_key=None, announced_at=None, stream=task.stream.name)
-        version = task.message.version if task.stream.mirrors else None
+    def _put_key(self, pending: PendingRecord, outcome: Outcome) -> None:
+        known = self.unit.get(pending)
+        ended = replace(known, idempotency_key=None, announced_at=None, stream=pending.stream.name)
+        version = pending.message.version if pending.stream.mirrors else None
         version = known.version if version is None else version
         match outcome:
             case Done(Kind.SKIPPED):
                 return
-            case Done() if task.deletes:
+            case Done() if pending.deletes:
                 if known.id is None:
                     return  # it never was here
                 again = known.generation if known.gone else known.generation + 1
-                after = replace(ended, gone=True, digest=task.digest, generation=again)
+                after = replace(ended, gone=True, digest=pending.digest, generation=again)
             case Done(_, made):
                 id = known.alive if known.alive is not None else made
-                after = replace(ended, id=id, gone=False, digest=task.digest, version=version)
+                after = replace(ended, id=id, gone=False, digest=pending.digest, version=version)
             case Rejected(_, _, _, made):
-                creating = isinstance(task.intent, Create) and known.alive is None
+                creating = isinstance(pending.operation, Create) and known.alive is None
                 after = replace(
                     ended,
                     id=known.id if made is None else made,
@@ -101,19 +104,19 @@ class OutcomeRecorder:
                 )
                 if after == known:
                     return
-        self.books.put(after)
+        self.unit.keys.set(after)
 
-    def _put_entry(self, task: Task, outcome: Outcome) -> None:
-        entry = task.entry
+    def _put_entry(self, pending: PendingRecord, outcome: Outcome) -> None:
+        entry = pending.entry
         if entry is None or entry.stage is not Stage.ANNOUNCED:
             return
         stage = Stage.REJECTED if isinstance(outcome, Rejected) else Stage.SETTLED
-        made = object_path(task.stream.resource, outcome.id)
-        self.books.enter(task, stage, entry.idempotency_key, entry.announced_at, made)
+        made = object_path(pending.stream.resource, outcome.id)
+        self.unit.journal(pending, stage, entry.idempotency_key, entry.announced_at, made)
 
-    def refuse(self, task: Task, rejected: Rejected) -> bool:
+    def refuse(self, pending: PendingRecord, rejected: Rejected) -> bool:
         """Keep a reject; False if it is one too many, and ends the run."""
-        schema, message = task.stream.schema, task.message
+        schema, message = pending.stream.schema, pending.message
         where = f"line {message.line}, {message.stream}"
         if self.rejects:
             self.rejects.add(schema, message, rejected)
@@ -128,6 +131,6 @@ class OutcomeRecorder:
                 f"({self.max_rejects}). {step}, and run again from the last state: what was "
                 "written since is not written again."
             ),
-            task.position,
+            pending.position,
         )
         return False

@@ -1,4 +1,4 @@
-"""What a new version of a table did not bring is taken out of the books."""
+"""What a new version of a table did not bring is removed."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ import orjson
 
 from invoiced_api.exceptions import InvalidInputError
 from target_invoiced.ledger.keys import ObjectMapping
-from target_invoiced.records.record import Stream, Task
+from target_invoiced.records.record import PendingRecord, Stream
 from target_invoiced.records.unit_of_work import UnitOfWork
 from target_invoiced.scheduling.queue import WriteQueue
 from target_invoiced.singer.checkpoints import StateTracker
@@ -24,8 +24,8 @@ AT_ONCE = 200
 class Mirror:
     """`clock` is monotonic, in seconds."""
 
-    books: UnitOfWork
-    flow: WriteQueue
+    unit: UnitOfWork
+    queue: WriteQueue
     states: StateTracker
     clock: Callable[[], float]
 
@@ -38,7 +38,7 @@ class Mirror:
             LOGGER.warning("%s: ACTIVATE_VERSION has no version: nothing is removed", stream.name)
             return
         last, resource = "", stream.resource or ""
-        while rows := self.books.ledger.keys.left_behind(
+        while rows := self.unit.ledger.keys.left_behind(
             stream.name, resource, message.version, last, AT_ONCE
         ):
             last = rows[-1].key.value
@@ -55,7 +55,7 @@ class Mirror:
                 "when its records were written: a mirror needs the same ones always."
             )
         record = {**dict(zip(names, keys, strict=True)), "_sdc_deleted_at": True}
-        task = Task(
+        pending = PendingRecord(
             stream=stream,
             message=Record(message.line, stream.name, record),
             record=record,
@@ -63,5 +63,5 @@ class Mirror:
             key=known.key,
             position=self.states.came(),
         )
-        self.books.hold(task, known)
-        self.flow.admit(task)
+        self.unit.pin(pending, known)
+        self.queue.enqueue(pending)

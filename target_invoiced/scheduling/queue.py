@@ -1,11 +1,11 @@
-"""The records that are on their way: admitted, ready to be written, finished."""
+"""The records whose writes are to come: queued, ready to be sent, finished."""
 
 from collections import deque
 from dataclasses import dataclass, field
 
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey, Reference
 from target_invoiced.mapping.outcomes import Done, Kind, Outcome
-from target_invoiced.records.record import Task
+from target_invoiced.records.record import PendingRecord
 from target_invoiced.records.unit_of_work import UnitOfWork
 from target_invoiced.results.settlement import OutcomeRecorder
 from target_invoiced.scheduling.dependencies import DependencyGraph
@@ -13,52 +13,55 @@ from target_invoiced.scheduling.dependencies import DependencyGraph
 
 @dataclass(slots=True)
 class WriteQueue:
-    """Keeps tasks in the order that they need.
+    """Keeps records in the order that their objects need.
 
-    `ready` are those that wait for nothing any more. `arrived` is what others may have waited for
-    and what is there since it was last looked at.
+    `ready` are those that wait for nothing any more. `newly_available` are the objects that were
+    written since it was last emptied: parked records may wait for them.
     """
 
-    books: UnitOfWork
-    settlement: OutcomeRecorder
-    ready: deque[Task] = field(default_factory=deque)
-    arrived: set[Reference] = field(default_factory=set)
-    _schedule: DependencyGraph[Task] = field(default_factory=DependencyGraph)
+    unit: UnitOfWork
+    recorder: OutcomeRecorder
+    ready: deque[PendingRecord] = field(default_factory=deque)
+    newly_available: set[Reference] = field(default_factory=set)
+    _graph: DependencyGraph[PendingRecord] = field(default_factory=DependencyGraph)
 
     def __len__(self) -> int:
-        return len(self._schedule)
+        return len(self._graph)
 
-    def pending(self, key: ExternalKey) -> bool:
+    def writing(self, key: ExternalKey) -> bool:
         """Whether a write for this key is yet to finish."""
-        return self._schedule.writing(key)
+        return self._graph.writing(key)
 
-    def admit(self, task: Task) -> None:
-        if self._schedule.add(task, **task.depends()):
-            self.ready.append(task)
+    def enqueue(self, pending: PendingRecord) -> None:
+        if self._graph.add(pending, **pending.depends()):
+            self.ready.append(pending)
 
-    def again(self, task: Task) -> None:
-        """A task that is ready needs another look."""
-        self.ready.appendleft(task)
+    def requeue(self, pending: PendingRecord) -> None:
+        """A record that is ready needs another look."""
+        self.ready.appendleft(pending)
 
-    def postpone(self, task: Task) -> bool:
-        """Let the task wait for all others that do not wait for it; False if there are none."""
-        return self._schedule.postpone(task)
+    def defer(self, pending: PendingRecord) -> bool:
+        """Let the record wait for all others that do not wait for it; False if there are none."""
+        return self._graph.postpone(pending)
 
-    def finish(self, task: Task, outcome: Outcome) -> None:
-        """The task is settled: what waited for it may go on."""
-        if isinstance(outcome, Done) and outcome.kind is not Kind.SKIPPED and not task.deletes:
-            objects = task.stream.planner.objects(task.record, task.key)
-            self.arrived |= {one for one in objects if isinstance(one, (ExternalKey, NaturalKey))}
-        self.settlement.settle(task, outcome)
-        self.ready.extend(self._schedule.finish(task))
+    def finish(self, pending: PendingRecord, outcome: Outcome) -> None:
+        """Record the outcome, and release the records that waited for this one."""
+        if isinstance(outcome, Done) and outcome.kind is not Kind.SKIPPED and not pending.deletes:
+            self.newly_available |= {
+                one
+                for one in pending.identity.objects
+                if isinstance(one, (ExternalKey, NaturalKey))
+            }
+        self.recorder.record_outcome(pending, outcome)
+        self.ready.extend(self._graph.finish(pending))
 
-    def park(self, task: Task, missing: Reference) -> None:
-        """The task waits for an object that may come later, and nothing waits for the task.
+    def park(self, pending: PendingRecord, missing: Reference) -> None:
+        """The record waits for an object that may come later; no other record waits for it.
 
-        STATE need not wait either if the ledger keeps it. Raises InvalidInputError if memory is full.
+        STATE need not wait either if the ledger keeps it. Raises InvalidInputError if too many wait.
         """
-        for one in task.batch:
-            self.books.park(one, missing)
-            self.settlement.parked(one, durable=self.books.ledger.durable)
-        task.then = []  # each waits for itself
-        self.ready.extend(self._schedule.finish(task))
+        for one in pending.batch:
+            self.unit.parked.park(one, missing)
+            self.recorder.record_parked(one)
+        pending.batch_rest = []  # each waits for itself
+        self.ready.extend(self._graph.finish(pending))

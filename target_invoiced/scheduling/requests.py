@@ -1,4 +1,4 @@
-"""Task -> order: under which idempotency key, after which wait, announced in the ledger before."""
+"""The request of a record: under which idempotency key, after which wait; journaled first."""
 
 import uuid
 from collections.abc import Callable
@@ -13,9 +13,9 @@ from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.ledger.parked import Parked
 from target_invoiced.ledger.replay import Stage
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey, Reference
-from target_invoiced.mapping.operations import Create, Send, WriteRequest, path_and_body
-from target_invoiced.mapping.references import filled
-from target_invoiced.records.record import Task
+from target_invoiced.mapping.operations import Create, CustomCall, Operation, WriteRequest
+from target_invoiced.mapping.references import resolve_references
+from target_invoiced.records.record import PendingRecord
 from target_invoiced.records.unit_of_work import UnitOfWork
 
 # Invoiced remembers an idempotency key for 24 hours; an hour is left for clocks that differ.
@@ -24,57 +24,69 @@ KEY_LIVES_S = 23 * 3600
 
 @dataclass(frozen=True, slots=True)
 class RequestBuilder:
-    """Makes orders of tasks. `now` is in UNIX seconds, `clock` the monotonic one, in seconds."""
+    """Builds the requests of records. `now` is in UNIX seconds, `clock` the monotonic one, in seconds."""
 
-    books: UnitOfWork
+    unit: UnitOfWork
     now: Callable[[], float]
     clock: Callable[[], float]
 
-    def order(self, task: Task, ids: dict[Reference, Any]) -> WriteRequest:
-        """The order of a task, with ids in place of the references that are known.
+    def build(self, pending: PendingRecord, ids: dict[Reference, Any]) -> WriteRequest:
+        """The request of a record, with ids in place of the references that are known.
 
-        What is about to be sent is put down, to be flushed before it is. Raises Unwritable.
+        Journals it; the caller must flush the journal before sending it. Raises InvalidRecordError.
         """
-        intent = task.intent
-        path, body = path_and_body(intent)
-        if task.references:
-            intent = replace(intent, path=filled(path, ids), **_body(filled(body, ids)))
-        if task.key is None and isinstance(intent, Create):
-            # Nothing would remember which record it is if the object were there already.
-            intent = replace(intent, natural=None)
-        stream = task.stream
-        objects = stream.planner.objects(task.record, None)
-        natural = next((one for one in objects if isinstance(one, NaturalKey)), None)
-        order = WriteRequest(intent=intent, resource=stream.resource, natural=natural)
-        if isinstance(intent, Send) and intent.batched:
-            bodies = [filled(path_and_body(one.intent)[1], ids) for one in task.batch]
-            order = replace(order, bodies=bodies)
-        if task.key is None and task.parked is not None and isinstance(intent, (Create, Send)):
-            return self._waited(task, task.parked, order)
-        if task.ordinal is not None:
-            return self._keyless(task, order)
-        if task.key is None:
-            return order  # to do it twice is to do it once
-        if isinstance(intent, Create) and not intent.sole:
-            return self._keyed(task, order, path, body)
-        known = self.books.of(task)
+        operation = self._resolved(pending, ids)
+        unresolved = {ids.get(one, one) for one in pending.references}
+        request = WriteRequest(
+            operation=operation,
+            references=tuple(one for one in unresolved if isinstance(one, NaturalKey)),
+            resource=pending.stream.resource,
+            natural=pending.identity.natural_key,
+        )
+        if isinstance(operation, CustomCall) and operation.batched:
+            bodies = [resolve_references(one.body, ids) for one in pending.batch]
+            request = replace(request, bodies=bodies)
+        journaled = isinstance(operation, (Create, CustomCall))
+        if pending.key is None and pending.parked is not None and journaled:
+            return self._parked(pending, pending.parked, request)
+        if pending.ordinal is not None:
+            return self._keyless(pending, request)
+        if pending.key is None:
+            return request  # to do it twice is to do it once
+        if isinstance(operation, Create) and not operation.sole:
+            return self._keyed(pending, request)
+        known = self.unit.get(pending)
         if known.digest is not None:
-            self.books.put(replace(known, digest=None))
-        return order
+            self.unit.keys.set(replace(known, digest=None))
+        return request
 
-    def _keyed(self, task: Task, order: WriteRequest, path: Any, body: Any) -> WriteRequest:
-        known = self.books.of(task)
+    @staticmethod
+    def _resolved(pending: PendingRecord, ids: dict[Reference, Any]) -> Operation:
+        operation = pending.operation
+        if pending.references:
+            path = resolve_references(pending.path, ids)
+            body = {} if pending.body is None else {"body": resolve_references(pending.body, ids)}
+            operation = replace(operation, path=path, **body)
+        if pending.key is None and isinstance(operation, Create):
+            # Nothing would remember which record it is if the object were there already.
+            operation = replace(operation, natural=None)
+        return operation
+
+    def _keyed(self, pending: PendingRecord, request: WriteRequest) -> WriteRequest:
+        known = self.unit.get(pending)
         again = known.idempotency_key is not None
         if again and known.announced_at is not None and self._expired(known.announced_at):
-            raise InvalidRecordError(_DOUBT)
-        key = known.idempotency_key or stable_key(task.key, path, body, known.generation)
+            raise InvalidRecordError(UNKNOWN_OUTCOME)
+        key = known.idempotency_key or stable_key(
+            pending.key, pending.path, pending.body, known.generation
+        )
         first = known.announced_at if again else None
-        self.books.put(
+        self.unit.keys.set(
             replace(known, digest=None, idempotency_key=key, announced_at=self._since(first))
         )
-        renewed = self.books.renewal(task)
+        renewed = self.unit.on_key_rotated(pending)
         return replace(
-            order,
+            request,
             idempotency_key=key,
             not_before=self._not_before(again),
             again=again,
@@ -82,41 +94,41 @@ class RequestBuilder:
             renewed=renewed,
         )
 
-    def _keyless(self, task: Task, order: WriteRequest) -> WriteRequest:
-        entry = task.entry
+    def _keyless(self, pending: PendingRecord, request: WriteRequest) -> WriteRequest:
+        entry = pending.entry
         again = entry is not None and entry.stage is Stage.ANNOUNCED
         if entry and again and self._expired(entry.announced_at):
-            raise InvalidRecordError(_DOUBT)
+            raise InvalidRecordError(UNKNOWN_OUTCOME)
         key = entry.idempotency_key if entry and again else uuid.uuid4().hex
         since = self._since(entry.announced_at if entry and again else None)
-        for one in task.batch:
-            self.books.enter(one, Stage.ANNOUNCED, key, since)
+        for one in pending.batch:
+            self.unit.journal(one, Stage.ANNOUNCED, key, since)
         return replace(
-            order,
+            request,
             idempotency_key=key,
             not_before=self._not_before(again),
             again=again,
-            renewed=self.books.renewal(task),
+            renewed=self.unit.on_key_rotated(pending),
         )
 
-    def withdraw(self, task: Task, order: WriteRequest) -> None:
-        """The order was not sent, so that the next run need not find out what came of it."""
-        if order.again:
+    def withdraw(self, pending: PendingRecord, request: WriteRequest) -> None:
+        """The request was not sent, so that the next run need not find out its outcome."""
+        if request.again:
             return
-        if task.key and task.held and order.keyed:
-            known = self.books.of(task)
-            self.books.put(replace(known, idempotency_key=None, announced_at=None))
-        elif task.parked is not None and task.parked.number is not None:
-            self.books.ledger.parked.amend(task.parked.number, announced_at=None)
-        elif task.ordinal is not None:
-            for one in task.batch:
-                self.books.strike(one)
+        if pending.key and pending.pinned and request.keyed:
+            known = self.unit.get(pending)
+            self.unit.keys.set(replace(known, idempotency_key=None, announced_at=None))
+        elif pending.parked is not None and pending.parked.number is not None:
+            self.unit.ledger.parked.amend(pending.parked.number, announced_at=None)
+        elif pending.ordinal is not None:
+            for one in pending.batch:
+                self.unit.unjournal(one)
 
-    def give_up_key(self, task: Task) -> None:
+    def give_up_key(self, pending: PendingRecord) -> None:
         """Invoiced remembers the refusal under the idempotency key: another is to be used."""
-        if task.key and task.held:
-            known = self.books.of(task)
-            self.books.put(
+        if pending.key and pending.pinned:
+            known = self.unit.get(pending)
+            self.unit.keys.set(
                 replace(
                     known,
                     idempotency_key=None,
@@ -124,24 +136,26 @@ class RequestBuilder:
                     generation=known.generation + 1,
                 )
             )
-        elif task.entry is not None:
-            entry = task.entry
-            self.books.enter(task, Stage.REJECTED, entry.idempotency_key, entry.announced_at)
+        elif pending.entry is not None:
+            entry = pending.entry
+            self.unit.journal(pending, Stage.REJECTED, entry.idempotency_key, entry.announced_at)
 
-    def _waited(self, task: Task, parked: Parked, order: WriteRequest) -> WriteRequest:
+    def _parked(
+        self, pending: PendingRecord, parked: Parked, request: WriteRequest
+    ) -> WriteRequest:
         """A record without a key that was parked has its idempotency key from then."""
         if parked.announced_at is not None and self._expired(parked.announced_at):
-            raise InvalidRecordError(_DOUBT)
+            raise InvalidRecordError(UNKNOWN_OUTCOME)
         again = parked.announced_at is not None
         if parked.number is not None:
             since = self._since(parked.announced_at)
-            self.books.ledger.parked.amend(parked.number, announced_at=since)
+            self.unit.ledger.parked.amend(parked.number, announced_at=since)
         return replace(
-            order,
+            request,
             idempotency_key=parked.idempotency_key,
             again=again,
             not_before=self._not_before(again),
-            renewed=self.books.renewal(task),
+            renewed=self.unit.on_key_rotated(pending),
         )
 
     def _expired(self, announced_at: int) -> bool:
@@ -155,7 +169,7 @@ class RequestBuilder:
         return self.clock() + STILL_UNDER_WAY_S if again else 0.0
 
 
-_DOUBT = (
+UNKNOWN_OUTCOME = (
     "it was sent before, by a run that died a day or more ago, and whether Invoiced created it "
     "then cannot be found out any more. Look for it there; if it is missing, send the record again"
 )
@@ -176,7 +190,3 @@ def _plain(template: Any) -> Any:
     if isinstance(template, (list, tuple)):
         return [_plain(value) for value in template]
     return str(template) if isinstance(template, (ExternalKey, NaturalKey)) else template
-
-
-def _body(body: Any) -> dict[str, Any]:
-    return {} if body is None else {"body": body}

@@ -67,10 +67,10 @@ class StateTracker:
     def settled(self, position: int) -> None:
         self._unsettled.discard(position)
 
-    def told(self, value: Any) -> None:
+    def add_state(self, value: Any) -> None:
         self._waiting.append((value, self._last))
 
-    def safe(self) -> list[Any]:
+    def ready(self) -> list[Any]:
         """The STATEs that may be echoed by now and were not yet, in order."""
         if not self._waiting:
             return []

@@ -35,11 +35,11 @@ class MessageReader:
         self._lines.extend(lines)
         self._left_of_parts.append(len(lines))
 
-    def drop(self) -> None:
+    def discard(self) -> None:
         self._lines.clear()
         self._back = self._broken = self._batch = None
 
-    def put_back(self, message: Message) -> None:
+    def unread(self, message: Message) -> None:
         """The next message is this one again."""
         self._back = message
 

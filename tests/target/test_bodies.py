@@ -10,7 +10,7 @@ from target_invoiced.mapping.card_numbers import without_card_numbers
 from target_invoiced.mapping.endpoints import EndpointMapper
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey
 from target_invoiced.mapping.operations import Create, Update
-from target_invoiced.mapping.payloads import shows
+from target_invoiced.mapping.payloads import already_matches
 from target_invoiced.settings import EndpointStream, Ids
 
 TEN_O_CLOCK = 1_769_853_600
@@ -18,7 +18,7 @@ TEN_O_CLOCK = 1_769_853_600
 
 def plan(stream, record, allow=(), **settings):
     to = EndpointStream(resource=BY_NAME[stream], **settings)
-    return EndpointMapper(to, frozenset(allow), frozenset()).intent(record, None)
+    return EndpointMapper(to, frozenset(allow), frozenset()).operation(record, None)
 
 
 def created(stream, **record):
@@ -425,7 +425,7 @@ def test_what_is_allowed_to_look_like_a_card_number_is_kept():
     assert kept["name"] != CARD
 
 
-# What an object shows already
+# What an object already_matches already
 
 
 @pytest.mark.parametrize(
@@ -451,4 +451,4 @@ def test_whether_an_object_shows_a_body_already(body, answer):
         "items": [{"id": 8, "quantity": 1, "amount": 5}],
         "coupon": {"id": "FIFTH", "value": 20},
     }
-    assert shows(current, body) is answer
+    assert already_matches(current, body) is answer

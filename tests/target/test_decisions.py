@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from invoiced_emulator import Account, Server
 from target_invoiced.ledger import Ledger
 from target_invoiced.mapping.outcomes import Done, Kind, Rejected
-from target_invoiced.records.intake import Intake, Mark
-from target_invoiced.records.record import Task
+from target_invoiced.records.intake import Checkpoint, Intake
+from target_invoiced.records.record import PendingRecord
 from target_invoiced.records.unit_of_work import UnitOfWork
 from target_invoiced.results.report import Report
 from target_invoiced.results.settlement import OutcomeRecorder
@@ -73,9 +73,9 @@ def test_the_states_that_are_echoed_are_those_that_no_unsettled_record_precedes(
                 states.settled(position)
                 unsettled.discard(position)
             case StateReceived(value):
-                states.told(value)
+                states.add_state(value)
                 before[value] = set(unsettled)
-        fresh = states.safe()
+        fresh = states.ready()
         assert not any(before[value] & unsettled for value in fresh), "it passes an unsettled one"
         echoed += fresh
         assert (echoed[-1] if echoed else None) == last_safe(history[:number])
@@ -193,69 +193,71 @@ class Run:
 
     def __init__(self, world: World, rng: random.Random, mishap: Callable[[], bool]) -> None:
         self.world, self.random, self.mishap = world, rng, mishap
-        self.books = UnitOfWork(world.ledger, lambda: NOW)
+        self.unit = UnitOfWork(world.ledger, lambda: NOW)
         self.states = StateTracker()
-        self.settlement = OutcomeRecorder(
-            self.books, self.states, Report(), None, None, None, self._stop, lambda: 0.0
+        self.recorder = OutcomeRecorder(
+            self.unit, self.states, Report(), None, None, None, self._stop, lambda: 0.0
         )
-        self.ready: list[Task] = []
-        self.sent: list[tuple[Task, str]] = []
+        self.ready: list[PendingRecord] = []
+        self.sent: list[tuple[PendingRecord, str]] = []
         self.intake = Intake(
             SETTINGS,
-            self.books,
+            self.unit,
             self.states,
-            settle=self.settlement.settle,
-            admit=self.ready.append,
-            pending=lambda key: False,
+            record_outcome=self.recorder.record_outcome,
+            enqueue=self.ready.append,
+            writing=lambda key: False,
             skip=lambda stream: None,
             clock=lambda: 0.0,
         )
-        self.announcer = RequestBuilder(self.books, lambda: NOW, lambda: 0.0)
+        self.requests = RequestBuilder(self.unit, lambda: NOW, lambda: 0.0)
 
     def live(self) -> None:
         """To the end of the input, or to a Crash."""
         place = self.world.place_of(self.world.stored)
-        self.intake.schema(PAYMENTS)
+        self.intake.add_schema(PAYMENTS)
         while True:
             left = place < len(self.world.tokens)
             steps = [self._send] * bool(self.ready) + [self._settle] * bool(self.sent)
             if left and (not steps or self.random.random() < 0.5):
                 token, place = self.world.tokens[place], place + 1
                 if token == "STATE":
-                    self.intake.state(self.world.state_at(place))
+                    self.intake.add_state(self.world.state_at(place))
                 else:
-                    self.intake.records([Record(place, "payments", {"reference": token})])
+                    self.intake.add_records([Record(place, "payments", {"reference": token})])
             elif steps:
                 self.random.choice(steps)()
             else:
-                self.intake.end()
+                self.intake.finish()
                 self._put_down()
                 return
             self._put_down()
 
     def _send(self) -> None:
         """Announced durably, and then carried out once under its key, or never, or unheard of."""
-        task = self.ready.pop(self.random.randrange(len(self.ready)))
-        order = self.announcer.order(task, {})
+        pending = self.ready.pop(self.random.randrange(len(self.ready)))
+        order = self.requests.build(pending, {})
         self._put_down()
         self._perhaps()
         assert order.idempotency_key
-        if task.record["reference"] != REFUSED:
-            self.world.created.setdefault(order.idempotency_key, task.record["reference"])
-        self.sent.append((task, order.idempotency_key))
+        if pending.record["reference"] != REFUSED:
+            self.world.created.setdefault(order.idempotency_key, pending.record["reference"])
+        self.sent.append((pending, order.idempotency_key))
         self._perhaps()
 
     def _settle(self) -> None:
-        task, _ = self.sent.pop(self.random.randrange(len(self.sent)))
-        refused = task.record["reference"] == REFUSED
-        self.settlement.settle(task, Rejected("refused", 400) if refused else Done(Kind.CREATED, 1))
+        pending, _ = self.sent.pop(self.random.randrange(len(self.sent)))
+        refused = pending.record["reference"] == REFUSED
+        self.recorder.record_outcome(
+            pending, Rejected("refused", 400) if refused else Done(Kind.CREATED, 1)
+        )
         self._perhaps()
 
     def _put_down(self) -> None:
-        self.books.flush()
-        self.settlement.durable()
-        for mark in self.states.safe():
-            assert isinstance(mark, Mark)
+        self.unit.flush()
+        self.recorder.committed()
+        for mark in self.states.ready():
+            assert isinstance(mark, Checkpoint)
             self.world.ledger.journal.cover(
                 mark.segment, mark.digest, began=mark.began, over=mark.over
             )

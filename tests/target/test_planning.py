@@ -21,7 +21,7 @@ def planner(stream, allowed=(), own=(), **settings):
 
 
 def plan(stream, record, known=None, **settings):
-    return planner(stream, **settings).intent(record, known)
+    return planner(stream, **settings).operation(record, known)
 
 
 def external(stream, record, known=None, **settings):

@@ -1,7 +1,7 @@
 """No card number and no secret leaves the target, but for the wire to Invoiced: secrets there only.
 
 Ten thousand records go through the rooms that decide, refuse, park and answer, in process: intake,
-planning, announcing, settlement, rejects, answers, a ledger in memory and every logger at DEBUG.
+planning, announcing, recorder, rejects, answers, a ledger in memory and every logger at DEBUG.
 Dozens more go through the whole command, with all of its files and outputs.
 """
 
@@ -22,14 +22,14 @@ from invoiced_emulator import Server
 from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.ledger import Ledger
 from target_invoiced.ledger.tables import TABLES
-from target_invoiced.mapping.operations import NoOp, references_of
+from target_invoiced.mapping.operations import NoOp
 from target_invoiced.mapping.outcomes import Done, Kind, Rejected
 from target_invoiced.records.intake import Intake
-from target_invoiced.records.record import Task
+from target_invoiced.records.record import PendingRecord
 from target_invoiced.records.unit_of_work import UnitOfWork
 from target_invoiced.results.rejects import Rejects
 from target_invoiced.results.report import Report
-from target_invoiced.results.responses import AnswerFile, ResponseSink
+from target_invoiced.results.responses import ResponseFile, ResponseSink
 from target_invoiced.results.settlement import OutcomeRecorder
 from target_invoiced.scheduling.requests import RequestBuilder
 from target_invoiced.settings import target_settings
@@ -113,45 +113,51 @@ class Desk:
     log: list[str] = field(default_factory=list)
 
     def take(self, stream: str, record: dict[str, Any], refuse: bool) -> None:
-        books, states, report = UnitOfWork(self.ledger, lambda: NOW), StateTracker(), Report()
+        unit, states, report = UnitOfWork(self.ledger, lambda: NOW), StateTracker(), Report()
         rejects = Rejects(str(self.home / "rejects"), frozenset())
-        answers = ResponseSink(AnswerFile(str(self.home / "responses")), books, None)
-        settlement = OutcomeRecorder(
-            books, states, report, rejects, answers, None, _never, clock=lambda: 0.0
+        answers = ResponseSink(
+            ResponseFile(str(self.home / "responses")), unit.enqueue_response, None
         )
-        ready: list[Task] = []
+        recorder = OutcomeRecorder(
+            unit, states, report, rejects, answers, None, _never, clock=lambda: 0.0
+        )
+        ready: list[PendingRecord] = []
         intake = Intake(
             target_settings({"api_key": SECRET, "ids": self.ids}, {}),
-            books,
+            unit,
             states,
-            settle=settlement.settle,
-            admit=ready.append,
-            pending=lambda key: False,
+            record_outcome=recorder.record_outcome,
+            enqueue=ready.append,
+            writing=lambda key: False,
             skip=lambda name: None,
             clock=lambda: 0.0,
         )
-        intake.schema(Schema(1, stream, {"type": "object"}, ["id"] if "id" in record else ["ref"]))
-        intake.records([Record(2, stream, record)])
-        announcer = RequestBuilder(books, lambda: NOW, lambda: 0.0)
-        for task in ready:
-            if isinstance(task.intent, NoOp):
-                settlement.settle(task, Done(task.intent.kind))
+        intake.add_schema(
+            Schema(1, stream, {"type": "object"}, ["id"] if "id" in record else ["ref"])
+        )
+        intake.add_records([Record(2, stream, record)])
+        requests = RequestBuilder(unit, lambda: NOW, lambda: 0.0)
+        for pending in ready:
+            if isinstance(pending.operation, NoOp):
+                recorder.record_outcome(pending, Done(pending.operation.kind))
                 continue
-            missing = next(references_of(task.intent), None)
+            missing = next(iter(pending.references), None)
             if missing is not None and self.ids == "external":
-                books.park(task, missing)
-                settlement.parked(task, durable=True)
+                unit.parked.park(pending, missing)
+                recorder.record_parked(pending)
                 continue
             try:
-                announcer.order(task, {})
+                requests.build(pending, {})
             except InvalidRecordError as problem:
-                settlement.settle(task, Rejected(str(problem)))
+                recorder.record_outcome(pending, Rejected(str(problem)))
                 continue
             answer = {"id": 5, "object": stream, **record}
             refused = Rejected(f"POST refused (400): {record} is not valid", 400, "notes")
-            settlement.settle(task, refused if refuse else Done(Kind.CREATED, 5, 201, answer))
-        books.flush()
-        settlement.durable()
+            recorder.record_outcome(
+                pending, refused if refuse else Done(Kind.CREATED, 5, 201, answer)
+            )
+        unit.flush()
+        recorder.committed()
         rejects.close()
         answers.close(wait=lambda: False)
 
