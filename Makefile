@@ -21,10 +21,11 @@ check: $(VENV)/.test-installed
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
-# About ten minutes; CRASHES=1000 takes longer.
+# About twenty minutes; CRASHES=1000 and STEPS=1000000 take longer.
 soak: CRASHES ?= 200
+soak: STEPS ?= 100000
 soak: $(VENV)/.test-installed
-	SOAK_CRASHES=$(CRASHES) $(VENV)/bin/pytest --numprocesses 2 tests/pair
+	SOAK_CRASHES=$(CRASHES) SOAK_STEPS=$(STEPS) $(VENV)/bin/pytest --numprocesses 2 tests/pair tests/model
 
 # About eight minutes; QUICK=1 takes three, to see that it works. ONLY=tap and ONLY=target measure one.
 bench: $(VENV)/.installed $(PEER)/.installed $(PEER_WRITER)/.installed
