@@ -3,6 +3,7 @@
 InvalidInputError              the user corrects a setting, a file or a message, and starts again
 InvoicedError
 ├── RetryableError          the same request may succeed later
+├── IncompleteReadError     a list cannot be read completely: its stream keeps its bookmark
 ├── RecordRejectedError     Invoiced refuses this request; others may go on
 │   ├── ForbiddenError      … because the key may not read or write this
 │   │   └── FeatureMissingError   … because the account has not bought the feature
@@ -45,6 +46,10 @@ class RetryableError(InvoicedError):
         self.wait_asked_s = wait_asked_s
         self.answered = answered
         self.unreachable = unreachable
+
+
+class IncompleteReadError(InvoicedError):
+    """A list does not show what it counts, or cannot be read to its end: only its stream fails."""
 
 
 class RecordRejectedError(InvoicedError):

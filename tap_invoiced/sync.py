@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from invoiced_api.client import Client
 from invoiced_api.exceptions import ForbiddenError, InvoicedError
 from invoiced_api.reading.pages import Row, listings
-from invoiced_api.reading.prefetch import Prefetcher
+from invoiced_api.reading.prefetch import Prefetcher, ThreadTransport
 from invoiced_api.reading.readers import RecountReader, StreamReader, reader_of
 from invoiced_api.resources import ReadStrategy
 from invoiced_api.timestamps import to_rfc_3339
@@ -72,7 +72,9 @@ class Sync:
         syncs = [self._task(stream) for stream in streams]
         connections = self.settings.connection.max_connections
         try:
-            with Prefetcher(self.client, connections, [one.reading for one in syncs]) as ahead:
+            transport = ThreadTransport(self.client)
+            readers = [one.reading for one in syncs]
+            with Prefetcher(transport, connections, readers) as ahead:
                 deletions = self._deletions(streams, ahead)
                 complete = deletions is not None or not self.settings.capture_deletes
                 for one in syncs:
@@ -120,14 +122,14 @@ class Sync:
         self.state = with_current_stream(self.state, one.name)
         self.progress.begin(one.name)
         LOGGER.info("%s: reading what was updated since %s", one.name, to_rfc_3339(one.since))
-        for block in ahead.blocks(one.reading):
+        for chunk in ahead.chunks(one.reading):
             if not records:
                 self._schema(one)
-            self.messages.block(block.content)
-            records += block.rows
-            self._records_since_state += block.rows
-            self.progress.advance(block.rows, one.reading.total)
-            self._advance(one, min(block.newest, self._max_bookmark(one.reading)))
+            self.messages.block(chunk.content)
+            records += chunk.rows
+            self._records_since_state += chunk.rows
+            self.progress.advance(chunk.rows, one.reading.total)
+            self._advance(one, min(chunk.newest, self._max_bookmark(one.reading)))
         if not records:
             self._schema(one)
         self._advance(one, self._max_bookmark(one.reading))
@@ -173,9 +175,9 @@ class Sync:
         deletable = [stream for stream in streams if stream.resource.deleted_by]
         deletions = Deletions(deletable, self.state, self.settings.start_date)
         reading = reader_of(EVENTS, self.settings.page_size, deletions.since, deletions.collect)
-        ahead.add(reading)
+        ahead.add_first(reading)
         try:
-            for _ in ahead.blocks(reading):
+            for _ in ahead.chunks(reading):
                 pass
         except ForbiddenError as refusal:
             LOGGER.error("deletions cannot be read: %s", refusal)
@@ -206,8 +208,8 @@ class Sync:
 
         lists = listings(one.stream.resource, self.settings.page_size)
         counting = RecountReader(lists, one.since, self._max_bookmark(one.reading), collect)
-        ahead.add(counting)
-        for _ in ahead.blocks(counting):
+        ahead.add_first(counting)
+        for _ in ahead.chunks(counting):
             pass
         lost = missing(totals.objects, counting.total, totals.unseen(late))
         LOGGER.info("%s: verified: %s", one.name, totals.report())

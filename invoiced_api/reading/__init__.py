@@ -2,6 +2,8 @@
 
 pages        one list query and one page of it
 strategies   which page to request next: decisions only, no network
-readers      one stream, read in parts
-prefetch     keeps the connections busy for several readers
+windows      one stretch of a stream, read page by page
+readers      one stream, read in several windows at once
+scheduler    several streams: which pages to request next
+prefetch     sends what the scheduler decides, over several connections
 """

@@ -10,9 +10,8 @@ Three things may stand in the way, and each has its answer below: more rows in o
 a page (`_crowded_second`), a server that ignores `sort` (`sorts`, `by_id`), and a resource whose
 objects are spread over several lists (`merged`).
 
-Each way of reading is a generator: it yields what it asks for, is sent the page, and hands rows on
-to `emit`, oldest change first, which may do with them as it likes. Whoever drives it decides when
-and over which connection.
+Each way of reading is a generator: it yields what it asks for, is sent the page, and calls
+`on_rows` with rows, oldest change first. Whoever drives it decides when, and over which connection.
 """
 
 from collections import deque
@@ -36,7 +35,7 @@ from invoiced_api.reading.pages import (
     updated_at,
 )
 
-Emit = Callable[[list[Row]], None]
+OnRows = Callable[[list[Row]], None]
 
 # How often to look whether the server sorts, while the first row keeps changing.
 PROBES = 5
@@ -45,7 +44,7 @@ PROBES = 5
 MOST_PASSES = 6
 
 
-Steps = Generator[PageRequest, Page, None]
+PageSteps = Generator[PageRequest, Page, None]
 
 
 @dataclass(slots=True)
@@ -97,17 +96,17 @@ def _first_id(page: Page) -> Any:
     return page.rows[0]["id"] if page.rows else None
 
 
-def ascending(listing: ListQuery, window: Window, emit: Emit) -> Steps:
+def ascending(listing: ListQuery, window: Window, on_rows: OnRows) -> PageSteps:
     """The rows of a window of one list, if the server sorts."""
     seen: set[Any] = set()  # ids already emitted of the second `window.since`
     while window.until is None or window.since < window.until:
         since = window.since
         page = yield from _asking(listing, since)
         if page.is_last:
-            _emit(sorted(page.rows, key=updated_at), window, seen, emit)
+            _emit(sorted(page.rows, key=updated_at), window, seen, on_rows)
             return
         if not page.ascending:
-            yield from by_id([listing], window, emit, changed_since(since, BY_ID))
+            yield from by_id([listing], window, on_rows, changed_since(since, BY_ID))
             return
         newest = updated_at(page.rows[-1])
         if updated_at(page.rows[0]) == newest:
@@ -115,23 +114,23 @@ def ascending(listing: ListQuery, window: Window, emit: Emit) -> Steps:
                 return
             known = seen if newest == since else set()
             window.since = newest
-            yield from _crowded_second(listing, newest, known, emit)
+            yield from _crowded_second(listing, newest, known, on_rows)
             window.since, seen = newest + 1, set()
         else:
             ids = {row["id"] for row in _of(newest, reversed(page.rows))}
-            _emit(page.rows, window, seen, emit)
+            _emit(page.rows, window, seen, on_rows)
             window.since, seen = newest, ids
         del page  # else its rows live on, and the next ones get memory that is in no cache
 
 
-def _emit(rows: list[Row], window: Window, seen: set[Any], emit: Emit) -> None:
+def _emit(rows: list[Row], window: Window, seen: set[Any], on_rows: OnRows) -> None:
     """Emits sorted rows, but for those of the window's first second that were seen."""
     if seen:
         first = list(_of(window.since, rows))
         rows = [row for row in first if row["id"] not in seen] + rows[len(first) :]
     rows = before(window.until, rows)
     if rows:
-        emit(rows)
+        on_rows(rows)
 
 
 def _of(second: int, rows: Iterable[Row]) -> Iterator[Row]:
@@ -146,7 +145,7 @@ def before(until: int | None, rows: list[Row]) -> list[Row]:
     return [row for row in rows if updated_at(row) < until]
 
 
-def _crowded_second(listing: ListQuery, second: int, seen: set[Any], emit: Emit) -> Steps:
+def _crowded_second(listing: ListQuery, second: int, seen: set[Any], on_rows: OnRows) -> PageSteps:
     """The rows of one second that holds more than a page; `seen` holds ids already emitted.
 
     Within the second there is nothing to ask by but pages. Rows can only leave it, which shifts
@@ -172,12 +171,15 @@ def _crowded_second(listing: ListQuery, second: int, seen: set[Any], emit: Emit)
         if not fresh:
             return
         seen.update(new)
-        _emit_chunks(fresh, listing.page_size, emit)
+        _emit_chunks(fresh, listing.page_size, on_rows)
 
 
 def by_id(
-    lists: Sequence[ListQuery], window: Window, emit: Emit, params: Params = MappingProxyType({})
-) -> Steps:
+    lists: Sequence[ListQuery],
+    window: Window,
+    on_rows: OnRows,
+    params: Params = MappingProxyType({}),
+) -> PageSteps:
     """The rows of a window of lists that are not sorted by change; all in memory.
 
     Pages in id order, forward and backward in turn: a deletion shifts rows to the left, an old
@@ -201,7 +203,7 @@ def by_id(
             break
         before_last = taking.quiet
     rows = [row for row in known.values() if _within(row, window)]
-    _emit_chunks(sorted(rows, key=_update), lists[0].page_size, emit)
+    _emit_chunks(sorted(rows, key=_update), lists[0].page_size, on_rows)
 
 
 def _update(row: Row) -> int:
@@ -217,9 +219,9 @@ def _within(row: Row, window: Window) -> bool:
     )
 
 
-def _emit_chunks(rows: list[Row], size: int, emit: Emit) -> None:
+def _emit_chunks(rows: list[Row], size: int, on_rows: OnRows) -> None:
     for start in range(0, len(rows), size):
-        emit(rows[start : start + size])
+        on_rows(rows[start : start + size])
 
 
 class _Pass:
@@ -256,7 +258,7 @@ def _turn_forward(
     return number
 
 
-def _turn_backward(listing: ListQuery, params: Params, last: int, taking: _Pass) -> Steps:
+def _turn_backward(listing: ListQuery, params: Params, last: int, taking: _Pass) -> PageSteps:
     for number in range(last, 0, -1):
         taking.take((yield _page(listing, number, params)))
 
@@ -265,7 +267,7 @@ def _page(listing: ListQuery, number: int, params: Params) -> PageRequest:
     return PageRequest(listing=listing, number=number, per_page=listing.page_size, params=params)
 
 
-def newest_first(listing: ListQuery, window: Window, emit: Emit) -> Steps:
+def newest_first(listing: ListQuery, window: Window, on_rows: OnRows) -> PageSteps:
     """The rows of a window of a list that comes newest first and whose rows never change.
 
     New rows come in before the first page, which shifts the others to the right: turning pages
@@ -285,10 +287,10 @@ def newest_first(listing: ListQuery, window: Window, emit: Emit) -> Steps:
             newer = window.until is not None and stamp(row) >= window.until
             if not newer and stamp(row) >= window.since:
                 known[row["id"]] = row
-    _emit_chunks(sorted(known.values(), key=stamp), listing.page_size, emit)
+    _emit_chunks(sorted(known.values(), key=stamp), listing.page_size, on_rows)
 
 
-def merged(lists: Sequence[ListQuery], window: Window, emit: Emit) -> Steps:
+def merged(lists: Sequence[ListQuery], window: Window, on_rows: OnRows) -> PageSteps:
     """The rows of a window that has an end, from several lists.
 
     Until the window's end is reached by the clock, what changes leaves the window to the right,
@@ -302,7 +304,7 @@ def merged(lists: Sequence[ListQuery], window: Window, emit: Emit) -> Steps:
             return
         # What is older than the last row of every list under way is complete.
         limit = min((updated_at(feed.rows[-1]) for feed in feeds if not feed.ended), default=None)
-        emit(sorted((row for feed in feeds for row in feed.up_to(limit)), key=updated_at))
+        on_rows(sorted((row for feed in feeds for row in feed.up_to(limit)), key=updated_at))
 
 
 class _Feed:
@@ -315,7 +317,7 @@ class _Feed:
         self._steps = ascending(listing, own_window, self.rows.extend)
         self._ask: PageRequest | None = None
 
-    def fill(self) -> Steps:
+    def fill(self) -> PageSteps:
         """Until there is a row, or none is to come."""
         while not self.rows and not self.ended:
             try:
@@ -330,7 +332,7 @@ class _Feed:
             yield self.rows.popleft()
 
 
-def recent(lists: Sequence[ListQuery], window: Window, emit: Emit) -> Steps:
+def recent(lists: Sequence[ListQuery], window: Window, on_rows: OnRows) -> PageSteps:
     """What changed since a moment shortly ago, from several lists, to the end.
 
     An object may leave one list for a later one while we read. Asking in that order meets it in
@@ -340,4 +342,4 @@ def recent(lists: Sequence[ListQuery], window: Window, emit: Emit) -> Steps:
     for listing in lists:
         yield from ascending(listing, Window(window.since), rows.extend)
     if rows:
-        emit(sorted(rows, key=updated_at))
+        on_rows(sorted(rows, key=updated_at))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from invoiced_api.reading.readers import cut
+from invoiced_api.reading.windows import cut
 from invoiced_emulator import Account, Faults, Server, seeded
 
 FAULTS: list[dict[str, Any]] = [

@@ -1,0 +1,130 @@
+"""Which pages to request next, for several readers at once: decisions only, no network.
+
+Every step of the state below has one method, and each method does that step only. `advance` never
+requests anything; `to_request` never changes a reader's windows.
+
+        ┌──> advance ──> to_request ──> next_chunk ──chunk──> (hand it out) ──┐
+        │                                   │ none                            │
+        │                                   v                                 │
+        │                              reader ended? ──yes──> (stop)          │
+        │                                   │ no                              │
+        │                                   v                                 │
+        │                encode_one, or wait for a page and `receive` it      │
+        └───────────────────────────────────┴─────────────────────────────────┘
+
+After `advance` and `to_request`, a reader that is neither ended nor able to hand out a chunk or to
+encode has a page in flight: its front window needs one, and what holds up the output is
+requested whatever is buffered. So a wait always has something to wait for.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from invoiced_api.reading.pages import Page, PageRequest
+from invoiced_api.reading.readers import StreamReader
+from invoiced_api.reading.windows import WindowReader
+
+# How much may wait for its turn, in bytes of chunks; what holds up the output always goes.
+MAX_BUFFERED_BYTES = 24 * 1024 * 1024
+# A request under way is expected to bring at least this part of it: 256 KB.
+MIN_PAGES_BUFFERED = 96
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """A page that was requested for a window of a reader.
+
+    `expected_bytes` are reserved for it. It is `parsed` by the thread that sends it where the
+    response was no JSON before: then it is retried like any failure.
+    """
+
+    reader: StreamReader
+    window: WindowReader
+    request: PageRequest
+    expected_bytes: int
+    parsed: bool = False
+
+
+class RequestScheduler:
+    """Several readers in the order in which they come out, over at most `connections` requests."""
+
+    def __init__(
+        self,
+        connections: int,
+        readers: Sequence[StreamReader],
+        max_buffered_bytes: int = MAX_BUFFERED_BYTES,
+    ) -> None:
+        self._connections = connections
+        self._max_bytes = max_buffered_bytes
+        self._readers = list(readers)
+        self._current: StreamReader | None = None
+        self._reserved_bytes = 0
+        self.in_flight = 0
+
+    @property
+    def buffered_bytes(self) -> int:
+        """What was read and not handed out."""
+        return sum(reader.buffered_bytes for reader in self._readers)
+
+    def add_first(self, reader: StreamReader) -> None:
+        """A reader that comes out before all others."""
+        self._readers.insert(0, reader)
+
+    def start(self, reader: StreamReader) -> None:
+        """From now on this reader's chunks are handed out: it is the most urgent."""
+        self._current = reader
+
+    def remove(self, reader: StreamReader) -> None:
+        """Forgets a reader; what is in flight for it is dropped when it arrives."""
+        self._readers.remove(reader)
+
+    def advance(self) -> None:
+        """Moves every reader on as far as the pages received allow."""
+        for reader in self._readers:
+            try:
+                if not reader.failure:
+                    reader.advance()
+            except Exception as failure:  # noqa: BLE001  # raised where the chunks are read
+                reader.failure = failure
+
+    def to_request(self) -> Iterator[InFlight]:
+        """The requests that may go out now, the most urgent first; each counts as in flight."""
+        buffered = self.buffered_bytes
+        for reader in self._readers:
+            if reader.failure:
+                continue
+            for window in reader.wanted():
+                if self.in_flight >= self._connections:
+                    return
+                expected = max(self._max_bytes // MIN_PAGES_BUFFERED, reader.bytes_per_page)
+                urgent = reader is self._current and reader.holds_up_output(window)
+                fits = buffered + self._reserved_bytes + expected <= self._max_bytes
+                if window.request and (urgent or fits):
+                    window.in_flight = True
+                    self.in_flight += 1
+                    self._reserved_bytes += expected
+                    yield InFlight(reader, window, window.request, expected)
+
+    def receive(self, sent: InFlight, result: Page | Exception) -> None:
+        """Takes in the page that was requested, or why there is none."""
+        self.in_flight -= 1
+        self._reserved_bytes -= sent.expected_bytes
+        if sent.reader.failure:
+            return
+        if isinstance(result, Exception):
+            sent.reader.failure = result
+            return
+        try:
+            sent.reader.receive(sent.window, result)
+        except Exception as failure:  # noqa: BLE001  # raised where the chunks are read
+            sent.reader.failure = failure
+
+    def encode_one(self) -> bool:
+        """Encodes one chunk, of the first reader that has rows for one; False if none has."""
+        for reader in self._readers:
+            try:
+                if not reader.failure and reader.encode_one():
+                    return True
+            except Exception as failure:  # noqa: BLE001  # raised where the chunks are read
+                reader.failure = failure
+        return False

@@ -1,0 +1,73 @@
+"""A stretch of a stream that is read on its own, and what has been read of it."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from invoiced_api.reading.pages import Page, PageRequest, Row
+from invoiced_api.reading.strategies import OnRows, PageSteps, Window
+
+# Rows -> the bytes of a chunk.
+Encode = Callable[[list[Row]], bytes]
+
+# A window of more pages is cut into pieces of about so many: small enough that the first in order
+# is never long in coming, large enough that few pages reach beyond their window.
+MAX_PIECES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedChunk:
+    """Some rows, encoded for whoever reads the stream. `newest` is the last one's `updated_at`."""
+
+    content: bytes
+    rows: int
+    newest: int
+
+
+class WindowReader:
+    """One window (or one list) of a stream, read page by page.
+
+    `request` is the page it needs next, None when it has ended; `in_flight` whether that was sent.
+    `rows_ahead` is how many rows the list had from the window's first second on, once known.
+    Rows wait in `unencoded`, then in `chunks`. Nothing of an `abandoned` window is used.
+    """
+
+    def __init__(self, read: Callable[[Window, OnRows], PageSteps], window: Window) -> None:
+        self.unencoded: deque[list[Row]] = deque()
+        self.chunks: deque[EncodedChunk] = deque()
+        self.window = window
+        self.rows_ahead: int | None = None
+        self.in_flight = False
+        self.abandoned = False
+        self.request: PageRequest | None = None
+        self._steps = read(window, self.unencoded.append)
+        self._continue(None)
+
+    @property
+    def drained(self) -> bool:
+        """Whether it has ended and everything that it read has come out."""
+        return not (self.request or self.unencoded or self.chunks)
+
+    def receive(self, page: Page) -> None:
+        """Continues with the page that was requested."""
+        if self.rows_ahead is None:
+            self.rows_ahead = page.total
+        self.in_flight = False
+        self._continue(page)
+
+    def _continue(self, page: Page | None) -> None:
+        try:
+            self.request = next(self._steps) if page is None else self._steps.send(page)
+        except StopIteration:
+            self.request = None
+
+
+def cut(since: int, until: int, rows: int, rows_per_piece: int) -> list[int]:
+    """The edges of pieces of a time that holds so many rows, evenly; at least a second each.
+
+    All but the last hold so many rows, or more if there were too many pieces.
+    """
+    pieces = max(1, min(-(-rows // rows_per_piece), MAX_PIECES, until - since))
+    fits = rows_per_piece * pieces >= rows
+    part, whole = (rows_per_piece, rows) if fits and rows else (1, pieces)
+    return [*(since + (until - since) * piece * part // whole for piece in range(pieces)), until]

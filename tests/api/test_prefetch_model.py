@@ -1,0 +1,221 @@
+"""Reading ahead, on a simulated server: every schedule ends, in order and within its bounds.
+
+There is no network, no clock and no thread: a seeded chance picks which request in flight is
+answered next. `READ_SCHEDULES` sets the number of schedules.
+"""
+
+import os
+import random
+from collections.abc import Iterator
+from email.utils import formatdate
+from functools import partial
+from typing import Any
+
+import orjson
+import pytest
+
+from invoiced_api.client import Response
+from invoiced_api.exceptions import InvoicedError, RecordRejectedError, RetryableError
+from invoiced_api.reading.pages import PageRequest
+from invoiced_api.reading.prefetch import Prefetcher
+from invoiced_api.reading.readers import StreamReader, reader_of
+from invoiced_api.reading.scheduler import InFlight
+from invoiced_api.resources import BY_NAME
+
+SCHEDULES = int(os.environ.get("READ_SCHEDULES", "10000"))
+BLOCKS = 20
+START = 1_000
+STREAMS = (
+    "customers",
+    "subscriptions",
+    "charges",
+    "contacts",
+    "payment_sources",
+    "payment_plans",
+    "events",
+)
+# A subscription goes from one to a later one.
+STATUSES = ("", "canceled", "finished")
+# More than any of these schedules needs; without it a loop that makes no progress would not end.
+MAX_REQUESTS = 20_000
+
+Row = dict[str, Any]
+
+
+class SimulatedServer:
+    """An account in memory, whose rows change between requests if it is `busy`."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        self.clock = START + 2_000
+        self.busy = rng.random() < 0.4
+        self.sorts = self.busy or rng.random() < 0.8
+        self._ids = 0
+        spread = rng.choice((1, 3, 50, 1_500))
+        # More parents, now and then, than lists of children are under way at once.
+        many = 200 if rng.random() < 0.04 else rng.choice((0, 1, 5, 20))
+        self.tables: dict[str, list[Row]] = {
+            path: [self._row(START + rng.randrange(spread)) for _ in range(rng.randrange(many + 1))]
+            for path in ("/customers", "/subscriptions", "/charges", "/invoices", "/events")
+        }
+        for row in self.tables["/subscriptions"]:
+            row["status"] = rng.choice(STATUSES)
+        for row in self.tables["/invoices"]:
+            row["payment_plan"] = rng.choice((None, 1))
+        children = rng.choice((0, 0, 1, 4))
+        for row in self.tables["/customers"]:
+            for kind in ("contacts", "payment_sources"):
+                rows = [self._row(START + 5) for _ in range(rng.randrange(children + 1))]
+                self.tables[f"/customers/{row['id']}/{kind}"] = rows
+        self.lived = {path: {row["id"] for row in rows} for path, rows in self.tables.items()}
+
+    def respond(self, request: PageRequest) -> Response | Exception:
+        if self.busy:
+            self._change()
+        fault = self.rng.random()
+        if fault < 0.001:
+            return RetryableError("kept failing")
+        if fault < 0.002:
+            return RecordRejectedError("refused", status=400)
+        call = request.call()
+        rows = self._rows(call.path, dict(call.params))
+        first = (int(call.params["page"]) - 1) * int(call.params["per_page"])
+        page: Any = rows[first : first + int(call.params["per_page"])]
+        if call.path.endswith("/payment_plan"):
+            page = {"id": 1, "updated_at": START}
+        body = b"garbled" if self.rng.random() < 0.005 else orjson.dumps(page)
+        headers = {"X-Total-Count": str(len(rows)), "Date": formatdate(self.clock, usegmt=True)}
+        return Response(headers=headers, body=body, retries=self.rng.randrange(2))
+
+    def _rows(self, path: str, params: dict[str, Any]) -> list[Row]:
+        rows = self.tables.get(path, [])
+        if path == "/subscriptions":
+            kind = next((name for name in STATUSES[1:] if params.get(name)), "")
+            rows = [row for row in rows if row["status"] == kind]
+        if "updated_after" in params:
+            rows = [row for row in rows if row["updated_at"] > params["updated_after"]]
+        if path == "/events":
+            first, last = params.get("start_date", 0), params.get("end_date", 10**9)
+            rows = [row for row in rows if first <= row["timestamp"] <= last]
+            return sorted(rows, key=lambda row: (-row["timestamp"], -row["id"]))
+        if self.sorts and str(params.get("sort", "")).startswith("updated_at"):
+            newest_first = params["sort"].endswith("desc")
+            return sorted(
+                rows, key=lambda row: (row["updated_at"], row["id"]), reverse=newest_first
+            )
+        return sorted(rows, key=lambda row: row["id"])
+
+    def _row(self, second: int) -> Row:
+        self._ids += 1
+        return {"id": self._ids, "updated_at": second, "timestamp": second}
+
+    def _change(self) -> None:
+        self.clock += self.rng.choice((0, 1, 1))
+        path = self.rng.choice(("/customers", "/subscriptions", "/charges"))
+        rows = self.tables[path]
+        if rows and self.rng.random() < 0.5:
+            row = self.rng.choice(rows)
+            row["updated_at"] = self.clock
+            if path == "/subscriptions":
+                later = STATUSES[STATUSES.index(row["status"]) :]
+                row["status"] = self.rng.choice(later)
+        elif rows and self.rng.random() < 0.2:
+            gone = rows.pop(self.rng.randrange(len(rows)))
+            self.lived[path].discard(gone["id"])
+            for kind in ("contacts", "payment_sources"):  # which nobody can read without it
+                self.lived.pop(f"{path}/{gone['id']}/{kind}", None)
+
+
+class SimulatedTransport:
+    """Answers what is in flight in any order; sees to it that the bounds are kept."""
+
+    def __init__(self, server: SimulatedServer, connections: int) -> None:
+        self._server, self._connections = server, connections
+        self._in_flight: list[InFlight] = []
+        self.requests = 0
+
+    def submit(self, sent: InFlight) -> None:
+        self.requests += 1
+        self._in_flight.append(sent)
+        assert len(self._in_flight) <= self._connections
+        assert self.requests < MAX_REQUESTS, "the reading makes no progress"
+
+    def result(self, *, wait: bool) -> tuple[InFlight, Response | Exception] | None:
+        assert self._in_flight or not wait, "a wait, and nothing in flight"
+        if not self._in_flight or (not wait and self._server.rng.random() < 0.5):
+            return None
+        sent = self._in_flight.pop(self._server.rng.randrange(len(self._in_flight)))
+        return sent, self._server.respond(sent.request)
+
+    def close(self) -> None:
+        pass
+
+
+class Schedule:
+    """One seeded run: some streams, read one after the other over some connections."""
+
+    def __init__(self, seed: int) -> None:
+        rng = random.Random(seed)
+        self.server = SimulatedServer(rng)
+        self.connections = rng.choice((1, 2, 5, 20))
+        self.page_size = rng.choice((1, 2, 3, 10)) if len(self.server.lived) < 200 else 50
+        self.max_bytes = rng.choice((1, 30_000, 200_000, 10**8))
+        self.row_bytes = rng.choice((10, 10_000))
+        names = rng.sample(STREAMS, rng.randrange(1, len(STREAMS)))
+        self.since = START - rng.choice((0, 500))
+        self.readers = {name: self._reader(name) for name in names}
+        self.transport = SimulatedTransport(self.server, self.connections)
+
+    def _reader(self, name: str) -> StreamReader:
+        return reader_of(BY_NAME[name], self.page_size, self.since, partial(self._encode, name))
+
+    def _encode(self, name: str, rows: list[Any]) -> bytes:
+        content = [[row["id"], row[BY_NAME[name].replication_key]] for row in rows]
+        return orjson.dumps(content).ljust(self.row_bytes * len(rows))
+
+    def run(self) -> None:
+        readers = list(self.readers.values())
+        with Prefetcher(self.transport, self.connections, readers, self.max_bytes) as ahead:
+            for name, reader in self.readers.items():
+                rows: list[list[int]] = []
+                try:
+                    for chunk in ahead.chunks(reader):
+                        rows += orjson.loads(chunk.content)
+                        self._check_memory(readers)
+                except InvoicedError:
+                    continue
+                self._check_rows(name, rows)
+                assert not reader.buffered_bytes
+
+    def _check_memory(self, readers: list[StreamReader]) -> None:
+        """What is in flight may weigh more than was reserved for it; nothing else may."""
+        row_bytes = max(self.row_bytes, 8 * 1024)
+        whole = max(len(rows) for rows in self.server.tables.values())
+        most = self.max_bytes + (self.connections * self.page_size + 2 * whole) * row_bytes
+        assert sum(reader.buffered_bytes for reader in readers) <= most
+
+    def _check_rows(self, name: str, rows: list[list[int]]) -> None:
+        resource = BY_NAME[name]
+        if resource.parent:
+            expected = set.union(
+                set(), *(ids for path, ids in self.server.lived.items() if path.endswith(name))
+            )
+        else:
+            expected = self.server.lived[resource.path]
+            stamps = [stamp for _, stamp in rows]
+            assert stamps == sorted(stamps), "out of order"
+        lost = expected - {key for key, _ in rows}
+        assert not lost, f"{name}: rows {lost} are missing"
+
+
+def schedules(block: int) -> Iterator[int]:
+    return iter(range(block * SCHEDULES // BLOCKS, (block + 1) * SCHEDULES // BLOCKS))
+
+
+@pytest.mark.parametrize("block", range(BLOCKS))
+def test_every_schedule_of_responses_ends_in_order_and_within_bounds(block: int) -> None:
+    for seed in schedules(block):
+        try:
+            Schedule(seed).run()
+        except AssertionError as failure:
+            raise AssertionError(f"schedule {seed}: {failure}") from failure
