@@ -16,6 +16,7 @@ TARGET_SETTINGS = frozenset(
         "streams",
         "ids",
         "ledger",
+        "account",
         "unknown_streams",
         "rejects",
         "max_rejects",

@@ -110,7 +110,7 @@ def _checked(ledger: str) -> str:
     if file and not file.exists():
         refuse_unmakeable(file)
         return f"{file} will be made"
-    Ledger(ledger, busy_s=LEDGER_TIMEOUT_S).close()
+    Ledger(ledger, rehearsal=True, busy_s=LEDGER_TIMEOUT_S).close()
     return f"{make_url(ledger).render_as_string(hide_password=True)} is usable"
 
 
@@ -144,7 +144,7 @@ def _prepare(
     if new and not options.dry_run:
         # One that is looked for in the wrong folder knows nothing of what was written.
         LOGGER.info("the ledger is new: %s", file)
-    use_account(ledger, Sender(client), settings.connection)
+    use_account(ledger, settings.connection, settings.account)
     sender, unit = Sender(client), UnitOfWork(ledger, time.time)
     if options.dry_run:
         settings = replace(settings, rejects=None, responses=None, response_webhook=None)

@@ -75,7 +75,7 @@ class TargetRun:
 
     def __post_init__(self) -> None:
         connections = self.settings.connection.max_connections
-        writer = Writer(self.sender)
+        writer = Writer(self.sender, self.unit.ledger.verify)
         self._workers = WorkerPool(connections, self.events, writer.write, self.sender.retries)
         self._recorder = OutcomeRecorder(
             unit=self.unit,

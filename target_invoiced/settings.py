@@ -71,6 +71,7 @@ class TargetSettings:
     ids: Ids
     skip_unknown_streams: bool
     ledger: str | None = field(repr=False)
+    account: str | None
     rejects: str | None
     max_rejects: int | None
     responses: str | None
@@ -149,6 +150,13 @@ TARGET_SETTINGS = (
         secret=True,
         help="where keys, and writes that are under way, are remembered from run to run: SQLite, "
         'PostgreSQL, or "none"',
+    ),
+    Setting(
+        name="account",
+        kind="name",
+        parse=settings.text,
+        help="the account's name in the ledger, so that it is known again under a new key; without "
+        "it, address and key identify the account",
     ),
     Setting(
         name="unknown_streams",
@@ -231,6 +239,7 @@ def target_settings(config: Mapping[str, Any], environ: Mapping[str, str]) -> Ta
         ids=ids,
         skip_unknown_streams=values["unknown_streams"] == "skip",
         ledger=values["ledger"],
+        account=values["account"],
         rejects=values["rejects"],
         max_rejects=None if values["max_rejects"] == -1 else values["max_rejects"],
         responses=values["responses"],

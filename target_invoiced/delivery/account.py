@@ -1,60 +1,104 @@
 """Which account of the ledger a run writes to.
 
-Credentials change, and a ledger may serve accounts at several addresses: what it knows of one
-must not be taken for another's.
+Credentials change, and a ledger may serve several accounts: what it knows of one must never be
+taken for another's.
 """
 
+import time
 import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 
-from invoiced_api.client import Request
-from invoiced_api.connection import Connection
-from invoiced_api.exceptions import InvalidInputError, RecordRejectedError
-from target_invoiced.delivery.senders import Sender
+from invoiced_api.connection import PRODUCTION, SANDBOX, Connection
+from invoiced_api.exceptions import InvalidInputError
 from target_invoiced.ledger import Ledger
 from target_invoiced.ledger.accounts import Credential
-from target_invoiced.mapping.paths import object_path
-
-# Objects that are looked for in an account to see whether it is the one that the ledger knows.
-SAMPLES = 5
 
 
-def use_account(ledger: Ledger, sender: Sender, connection: Connection) -> None:
-    """Turn the ledger to the account of the connection. Raises InvalidInputError if it may be another.
+def use_account(
+    ledger: Ledger,
+    connection: Connection,
+    name: str | None,
+    now: Callable[[], float] = time.time,
+) -> None:
+    """Turn the ledger to the account of the connection.
 
-    A credential that is new is tried on objects that the ledger knows.
+    `name` is the setting `account`; without it, the address and the credential identify the
+    account. Raises InvalidInputError where it may be another account than the one that the ledger
+    knows, or another run writes to it.
     """
-    base_url, secret = connection.base_url, connection.access_token or connection.api_key or ""
-    known = ledger.accounts.at(base_url)
-    for one in known:
-        if _fingerprint(secret, one.salt) == one.fingerprint:
-            ledger.use(one.account)
-            return
-    account, keyed = uuid.uuid4().hex, False
-    for name in dict.fromkeys(one.account for one in known):
-        samples = [object_path(*sample) for sample in ledger.accounts.samples(name, SAMPLES)]
-        paths = [path for path in [*samples, *ledger.accounts.made(name, SAMPLES)] if path]
-        if any(_is_there(sender, path) for path in paths):
-            account, keyed = name, False
-            break
-        keyed = keyed or bool(samples)
-    if keyed:
+    secret = connection.access_token or connection.api_key or ""
+    with ledger.accounts.registry():
+        known = ledger.accounts.all()
+        found = _account(known, connection.base_url, secret, name, ledger.accounts.holds_anything)
+        ledger.accounts.register(found)
+    ledger.use(found.account)
+    ledger.accounts.use(found, int(now()))
+
+
+def _account(
+    known: Sequence[Credential],
+    base_url: str,
+    secret: str,
+    name: str | None,
+    holds_anything: Callable[[str], bool],
+) -> Credential:
+    """The account of the run, with the credential that the run uses. Raises InvalidInputError."""
+    there = [one for one in known if one.base_url == base_url]
+    mine = next((one for one in there if _fingerprint(secret, one.salt) == one.fingerprint), None)
+    if name is None:
+        if mine is not None:
+            return mine
+        _refuse_unconfirmed(there, base_url, holds_anything)
+        return _new(uuid.uuid4().hex, base_url, secret)
+    named = next((one for one in known if name in (one.name, one.called)), None)
+    if mine is not None:
+        if mine.name not in (None, name) or (named and named.account != mine.account):
+            raise InvalidInputError(
+                f"setting `account` is another than before: the ledger knows this key as that of "
+                f"`{mine.called}`. Set `account` to that, or use the key of the account you mean."
+            )
+        return replace(mine, name=name)
+    if named is not None:
+        if {named.base_url, base_url} == {PRODUCTION, SANDBOX}:
+            raise InvalidInputError(
+                f"setting `account`: the ledger knows `{name}` at {named.base_url}, and this run "
+                f"writes to {base_url}. Choose another name for one of the two."
+            )
+        return _new(named.account, base_url, secret, name)
+    _refuse_unconfirmed([one for one in there if one.name is None], base_url, holds_anything)
+    return _new(uuid.uuid4().hex, base_url, secret, name)
+
+
+def _refuse_unconfirmed(
+    known: Sequence[Credential], base_url: str, holds_anything: Callable[[str], bool]
+) -> None:
+    """Raises InvalidInputError if a new key may be one of these accounts'.
+
+    Objects of the account prove nothing: callers choose the ids of some, and two accounts may
+    number the others alike.
+    """
+    names = {one.called: None for one in known if holds_anything(one.account)}
+    if names:
+        listed = " or ".join(f'"{one}"' for one in names)
         raise InvalidInputError(
-            f"the ledger knows another account at {base_url}, none of whose objects this "
-            "`api_key` finds. Give this account a `ledger` of its own."
+            f"the ledger knows an account at {base_url}, but not this key. If the key is a new one "
+            f"of that account, set `account` to {listed}. If it is another account's, set "
+            "`account` to a name of its own once the first one has a name, or use another `ledger`."
         )
+
+
+def _new(account: str, base_url: str, secret: str, name: str | None = None) -> Credential:
     salt = uuid.uuid4().hex
-    ledger.accounts.admit(Credential(account, salt, _fingerprint(secret, salt)), base_url)
-    ledger.use(account)
+    return Credential(
+        account=account,
+        base_url=base_url,
+        salt=salt,
+        fingerprint=_fingerprint(secret, salt),
+        name=name,
+    )
 
 
 def _fingerprint(secret: str, salt: str) -> str:
     return blake2b(secret.encode(), salt=salt.encode()[:16], digest_size=16).hexdigest()
-
-
-def _is_there(sender: Sender, path: str) -> bool:
-    try:
-        sender.send(Request(method="GET", path=path))
-    except RecordRejectedError:
-        return False
-    return True

@@ -1,6 +1,6 @@
 """A write request -> HTTP requests -> its outcome. Runs in many threads, and keeps nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -27,14 +27,16 @@ from target_invoiced.mapping.references import resolve_references
 
 
 class Writer:
-    """Carries out write requests."""
+    """Carries out write requests. `verify` raises if another run may write to the account by now."""
 
-    def __init__(self, sender: Sender) -> None:
+    def __init__(self, sender: Sender, verify: Callable[[], None] = lambda: None) -> None:
         self._sender = sender
+        self._verify = verify
         self._references = References(sender)
 
     def write(self, request: WriteRequest) -> Outcome | Found | Missing:
         """What came of it. Raises FatalError, or RetryableError when Invoiced kept failing."""
+        self._verify()
         try:
             ids: dict[Any, Any] = {}
             for reference in request.references:

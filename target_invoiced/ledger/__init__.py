@@ -19,7 +19,7 @@ class Ledger:
     """One account's part of the database. Raises InvalidInputError if the database cannot be used.
 
     A `rehearsal` leaves the database as it was. What is `durable` outlives the run. Another run
-    that uses the database is waited for, at most `busy_s`.
+    that is in the way is waited for, at most `busy_s`.
     """
 
     def __init__(self, url: str | None, *, rehearsal: bool = False, busy_s: float = BUSY_S) -> None:
@@ -32,8 +32,12 @@ class Ledger:
         self.answers = Outbox(self._database)
 
     def use(self, account: str) -> None:
-        """From here on, everything is about this account."""
-        self._database.account = account
+        """From here on, everything is about this account, which no other run writes to."""
+        self._database.use(account)
+
+    def verify(self) -> None:
+        """Raises InvalidInputError if another run may write to the account by now."""
+        self._database.verify()
 
     def transaction(self) -> AbstractContextManager[sa.Connection]:
         """Everything inside is durable when it ends, or none of it, if it fails."""

@@ -1,21 +1,34 @@
 """The accounts that a ledger knows, and the credentials with which they were written to."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-import orjson
 import sqlalchemy as sa
 
 from target_invoiced.ledger.database import Database
-from target_invoiced.ledger.tables import ACCOUNTS, JOURNAL, OBJECTS
+from target_invoiced.ledger.tables import ACCOUNTS, JOURNAL, OBJECTS, PARKED, TABLES
+
+# Tables that say nothing of what an account holds.
+ABOUT_ACCOUNTS = (ACCOUNTS.name,)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
-    """An account, by the ledger's own name for it, and a credential it was written to with."""
+    """An account, by the ledger's own id for it, and a credential it was written to with.
+
+    `name` is what the setting `account` called it, None if it was never set.
+    """
 
     account: str
+    base_url: str
     salt: str
     fingerprint: str
+    name: str | None = None
+
+    @property
+    def called(self) -> str:
+        """What the setting `account` may call the account."""
+        return self.name or f"account-{self.account[:8]}"
 
 
 class Accounts:
@@ -24,43 +37,80 @@ class Accounts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def at(self, base_url: str) -> list[Credential]:
-        """The credentials with which accounts at this address were written to."""
-        query = sa.select(ACCOUNTS).where(ACCOUNTS.c.base_url == base_url)
+    def registry(self) -> AbstractContextManager[None]:
+        """Inside, no other run looks for its account, or adds one."""
+        return self._database.registry()
+
+    def all(self) -> list[Credential]:
+        """Every credential of every account."""
+        query = sa.select(ACCOUNTS).order_by(ACCOUNTS.c.account, ACCOUNTS.c.fingerprint)
         with self._database.transaction() as connection:
             return [
-                Credential(row.account, row.salt, row.fingerprint)
-                for row in connection.execute(query.order_by(ACCOUNTS.c.account))
+                Credential(
+                    account=row.account,
+                    base_url=row.base_url,
+                    salt=row.salt,
+                    fingerprint=row.fingerprint,
+                    name=row.name,
+                )
+                for row in connection.execute(query)
             ]
 
-    def admit(self, credential: Credential, base_url: str) -> None:
-        """The account is written to with this credential as well."""
+    def register(self, credential: Credential) -> None:
+        """The account is written to with this credential as well, under this name from now on."""
         row = {
             "account": credential.account,
             "fingerprint": credential.fingerprint,
-            "base_url": base_url,
+            "base_url": credential.base_url,
             "salt": credential.salt,
         }
-        self._database.upsert(ACCOUNTS, [row])
-
-    def samples(self, account: str, count: int) -> list[tuple[str, str]]:
-        """Some objects of an account that has keys of other systems: resources and ids."""
-        query = (
-            sa.select(OBJECTS.c.resource, OBJECTS.c.id)
-            .where(OBJECTS.c.account == account, OBJECTS.c.id.is_not(None), ~OBJECTS.c.gone)
-            .limit(count)
-        )
+        of_account = ACCOUNTS.c.account == credential.account
         with self._database.transaction() as connection:
-            rows = list(connection.execute(query))
-        return [(row.resource, str(orjson.loads(row.id))) for row in rows]
+            self._database.upsert(ACCOUNTS, [row])
+            if credential.name is not None:
+                connection.execute(
+                    sa.update(ACCOUNTS).where(of_account).values(name=credential.name)
+                )
 
-    def made(self, account: str, count: int) -> list[str]:
-        """The paths of some objects that the journal of an account tells of."""
-        query = (
-            sa.select(JOURNAL.c.made)
-            .where(JOURNAL.c.account == account, JOURNAL.c.made.is_not(None))
-            .order_by(JOURNAL.c.ordinal.desc())
-            .limit(count)
-        )
+    def holds_anything(self, account: str) -> bool:
+        """Whether the ledger knows more of the account than its credentials."""
         with self._database.transaction() as connection:
-            return [str(row.made) for row in connection.execute(query)]
+            return any(
+                connection.execute(
+                    sa.select(sa.literal(1)).where(table.c.account == account).limit(1)
+                ).first()
+                for table in TABLES.sorted_tables
+                if "account" in table.c and table.name not in ABOUT_ACCOUNTS
+            )
+
+    def use(self, credential: Credential, now: int) -> None:
+        """A run with this credential begins; `now` in UNIX seconds.
+
+        Invoiced keeps idempotency keys per API key. So where the run before used another one,
+        nothing protects what that left unanswered from being done twice: it counts as sent too
+        long ago to be repeated under its key.
+        """
+        ours = ACCOUNTS.c.account == credential.account
+        mine = ours & (ACCOUNTS.c.fingerprint == credential.fingerprint)
+        latest = sa.select(ACCOUNTS.c.fingerprint).where(ours, ACCOUNTS.c.used_at.is_not(None))
+        latest = latest.order_by(ACCOUNTS.c.used_at.desc()).limit(1)
+        with self._database.transaction() as connection:
+            before = connection.execute(latest).scalar()
+            if before is None:  # one of 0.1.0, which kept no time
+                others = sa.select(sa.func.count()).select_from(ACCOUNTS).where(ours)
+                alone = connection.execute(others).scalar_one() == 1
+                before = credential.fingerprint if alone else None
+            if before != credential.fingerprint:
+                self._expire_idempotency_keys(connection, credential.account)
+            # Only the last one has a time, so that a clock that is set back does no harm.
+            connection.execute(sa.update(ACCOUNTS).where(ours).values(used_at=None))
+            connection.execute(sa.update(ACCOUNTS).where(mine).values(used_at=now))
+
+    @staticmethod
+    def _expire_idempotency_keys(connection: sa.Connection, account: str) -> None:
+        for table in (OBJECTS, JOURNAL, PARKED):
+            connection.execute(
+                sa.update(table)
+                .where(table.c.account == account, table.c.announced_at.is_not(None))
+                .values(announced_at=0)
+            )

@@ -1,8 +1,9 @@
-"""The database behind the ledger: one connection, transactions, locks. SQLAlchemy Core."""
+"""The database behind the ledger: one connection, transactions. SQLAlchemy Core."""
 
 import os
+import select
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -12,15 +13,19 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from invoiced_api.exceptions import InvalidInputError
-from target_invoiced.ledger.tables import TABLES
+from target_invoiced.ledger.locks import (
+    is_postgresql,
+    lock_account,
+    lock_registry,
+    open_schema,
+    unlock_registry,
+)
 from target_invoiced.mapping.keys import ExternalKey
 
 # How many keys one query asks for; databases bound the parameters of a statement.
 KEYS_PER_QUERY = 500
 # How long this run waits for another one to end.
 BUSY_S = 30.0
-# The ledger's own number among the locks of a PostgreSQL database.
-LOCK = 0x1_6E_76_6F_69_63_65_64
 # What PostgreSQL says when somebody else holds that for too long: lock_not_available.
 LOCKED = "55P03"
 
@@ -30,7 +35,10 @@ class Database:
 
     May be used by several threads: each use is a transaction of its own, one after the other. A
     `rehearsal` leaves the database as it was. `account` is the one that the run is about. Another
-    run that uses the database is waited for, at most `busy_s`.
+    run that is in the way is waited for, at most `busy_s`.
+
+    All locks end with the connection. So a connection that is lost is not replaced: everything
+    raises InvalidInputError from then on, since another run may write to the account by now.
     """
 
     def __init__(self, url: str | None, *, rehearsal: bool = False, busy_s: float = BUSY_S) -> None:
@@ -40,26 +48,76 @@ class Database:
         self._connection: sa.Connection | None = None
         self._depth = 0
         self._failure: BaseException | None = None
+        self._lost: InvalidInputError | None = None
         self._upserts: dict[str, sa.Insert] = {}
         try:
             self._engine = _engine(url, busy_s)
             with self.transaction() as connection:
-                _keep_others_out(connection, busy_s)
-                TABLES.create_all(connection)
+                open_schema(connection, busy_s, keep=not rehearsal)
         except (ArgumentError, NoSuchModuleError, ImportError):
             raise InvalidInputError(
                 "setting `ledger` is not the URL of a database that can be used here. It may be "
                 "sqlite:///file.db, or postgresql://…, for which psycopg has to be installed: "
                 "pip install 'psycopg[binary]'."
             ) from None
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         with self._lock:
             if self._connection is not None:
-                self._connection.rollback()
-                self._connection.close()
+                with suppress(SQLAlchemyError):  # of a connection that is lost
+                    self._connection.rollback()
+                    self._connection.close()
                 self._connection = None
             self._engine.dispose()
+
+    def use(self, account: str) -> None:
+        """From here on, everything is about this account, which no other run writes to."""
+        with self.transaction() as connection:
+            lock_account(connection, account)
+        self.account = account
+
+    @contextmanager
+    def registry(self) -> Iterator[None]:
+        """Inside, no other run looks for its account, or adds one."""
+        with self.transaction() as connection:
+            lock_registry(connection)
+        try:
+            yield
+        finally:
+            with self.transaction() as connection:
+                unlock_registry(connection)
+
+    def verify(self) -> None:
+        """Raises InvalidInputError if the connection is lost, and with it the account's lock.
+
+        Cheap enough to be called before each write: it asks the database only when its socket has
+        something to say, which an idle one has not.
+        """
+        if not self._lock.acquire(blocking=False):
+            return  # whoever uses the connection finds out
+        try:
+            if self._lost is None and self._connection is not None and self._spoken_to():
+                with self.transaction() as connection:
+                    connection.exec_driver_sql("SELECT 1")
+            if self._lost is not None:
+                raise self._lost
+        finally:
+            self._lock.release()
+
+    def _spoken_to(self) -> bool:
+        """Whether a PostgreSQL server sent something, such as that it ends the connection."""
+        if self._connection is None or not is_postgresql(self._connection):
+            return False
+        if self._connection.invalidated or self._connection.closed:
+            return True
+        driver: Any = self._connection.connection.driver_connection
+        if getattr(driver, "closed", False) or not hasattr(driver, "fileno"):
+            return True
+        readable, _, _ = select.select([driver.fileno()], [], [], 0)
+        return bool(readable)
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -90,6 +148,8 @@ class Database:
                     connection.rollback()
 
     def _connected(self) -> sa.Connection:
+        if self._lost is not None:
+            raise self._lost
         if self._connection is None:
             try:
                 self._connection = self._engine.connect()
@@ -102,10 +162,16 @@ class Database:
         said = " ".join(str(getattr(error, "orig", None) or type(error).__name__).split())
         file = _file_at(self._engine.url)
         if _in_use(error):
+            used = f"{file} is in use" if file else "this account is being written to"
             return InvalidInputError(
-                f"setting `ledger`: {file or 'the database'} is in use by another run. Wait for "
-                "its end, and start again."
+                f"setting `ledger`: {used} by another run. Wait for its end, and start again."
             )
+        if getattr(error, "connection_invalidated", False):
+            self._lost = InvalidInputError(
+                f"setting `ledger`: the connection to the database was lost: {said}. Start again: "
+                "what was sent until then is recognised."
+            )
+            return self._lost
         if file is None:
             return InvalidInputError(f"setting `ledger`: the database cannot be used: {said}")
         return _unusable(file, said)
@@ -160,7 +226,16 @@ def _engine(url: str | None, busy_s: float) -> sa.Engine:
     if address.drivername == "postgresql":
         address = address.set(drivername="postgresql+psycopg")
     if address.get_backend_name() != "sqlite":
-        return sa.create_engine(address)
+        engine = sa.create_engine(address)
+
+        @sa.event.listens_for(engine, "connect")
+        def bound_waits(connection: Any, _: Any) -> None:
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET lock_timeout = '{busy_s:g}s'")
+            connection.commit()
+
+        return engine
+    _make_private(_file_at(address))
     engine = sa.create_engine(address, connect_args={"timeout": busy_s, "check_same_thread": False})
 
     @sa.event.listens_for(engine, "connect")
@@ -174,13 +249,13 @@ def _engine(url: str | None, busy_s: float) -> sa.Engine:
     return engine
 
 
-def _keep_others_out(connection: sa.Connection, busy_s: float) -> None:
-    """Until the connection ends, no other run uses the ledger. Waits for one that does."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _make_private(file: Path | None) -> None:
+    """A new file is the user's alone: records that wait are in it. SQLite's log has its mode."""
+    if file is None or str(file.name).startswith("file:"):
         return
-    connection.exec_driver_sql(f"SET lock_timeout = '{busy_s:g}s'")
-    connection.exec_driver_sql(f"SELECT pg_advisory_lock({LOCK})")
+    # Where it cannot be made, SQLite says why.
+    with suppress(OSError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def keys_by_resource(

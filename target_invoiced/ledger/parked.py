@@ -38,11 +38,15 @@ class ParkedRecords:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def _digest(self, schema: bytes) -> bytes:
+        """Of the account's own: accounts that share a row would wait for each other's commits."""
+        return digest_of(self._database.account.encode() + schema)
+
     def add(self, rows: Sequence[Parked]) -> None:
         with self._database.transaction() as connection:
             schemas = {}
             for row in rows:
-                schemas[digest_of(row.schema)] = row.schema
+                schemas[self._digest(row.schema)] = row.schema
             self._database.upsert(
                 SCHEMAS, [{"digest": key, "schema": value} for key, value in schemas.items()]
             )
@@ -59,7 +63,7 @@ class ParkedRecords:
                         "line": row.line,
                         "stream": row.stream,
                         "record": row.record,
-                        "schema": digest_of(row.schema),
+                        "schema": self._digest(row.schema),
                         "told": row.told,
                     }
                     for row in rows

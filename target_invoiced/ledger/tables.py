@@ -3,6 +3,11 @@
 import sqlalchemy as sa
 
 TABLES = sa.MetaData()
+VERSIONS = sa.Table(
+    "invoiced_ledger",
+    TABLES,
+    sa.Column("version", sa.Integer, nullable=False, comment="of these tables; one row"),
+)
 ACCOUNTS = sa.Table(
     "invoiced_accounts",
     TABLES,
@@ -10,6 +15,8 @@ ACCOUNTS = sa.Table(
     sa.Column("fingerprint", sa.Text, primary_key=True, comment="of a credential, salted"),
     sa.Column("base_url", sa.Text, nullable=False),
     sa.Column("salt", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, comment="the setting `account`; none if it was never given"),
+    sa.Column("used_at", sa.Integer, comment="by a run with this credential, in UNIX seconds"),
 )
 OBJECTS = sa.Table(
     "invoiced_objects",

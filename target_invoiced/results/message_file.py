@@ -22,7 +22,8 @@ class MessageFile:
         self._heads: dict[str, Any] = {}
         try:
             self._lacks_end = _lacks_end(Path(path))
-            self._file = Path(path).open("ab")  # noqa: SIM115  # until close()
+            # What is refused or answered is nobody else's business than the user's.
+            self._file = open(path, "ab", opener=_private)  # noqa: SIM115  # until close()
         except OSError as error:
             raise self._problem(error) from None
 
@@ -67,6 +68,10 @@ class MessageFile:
         return InvalidInputError(
             f"setting `{self._setting}`: {self._path} cannot be written: {error.strerror}."
         )
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, mode=0o600)
 
 
 def _lacks_end(path: Path) -> bool:

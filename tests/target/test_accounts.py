@@ -1,0 +1,195 @@
+"""What the ledger knows of one account is never taken for another's."""
+
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from invoiced_emulator import Account, Faults, Server
+
+Message = dict[str, Any]
+
+
+def plan(name: str) -> list[Message]:
+    return [
+        {"type": "SCHEMA", "stream": "plans", "schema": {}, "key_properties": ["id"]},
+        {
+            "type": "RECORD",
+            "stream": "plans",
+            "record": {
+                "id": "basic", "name": name, "interval": "month", "interval_count": 1,
+                "amount": 5, "currency": "usd",
+            },
+        },
+    ]  # fmt: skip
+
+
+def customer(key: str, name: str) -> list[Message]:
+    return [
+        {"type": "SCHEMA", "stream": "customers", "schema": {}, "key_properties": ["id"]},
+        {"type": "RECORD", "stream": "customers", "record": {"id": key, "name": name}},
+    ]
+
+
+@pytest.fixture
+def rekey(account: Account) -> Callable[[str], None]:
+    """The account has another API key from now on, and the old one is gone."""
+
+    def give(key: str) -> None:
+        account.api_key = key
+
+    return give
+
+
+def test_a_new_key_of_an_account_that_the_ledger_knows_is_not_used_unconfirmed(
+    account: Account, server: Server, run_target: Callable[..., Any], rekey: Callable[[str], None]
+) -> None:
+    run_target(server, customer("c1", "Acme"), ids="external")
+    rekey("the-second-key")
+    refused = run_target(
+        server, customer("c1", "Acme Ltd"), ids="external", api_key="the-second-key"
+    )
+    assert refused.exit_code == 1
+    assert 'set `account` to "account-' in refused.complaint
+    assert [row["name"] for row in account.objects("customers")] == ["Acme"]
+    name = refused.complaint.split('set `account` to "')[1].split('"')[0]
+    confirmed = run_target(
+        server, customer("c1", "Acme Ltd"), ids="external", api_key="the-second-key", account=name
+    )
+    assert confirmed.exit_code == 0, confirmed.stderr
+    assert [row["name"] for row in account.objects("customers")] == ["Acme Ltd"]
+    # From now on the key is known, with and without the name.
+    known = run_target(server, customer("c1", "Acme"), ids="external", api_key="the-second-key")
+    assert known.exit_code == 0, known.stderr
+    assert [row["name"] for row in account.objects("customers")] == ["Acme"]
+
+
+def test_an_account_that_has_a_name_is_known_by_it_under_any_key(
+    account: Account, server: Server, run_target: Callable[..., Any], rekey: Callable[[str], None]
+) -> None:
+    run_target(server, customer("c1", "Acme"), ids="external", account="main")
+    rekey("the-second-key")
+    again = run_target(
+        server, customer("c1", "Acme"), ids="external", api_key="the-second-key", account="main"
+    )
+    assert again.exit_code == 0, again.stderr
+    assert again.counts("customers") == {"unchanged": 1}
+    assert len(account.objects("customers")) == 1
+
+
+def test_a_name_is_given_to_the_account_of_a_known_key(
+    account: Account, server: Server, run_target: Callable[..., Any], rekey: Callable[[str], None]
+) -> None:
+    run_target(server, customer("c1", "Acme"), ids="external")
+    named = run_target(server, customer("c1", "Acme"), ids="external", account="main")
+    assert named.counts("customers") == {"unchanged": 1}
+    rekey("the-second-key")
+    again = run_target(
+        server, customer("c1", "Acme"), ids="external", api_key="the-second-key", account="main"
+    )
+    assert again.counts("customers") == {"unchanged": 1}
+
+
+def test_a_key_is_not_taken_for_that_of_an_account_of_another_name(
+    server: Server, run_target: Callable[..., Any]
+) -> None:
+    run_target(server, customer("c1", "Acme"), ids="external", account="main")
+    other = run_target(server, customer("c1", "Acme"), ids="external", account="other")
+    assert other.exit_code == 1
+    assert "the ledger knows this key as that of `main`" in other.complaint
+
+
+def test_another_account_at_the_same_address_is_refused_though_it_has_the_same_ids(
+    account: Account, server: Server, run_target: Callable[..., Any], writes: Any
+) -> None:
+    """Callers choose the ids of plans, and both accounts may have a customer 1."""
+    run_target(server, [*plan("Basic"), *customer("c1", "Acme")], ids="external")
+    account.api_key = "key-of-b"  # as if it were another account with the same ids
+    before = writes(server)
+    run = run_target(
+        server, [*plan("Other"), *customer("c1", "Bolt")], ids="external", api_key="key-of-b"
+    )
+    assert run.exit_code == 1
+    assert "the ledger knows an account at" in run.complaint
+    assert writes(server) == before
+
+
+def test_two_named_accounts_share_a_ledger_and_an_address(
+    account: Account, server: Server, run_target: Callable[..., Any], rekey: Callable[[str], None]
+) -> None:
+    run_target(server, customer("c1", "Acme"), ids="external", account="a")
+    rekey("key-of-b")
+    run = run_target(
+        server, customer("c1", "Acme"), ids="external", account="b", api_key="key-of-b"
+    )
+    assert run.exit_code == 0, run.stderr
+    assert run.counts("customers") == {"created": 1}
+
+
+def test_a_ledger_that_holds_nothing_of_an_account_takes_a_new_key(
+    server: Server, run_target: Callable[..., Any], rekey: Callable[[str], None]
+) -> None:
+    assert run_target(server, b"", ids="external").exit_code == 0
+    rekey("the-second-key")
+    run = run_target(server, customer("c1", "Acme"), ids="external", api_key="the-second-key")
+    assert run.exit_code == 0, run.stderr
+
+
+def test_one_name_does_not_stand_for_an_account_and_its_sandbox(tmp_path: Path) -> None:
+    from invoiced_api.connection import PRODUCTION, SANDBOX, Connection
+    from invoiced_api.exceptions import InvalidInputError
+    from target_invoiced.delivery.account import use_account
+    from target_invoiced.ledger import Ledger
+
+    def at(url: str, key: str) -> Connection:
+        return Connection(
+            api_key=key, base_url=url, request_timeout=1, max_connections=1,
+            max_retry_seconds=1, user_agent="x",
+        )  # fmt: skip
+
+    ledger = Ledger(f"sqlite:///{tmp_path}/l.db")
+    use_account(ledger, at(SANDBOX, "one"), "main")
+    with pytest.raises(InvalidInputError, match="Choose another name"):
+        use_account(ledger, at(PRODUCTION, "two"), "main")
+    ledger.close()
+
+
+CALL = {"calls": {"method": "POST", "path": "/invoices/{invoice}/emails"}}
+
+
+def test_calls_that_were_in_flight_under_another_key_are_not_sent_again(
+    account: Account, run_target: Callable[..., Any], rekey: Callable[[str], None]
+) -> None:
+    """Invoiced keeps idempotency keys per API key: the new one would email the customer twice."""
+    account.add("customers", id=1, name="Acme", email="a@acme.example")
+    account.add("invoices", id=7, customer=1, items=[{"quantity": 1, "unit_cost": 5}])
+    messages = [
+        {"type": "SCHEMA", "stream": "calls", "schema": {}, "key_properties": []},
+        {"type": "RECORD", "stream": "calls", "record": {"invoice": 7, "subject": "Hello"}},
+    ]
+    settings = {"streams": CALL, "allow_side_effects": ["emails"], "max_retry_seconds": 1}
+    faults = Faults([{"kind": "drop_after", "methods": ["POST"], "times": 1}])
+    with Server(account, faults=faults) as server:
+        assert run_target(server, messages, account="main", **settings).exit_code == 1
+        rekey("the-second-key")
+        refused = run_target(server, messages, api_key="the-second-key", **settings)
+        assert "but not this key" in refused.complaint
+        sent = len([one for one in server.requests if one.method == "POST"])
+        confirmed = run_target(
+            server, messages, api_key="the-second-key", account="main", **settings
+        )
+        assert confirmed.exit_code == 1
+        assert "sent before" in confirmed.complaint
+        assert len([one for one in server.requests if one.method == "POST"]) == sent
+
+
+def test_files_of_rejects_and_responses_are_readable_by_their_owner_only(
+    server: Server, run_target: Callable[..., Any], tmp_path: Path
+) -> None:
+    files = {name: str(tmp_path / f"{name}.singer") for name in ("rejects", "responses")}
+    messages = [*customer("c1", "Acme"), {"type": "RECORD", "stream": "customers", "record": {}}]
+    run_target(server, messages, ids="external", max_rejects=-1, **files)
+    for file in files.values():
+        assert stat.S_IMODE(Path(file).stat().st_mode) == 0o600
