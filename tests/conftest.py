@@ -1,5 +1,6 @@
 """What the tests share: an account to read and write, and the commands run as a user runs them."""
 
+import atexit
 import copy
 import json
 import os
@@ -9,12 +10,14 @@ import sys
 import venv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from invoiced_emulator import Account, Server, seeded
+from tests.zygote import Zygote
 
 # The emulators' clock stands here unless a test moves it: 2026-03-01T12:00:00Z.
 NOW = 1_772_366_400
@@ -209,6 +212,12 @@ def as_lines(messages: list[Message]) -> bytes:
 def run_command(
     module: str, arguments: list[str], environment: dict[str, str], stdin: bytes = b""
 ) -> Run:
+    inherited = os.environ.items()
+    if not any(one[0].startswith("PYTHON") for one in environment.items() - inherited):
+        code, stdout, stderr = _zygote().run(
+            module, arguments, environment, stdin, timeout_s=RUN_TIMEOUT_S
+        )
+        return Run(exit_code=code, stdout=stdout, stderr=stderr.decode())
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments],
         input=stdin,
@@ -218,6 +227,14 @@ def run_command(
         check=False,
     )
     return Run(exit_code=done.returncode, stdout=done.stdout, stderr=done.stderr.decode())
+
+
+@cache
+def _zygote() -> Zygote:
+    """One for each process of the tests."""
+    started = Zygote()
+    atexit.register(started.close)
+    return started
 
 
 @pytest.fixture(scope="session")
