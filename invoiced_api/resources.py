@@ -85,6 +85,7 @@ class Resource:
     parent: Parent | None = None
     replication_key: str = "updated_at"
     by_default: bool = False
+    keeps_extra: bool = False
     natural_key: str | None = None
     money: tuple[str, ...] = ()
     deleted_by: tuple[str, ...] = ()

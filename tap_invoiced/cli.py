@@ -26,7 +26,7 @@ from tap_invoiced.bookmarks import bookmark, checked_state
 from tap_invoiced.messages import Messages
 from tap_invoiced.progress import closing_table, shown_progress
 from tap_invoiced.selection import Stream, selected_streams
-from tap_invoiced.settings import setting_table, tap_settings
+from tap_invoiced.settings import keeps_extra_columns, setting_table, tap_settings
 from tap_invoiced.sync import Sync
 
 LOGGER = logging.getLogger(__name__)
@@ -53,7 +53,8 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         stdout.write(f"{shown}\n".encode())
         return 0
     if options.discover:
-        stdout.write(_pretty(discovery.catalog()))
+        extra_columns = keeps_extra_columns(read_config(options.config or ()), environ)
+        stdout.write(_pretty(discovery.catalog(extra_columns=extra_columns)))
         return 0
     config = read_config(options.config)
     log_format = chosen_format(config, "TAP_INVOICED", environ)
@@ -67,7 +68,8 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         return 0
     with Client(settings.connection) as client:
         streams = selected_streams(
-            read_json(options.catalog, "catalog") if options.catalog else None
+            read_json(options.catalog, "catalog") if options.catalog else None,
+            extra_columns=settings.extra_columns,
         )
         state = checked_state(read_json(options.state, "state") if options.state else {})
         if not streams:

@@ -7,17 +7,24 @@ from singer import metadata
 
 import invoiced_schemas
 from invoiced_api.resources import RESOURCES, Resource
+from tap_invoiced.columns import with_extra
 
 Breadcrumb = tuple[str, ...]
 
 
-def catalog() -> dict[str, Any]:
-    """The Singer catalog of everything the tap can read, default streams marked as such."""
-    return {"streams": [_entry(resource) for resource in RESOURCES]}
+def catalog(*, extra_columns: bool = False) -> dict[str, Any]:
+    """The Singer catalog of everything the tap can read, default streams marked as such.
+
+    Args:
+        extra_columns: gives each object the column EXTRA (the setting `extra_columns`).
+    """
+    return {"streams": [_entry(resource, extra_columns) for resource in RESOURCES]}
 
 
-def _entry(resource: Resource) -> dict[str, Any]:
+def _entry(resource: Resource, extra_columns: bool) -> dict[str, Any]:
     schema = invoiced_schemas.load(resource.name)
+    if extra_columns or resource.keeps_extra:
+        schema = with_extra(schema)
     automatic = {*resource.key, resource.replication_key}
     marks: dict[Breadcrumb, dict[str, Any]] = {
         (): {

@@ -38,7 +38,10 @@ TYPES: dict[Kind, Any] = {
 ConvertEach = Callable[[Iterable[Any]], None]
 
 # A list of date-times is left to the slow path: with this type, only null goes the fast one.
-NOTHING_BUT_NULL: Any = None
+NOTHING_BUT_NULL: Any = type(None)
+
+# A column that is set afterwards: an attribute of its name is one without a column.
+NOTHING: Any = Annotated[int, Meta(ge=1, le=0)]
 
 # How a decoder fails. The slow path also finds out what is not JSON at all.
 FAILURES = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
@@ -122,9 +125,8 @@ class _TypedObjects:
         self._extra = list(renamed.items()) if column.keeps_extra else []
         self._dropped = [*unselected, *renamed]
         if column.keeps_extra:
-            # Set afterwards: an attribute of this name is one without a column.
             renamed["extra_column"] = EXTRA
-            fields.append(("extra_column", *_optional(NOTHING_BUT_NULL)))
+            fields.append(("extra_column", NOTHING | UnsetType, UNSET))
         self.type = msgspec.defstruct(
             "Object",
             fields + [(name, *_optional(Any)) for name in self._dropped],

@@ -47,6 +47,7 @@ class Records:
             self.schema = _with_deletion(self.schema)
             full_schema = _with_deletion(full_schema)
         row = row_column(self.schema, full_schema)
+        self._reports_unknown = row.reports_unknown
         self._transform = Transformer(row, self.bad_values)
         self._pages = TypedDecoder(row, stream.resource.replication_key)
         self.parse = self._pages.parse
@@ -81,7 +82,7 @@ class Records:
     def _transform_slowly(self, rows: list[Any]) -> None:
         self._transform(rows)
         unknown = self._transform.new_unknown_fields()
-        for name in unknown:
+        for name in unknown if self._reports_unknown else ():
             LOGGER.warning(
                 "%s: field `%s` is not in the schema: dropped. Set `extra_columns` to keep it.",
                 self._name,

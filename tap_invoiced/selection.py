@@ -9,6 +9,7 @@ from singer import metadata
 from invoiced_api.exceptions import InvalidInputError
 from invoiced_api.resources import BY_NAME, Resource
 from tap_invoiced import discovery
+from tap_invoiced.columns import EXTRA
 
 Breadcrumb = tuple[str, ...]
 Metadata = Mapping[Breadcrumb, Mapping[str, Any]]
@@ -27,12 +28,17 @@ class Stream:
         return self.resource.name
 
 
-def selected_streams(catalog: Any = None) -> list[Stream]:
+def selected_streams(catalog: Any = None, *, extra_columns: bool = False) -> list[Stream]:
     """The selected streams of a catalog, or the default ones without a catalog; parents first.
+
+    With `extra_columns`, each object has the column EXTRA, unless the catalog deselects it.
 
     Raises InvalidInputError if the catalog has another shape or names what this tap does not have.
     """
-    own = {entry["tap_stream_id"]: entry for entry in discovery.catalog()["streams"]}
+    own = {
+        entry["tap_stream_id"]: entry
+        for entry in discovery.catalog(extra_columns=extra_columns)["streams"]
+    }
     given = own if catalog is None else _entries(catalog)
     for name in given:
         if name not in own:
@@ -69,7 +75,7 @@ def _stream(entry: dict[str, Any], own: dict[str, Any]) -> Stream | None:
     name = own["tap_stream_id"]
     given_metadata, own_metadata = _metadata_of(entry), _metadata_of(own)
     for breadcrumb in [*given_metadata, *discovery.fields(entry["schema"])]:
-        if breadcrumb not in own_metadata:
+        if breadcrumb not in own_metadata and EXTRA not in breadcrumb:
             raise InvalidInputError(
                 f"catalog: stream `{name}` has no field `{dotted(breadcrumb)}`; "
                 "make a new catalog with --discover."

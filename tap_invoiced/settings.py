@@ -45,6 +45,16 @@ def _past_moment(clock: Callable[[], float]) -> Callable[[Any], int]:
     return parse
 
 
+EXTRA_COLUMNS = Setting(
+    name="extra_columns",
+    kind="boolean",
+    parse=settings.boolean,
+    default=False,
+    help="whether attributes without a column are emitted in the column `_extra`, an object; "
+    "otherwise they are dropped, and a warning names each",
+)
+
+
 def setting_table(clock: Callable[[], float] = time.time) -> tuple[Setting, ...]:
     return (
         *CONNECTION_SETTINGS,
@@ -94,15 +104,17 @@ def setting_table(clock: Callable[[], float] = time.time) -> tuple[Setting, ...]
             help="what happens to a value that its column cannot hold: the record is emitted with "
             "null in its place and a warning, or its stream stops with an error",
         ),
-        Setting(
-            name="extra_columns",
-            kind="boolean",
-            parse=settings.boolean,
-            default=False,
-            help="whether attributes without a column are emitted in the column `_extra`, an "
-            "object; otherwise they are dropped, and a warning names each",
-        ),
+        EXTRA_COLUMNS,
     )
+
+
+def keeps_extra_columns(config: Mapping[str, Any], environ: Mapping[str, str]) -> bool:
+    """The setting `extra_columns` alone, for discovery, which needs no credentials.
+
+    Raises:
+        InvalidInputError: if it is no boolean.
+    """
+    return bool(read_settings((EXTRA_COLUMNS,), config, "TAP_INVOICED", environ)["extra_columns"])
 
 
 def tap_settings(

@@ -132,7 +132,7 @@ def records_of(name: str, body: bytes, **options: Any) -> tuple[Rows, BadValues]
 
 @pytest.mark.parametrize("name", list(BY_NAME))
 @settings(
-    max_examples=80,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

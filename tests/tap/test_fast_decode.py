@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 import requests
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import invoiced_schemas
@@ -78,6 +78,7 @@ def some(sent: dict[str, list[Any]]) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(needed, optional=columns)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=st.lists(some(SENT), max_size=3), selected=st.sampled_from([(), ("items", "number")]))
 def test_both_paths_make_the_same_records(
     rows: list[dict[str, Any]], selected: tuple[str, ...]
