@@ -8,6 +8,7 @@ InvoicedError
 │   ├── ForbiddenError      … because the key may not read or write this
 │   │   └── FeatureMissingError   … because the account has not bought the feature
 │   └── NotFoundError       … because the object is not there
+├── UnexpectedResponseError a list holds something else than objects; others may be right
 ├── RedirectedError         this address has moved for good; others may not have
 └── FatalError              no request can succeed: stop
 """
@@ -71,6 +72,10 @@ class FeatureMissingError(ForbiddenError):
 
 class NotFoundError(RecordRejectedError):
     """404: no such object (any more)."""
+
+
+class UnexpectedResponseError(InvoicedError):
+    """A 2xx response that is no list of objects, however often it is requested."""
 
 
 class RedirectedError(InvoicedError):

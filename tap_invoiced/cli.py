@@ -81,9 +81,10 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         gc.set_threshold(100_000, 50, 1_000)
         with shown_progress() as progress:
             sync = Sync(client, settings, Messages(stdout.write), state, progress)
-            complete = sync.run(streams)
+            sync.run(streams)
         closing_table(sync.reports)
-        return 0 if complete else 1
+        sync.failed.raise_if_any(len(streams))
+        return 0
 
 
 def _new_among(streams: Sequence[Stream], state: dict[str, Any]) -> list[str]:

@@ -50,6 +50,18 @@ class Deletions:
             del self._events[kind]
         return b""
 
+    def hold(self, state: State) -> State:
+        """The state in which each stream's deletions continue where they were left.
+
+        Without it, a stream whose records move its bookmark before its deletions are emitted
+        would lose the deletions in between.
+        """
+        for stream in self.streams:
+            if bookmark(state, stream.name, "deleted_at") is None:
+                second = self._since(stream.resource)
+                state = with_bookmark(state, stream.name, "deleted_at", second)
+        return state
+
     def of(self, stream: Stream) -> list[Row]:
         """The deleted objects of a stream that have not been emitted, in order of deletion."""
         since, emitted = self._since(stream.resource), self._emitted(stream.name)

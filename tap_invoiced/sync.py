@@ -1,8 +1,9 @@
-"""The conductor: streams -> changes -> records -> messages, and the state that may be told."""
+"""One run of the tap: streams -> changes -> records -> messages, and the STATE they allow."""
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from invoiced_api.client import Client
@@ -11,10 +12,12 @@ from invoiced_api.reading.pages import Row, listings
 from invoiced_api.reading.prefetch import Prefetcher, ThreadTransport
 from invoiced_api.reading.readers import RecountReader, StreamReader, reader_of
 from invoiced_api.resources import ReadStrategy
+from invoiced_api.retry import RetryBudget
 from invoiced_api.timestamps import to_rfc_3339
 from singer_command.signals import Interrupted
 from tap_invoiced.bad_values import BadValues
 from tap_invoiced.bookmarks import State, bookmark, finished, with_bookmark, with_current_stream
+from tap_invoiced.containment import RUN_FAILURES, FailedStreams, OutageDetector, reason_of
 from tap_invoiced.deletions import EVENTS, Deletions
 from tap_invoiced.messages import Messages
 from tap_invoiced.progress import Progress, StreamReport, metrics
@@ -28,11 +31,25 @@ LOGGER = logging.getLogger(__name__)
 # What a killed run may have to read again: this much work, or this many records.
 STATE_EVERY_S = 10.0
 STATE_EVERY_RECORDS = 500
+# The name under which a failure to read deletions is reported.
+DELETIONS = "deletions"
+
+
+class VerificationError(InvoicedError):
+    """The server counts more objects of a stream than were read."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamSync:
-    """One stream to be read in a run, from `since` on (UNIX seconds)."""
+    """One stream in a run.
+
+    Attributes:
+        stream: what the catalog selects.
+        since: the first second to be read, UNIX.
+        records: makes the RECORD messages.
+        totals: what was read, for `verify`; None without that setting.
+        reading: reads the pages.
+    """
 
     stream: Stream
     since: int
@@ -51,7 +68,7 @@ class StreamSync:
 
 @dataclass(slots=True)
 class Sync:
-    """One run. `state` is always one that may be written: true of what was emitted so far."""
+    """One run. `state` may be written at any time: it is true of what was emitted so far."""
 
     client: Client
     settings: TapSettings
@@ -60,39 +77,37 @@ class Sync:
     progress: Progress
     clock: Callable[[], float] = time.monotonic
     reports: list[StreamReport] = field(default_factory=list)
+    failed: FailedStreams = field(default_factory=FailedStreams)
+    _outages: OutageDetector = field(default_factory=OutageDetector)
     _state_written_at: float = 0.0
     _records_since_state: int = 0
     _with_schema: set[str] = field(default_factory=set)
 
-    def run(self, streams: Sequence[Stream]) -> bool:
-        """Reads the streams one after the other, fetching ahead; True if each could be read whole.
+    def run(self, streams: Sequence[Stream]) -> None:
+        """Reads the streams one after the other, fetching ahead.
 
-        A run that fails or is stopped writes the last true state before it raises.
+        A stream that fails is added to `failed`, and the others are read. A run that fails or is
+        stopped writes the last true state before it raises.
         """
-        syncs = [self._task(stream) for stream in streams]
+        syncs = [self._stream_sync(stream) for stream in streams]
         connections = self.settings.connection.max_connections
         try:
             transport = ThreadTransport(self.client)
-            readers = [one.reading for one in syncs]
-            with Prefetcher(transport, connections, readers) as ahead:
-                deletions = self._deletions(streams, ahead)
-                complete = deletions is not None or not self.settings.capture_deletes
+            with Prefetcher(transport, connections, [one.reading for one in syncs]) as ahead:
+                deletions = self._read_deletions(streams, ahead)
                 for one in syncs:
-                    complete &= self._readable(one, ahead)
-                    if deletions and one.name in self._with_schema:
-                        self._emit_deletions(one, deletions)
+                    self._sync(one, ahead, deletions)
                     self._write_state()
         except (InvoicedError, Interrupted):
             self._write_state()
             raise
         self.state = finished(self.state)
         self._write_state()
-        return complete
 
-    def _task(self, stream: Stream) -> StreamSync:
+    def _stream_sync(self, stream: Stream) -> StreamSync:
         resource = stream.resource
-        mark = bookmark(self.state, stream.name, resource.replication_key)
-        since = self.settings.start_date if mark is None else mark
+        known = bookmark(self.state, stream.name, resource.replication_key)
+        since = self.settings.start_date if known is None else known
         countable = self.settings.verify and resource.way is ReadStrategy.INCREMENTAL
         totals = StreamTotals(resource) if countable else None
         records = Records(
@@ -103,45 +118,86 @@ class Sync:
         )
         page_size = self.settings.page_size
         reading = reader_of(resource, page_size, since, records.lines, records.parse)
+        reading.budget = self._budget()
         return StreamSync(stream, since, records, totals, reading)
 
-    def _readable(self, one: StreamSync, ahead: Prefetcher) -> bool:
-        """Reads a stream, unless the key may not: an error only if it could before."""
+    def _budget(self) -> RetryBudget:
+        return RetryBudget(self.settings.connection.max_retry_seconds, self.clock)
+
+    def _sync(self, one: StreamSync, ahead: Prefetcher, deletions: Deletions | None) -> None:
+        """Reads a stream with its deletions, and contains what fails."""
+        parent = one.stream.resource.parent
+        if parent and parent.resource in self.failed.reasons:
+            ahead.discard(one.reading)
+            self._fail(one.name, f"not read, since its parent `{parent.resource}` failed.")
+            return
+        with self._contained(one.name, one.reading):
+            try:
+                self._read(one, ahead)
+                self._verify(one, ahead)
+            except ForbiddenError as refusal:
+                self._refused(one, refusal, deletions)
+            else:
+                self._emit_deletions(one, deletions)
+
+    @contextmanager
+    def _contained(self, name: str, reading: StreamReader) -> Iterator[None]:
+        """Adds to `failed` what fails inside; raises it if it hits every stream alike."""
         try:
-            self._read(one, ahead)
-            return self._verified(one, ahead)
-        except ForbiddenError as refusal:
-            if bookmark(self.state, one.name, one.replication_key) is None:
-                LOGGER.warning("%s: skipped, %s", one.name, refusal)
-                return True
-            LOGGER.error("%s: could be read before, now: %s", one.name, refusal)
-            return False
+            yield
+        except RUN_FAILURES:
+            raise
+        except Exception as failure:
+            budget = reading.budget or self._budget()
+            since = self.clock() if budget.failing_since is None else budget.failing_since
+            budget.cancel()
+            if self._outages.is_outage(failure, since, self.client.last_success_at):
+                raise
+            LOGGER.debug("%s: traceback of the failure", name, exc_info=True)
+            self._fail(name, reason_of(failure))
+
+    def _refused(
+        self, one: StreamSync, refusal: ForbiddenError, deletions: Deletions | None
+    ) -> None:
+        """The key, or the account, may not read a stream: a failure only if it could before."""
+        if bookmark(self.state, one.name, one.replication_key) is not None:
+            self._fail(one.name, f"could be read before, now: {reason_of(refusal)}")
+            return
+        LOGGER.warning("%s: skipped, %s", one.name, refusal)
+        if deletions and one.stream.resource.deleted_by:
+            # None of its objects was ever emitted, so none of its deletions is missed.
+            self.state = deletions.with_bookmark(self.state, one.stream)
+
+    def _fail(self, name: str, reason: str) -> None:
+        """One ERROR line for a stream: what failed, what to do, and from where it continues."""
+        self.failed.reasons[name] = reason
+        LOGGER.error("%s: %s", name, reason)
 
     def _read(self, one: StreamSync, ahead: Prefetcher) -> None:
-        began, records = self.clock(), 0
+        began, records, reading = self.clock(), 0, one.reading
         self.state = with_current_stream(self.state, one.name)
         self.progress.begin(one.name)
         LOGGER.info("%s: reading what was updated since %s", one.name, to_rfc_3339(one.since))
-        for chunk in ahead.chunks(one.reading):
+        try:
+            for chunk in ahead.chunks(reading):
+                if not records:
+                    self._schema(one)
+                self.messages.block(chunk.content)
+                records += chunk.rows
+                self._records_since_state += chunk.rows
+                self.progress.advance(chunk.rows, reading.total)
+                self._advance(one, min(chunk.newest, self._max_bookmark(reading)))
             if not records:
                 self._schema(one)
-            self.messages.block(chunk.content)
-            records += chunk.rows
-            self._records_since_state += chunk.rows
-            self.progress.advance(chunk.rows, one.reading.total)
-            self._advance(one, min(chunk.newest, self._max_bookmark(one.reading)))
-        if not records:
-            self._schema(one)
-        self._advance(one, self._max_bookmark(one.reading))
+        finally:
+            self._report(one, records, self.clock() - began)
+        self._advance(one, self._max_bookmark(reading))
+
+    def _report(self, one: StreamSync, records: int, seconds: float) -> None:
         reading = one.reading
-        seconds = self.clock() - began
+        bad_values = one.records.bad_values.total
         report = StreamReport(
-            one.name,
-            records,
-            reading.requests,
-            reading.retries,
-            seconds,
-            one.records.bad_values.total,
+            one.name, records, reading.requests, reading.retries, seconds, bad_values
         )
         self.reports.append(report)
         metrics(report)
@@ -152,11 +208,12 @@ class Sync:
         self.messages.schema(one.name, one.records.schema, key, one.replication_key)
 
     def _max_bookmark(self, reading: StreamReader) -> int:
-        """A change may be committed this late after its stamp: no bookmark goes beyond."""
+        """Invoiced may commit a change this much after its stamp: no bookmark goes beyond."""
         return reading.clock - self.settings.lookback_seconds
 
     def _advance(self, one: StreamSync, second: int) -> None:
-        self.state = with_bookmark(self.state, one.name, one.replication_key, second)
+        if one.totals is None:  # else the bookmark waits until the stream is verified
+            self.state = with_bookmark(self.state, one.name, one.replication_key, second)
         if (
             self._records_since_state >= STATE_EVERY_RECORDS
             or self.clock() - self._state_written_at >= STATE_EVERY_S
@@ -168,26 +225,32 @@ class Sync:
         self._records_since_state = 0
         self._state_written_at = self.clock()
 
-    def _deletions(self, streams: Sequence[Stream], ahead: Prefetcher) -> Deletions | None:
-        """What was deleted by now; None if it is not asked for, or the key may not read events."""
+    def _read_deletions(self, streams: Sequence[Stream], ahead: Prefetcher) -> Deletions | None:
+        """The deletions up to now; None if they are not wanted, or could not be read."""
         if not self.settings.capture_deletes:
             return None
         deletable = [stream for stream in streams if stream.resource.deleted_by]
         deletions = Deletions(deletable, self.state, self.settings.start_date)
+        # From here on a stream's bookmark moves; where its deletions were left must not be lost.
+        self.state = deletions.hold(self.state)
         reading = reader_of(EVENTS, self.settings.page_size, deletions.since, deletions.collect)
+        reading.budget = self._budget()
         ahead.add_first(reading)
-        try:
-            for _ in ahead.chunks(reading):
-                pass
-        except ForbiddenError as refusal:
-            LOGGER.error("deletions cannot be read: %s", refusal)
-            return None
-        deletions.until = self._max_bookmark(reading)
-        return deletions
+        with self._contained(DELETIONS, reading):
+            try:
+                for _ in ahead.chunks(reading):
+                    pass
+            except ForbiddenError as refusal:
+                self.failed.reasons[DELETIONS] = reason_of(refusal)
+                LOGGER.error("deletions cannot be read: %s", reason_of(refusal))
+                return None
+            deletions.until = self._max_bookmark(reading)
+            return deletions
+        return None
 
-    def _emit_deletions(self, one: StreamSync, deletions: Deletions) -> None:
+    def _emit_deletions(self, one: StreamSync, deletions: Deletions | None) -> None:
         """After the stream's records, so that no older version of a deleted object follows it."""
-        if not one.stream.resource.deleted_by:
+        if not deletions or not one.stream.resource.deleted_by:
             return
         rows = deletions.of(one.stream)
         if rows:
@@ -195,31 +258,32 @@ class Sync:
             LOGGER.info("%s: %d deleted", one.name, len(rows))
         self.state = deletions.with_bookmark(self.state, one.stream)
 
-    def _verified(self, one: StreamSync, ahead: Prefetcher) -> bool:
-        """Whether the server counts no more objects than were read."""
+    def _verify(self, one: StreamSync, ahead: Prefetcher) -> None:
+        """Moves the bookmark if the server counts no more objects than were read.
+
+        Raises VerificationError if it does.
+        """
         totals = one.totals
         if totals is None:
-            return True
+            return
         late: list[object] = []
 
         def collect(rows: list[Row]) -> bytes:
             late.extend(row["id"] for row in rows)
             return b""
 
+        until = self._max_bookmark(one.reading)
         lists = listings(one.stream.resource, self.settings.page_size)
-        counting = RecountReader(lists, one.since, self._max_bookmark(one.reading), collect)
+        counting = RecountReader(lists, one.since, until, collect)
+        counting.budget = one.reading.budget
         ahead.add_first(counting)
         for _ in ahead.chunks(counting):
             pass
         lost = missing(totals.objects, counting.total, totals.unseen(late))
         LOGGER.info("%s: verified: %s", one.name, totals.report())
         if lost:
-            LOGGER.error(
-                "%s: %d objects of %d were not read, ids %s. Read the stream again from its "
-                "bookmark before, and report it.",
-                one.name,
-                lost,
-                counting.total,
-                totals.range,
+            raise VerificationError(
+                f"{lost} objects of {counting.total} were not read, ids {totals.range}. The "
+                "bookmark stays where it was: run again, and report it if they are missing again"
             )
-        return not lost
+        self.state = with_bookmark(self.state, one.name, one.replication_key, until)

@@ -10,8 +10,8 @@ import msgspec
 import orjson
 
 from invoiced_api.client import Request, Response
-from invoiced_api.exceptions import FatalError, RetryableError
-from invoiced_api.resources import Resource
+from invoiced_api.exceptions import RetryableError, UnexpectedResponseError
+from invoiced_api.resources import BY_NAME, Resource
 
 
 class TypedRow(msgspec.Struct, gc=False):
@@ -48,14 +48,16 @@ class ListQuery:
     """One list query of an account. `page_size` is 1 to 100 rows.
 
     `stamp` is the attribute that tells when a row came to be as it is, in UNIX seconds. A list may
-    be `optional`: then 404 says that it is empty. `parse` makes rows of an answer's body.
+    be one of children: then 404 means that it is empty, if the object at `parent_path` has gone, or
+    has nothing in `parent_having`. `parse` makes rows of an answer's body.
     """
 
     path: str
     params: Mapping[str, str] = field(default_factory=dict)
     page_size: int
     stamp: str = "updated_at"
-    optional: bool = False
+    parent_path: str = ""
+    parent_having: str | None = None
     parse: Parse = orjson.loads
 
 
@@ -103,16 +105,19 @@ def listings(
     resource: Resource, page_size: int, parent: Any = None, parse: Parse = orjson.loads
 ) -> list[ListQuery]:
     """The lists that together hold every object of a resource (that stands below a parent's id)."""
-    path = resource.path
+    path, parent_path, having = resource.path, "", None
     if resource.parent:
         path = path.format(**{resource.parent.attribute: parent})
+        parent_path = f"{BY_NAME[resource.parent.resource].path}/{parent}"
+        having = resource.parent.having
     return [
         ListQuery(
             path=path,
             params=params,
             page_size=page_size,
             stamp=resource.replication_key,
-            optional=resource.parent is not None,
+            parent_path=parent_path,
+            parent_having=having,
             parse=parse,
         )
         for params in resource.lists
@@ -120,7 +125,9 @@ def listings(
 
 
 def page_of(ask: PageRequest, answer: Response) -> Page:
-    """Raises RetryableError if the answer is not JSON, FatalError if it is no list of objects."""
+    """Raises RetryableError if the answer is not JSON, UnexpectedResponseError if it is no list
+    of objects.
+    """
     try:
         body = ask.listing.parse(answer.body) if isinstance(answer.body, bytes) else answer.body
     except json.JSONDecodeError:
@@ -131,7 +138,7 @@ def page_of(ask: PageRequest, answer: Response) -> Page:
     dated = stamp if "updated_after" in ask.params or stamp != "updated_at" else None
     if not isinstance(rows, list) or not _all_fit(rows, dated):
         needed = f"`id` and `{dated}`" if dated else "`id`"
-        raise FatalError(
+        raise UnexpectedResponseError(
             f"GET {ask.listing.path}: the answer is not a list of objects with {needed}. "
             "Check `base_url`."
         )

@@ -11,12 +11,13 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Protocol
 
-from invoiced_api.client import Client, Response
+from invoiced_api.client import Client, Request, Response
 from invoiced_api.exceptions import NotFoundError, RetryableError
-from invoiced_api.reading.pages import PageRequest, page_of
+from invoiced_api.reading.pages import ListQuery, page_of
 from invoiced_api.reading.readers import StreamReader
 from invoiced_api.reading.scheduler import MAX_BUFFERED_BYTES, InFlight, RequestScheduler
 from invoiced_api.reading.windows import EncodedChunk
+from invoiced_api.retry import RetryBudget
 
 LOGGER = logging.getLogger(__name__)
 
@@ -61,6 +62,10 @@ class Prefetcher:
     def add_first(self, reader: StreamReader) -> None:
         """A reader that comes before all others."""
         self._scheduler.add_first(reader)
+
+    def discard(self, reader: StreamReader) -> None:
+        """Forgets a reader whose chunks are not wanted any more."""
+        self._scheduler.remove(reader)
 
     def chunks(self, reader: StreamReader) -> Iterator[EncodedChunk]:
         """The chunks of one of the readers, in order; each is to be exhausted before the next.
@@ -154,16 +159,31 @@ class ThreadTransport:
     def _work(self) -> None:
         while (sent := self._requests.get()) is not None:
             try:
-                self._results.put((sent, self._send(sent.request, parsed=sent.parsed)))
+                self._results.put((sent, self._send(sent)))
             except Exception as failure:  # noqa: BLE001  # raised where the chunks are read
                 self._results.put((sent, failure))
 
-    def _send(self, request: PageRequest, *, parsed: bool) -> Response:
+    def _send(self, sent: InFlight) -> Response:
         """Unparsed, unless the request says otherwise: threads are to wait, not to compute."""
-        call = replace(request.call(), raw=not parsed)
+        listing, budget = sent.request.listing, sent.reader.budget
+        call = replace(sent.request.call(), raw=not sent.parsed, budget=budget)
         try:
             return self._client.send(call)
         except NotFoundError:
-            if request.listing.optional:
+            if listing.parent_path and self._has_no_children(listing, budget):
                 return Response(headers={}, body=[])
             raise
+
+    def _has_no_children(self, listing: ListQuery, budget: RetryBudget | None) -> bool:
+        """Whether a child list that answers 404 is right: its parent has gone, or has no children.
+
+        A list that is not there although its parent is would otherwise be taken for an empty one.
+        """
+        try:
+            parent = self._client.send(
+                Request(method="GET", path=listing.parent_path, budget=budget)
+            ).body
+        except NotFoundError:
+            return True
+        having = listing.parent_having
+        return having is not None and isinstance(parent, dict) and parent.get(having) is None

@@ -45,6 +45,7 @@ from invoiced_api.reading.strategies import (
 )
 from invoiced_api.reading.windows import Encode, EncodedChunk, WindowReader, cut
 from invoiced_api.resources import BY_NAME, Parent, ReadStrategy, Resource
+from invoiced_api.retry import RetryBudget
 
 # What a row weighs that is parsed and not yet encoded.
 BYTES_PER_UNENCODED_ROW = 8 * 1024
@@ -78,6 +79,7 @@ class StreamReader:
         self._unencoded: deque[WindowReader] = deque()
         self.buffered_bytes = 0
         self.failure: Exception | None = None
+        self.budget: RetryBudget | None = None  # for the retries of all its requests
         self.bytes_per_page = 0
         self.requests = 0
         self.retries = 0

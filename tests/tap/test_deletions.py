@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from invoiced_emulator import Account, Server
+from invoiced_emulator import Account, Faults, Server
 
 
 @pytest.fixture
@@ -126,3 +126,56 @@ def test_events_that_may_not_be_read_fail_the_run_and_nothing_else(
     assert run.exit_code == 1
     assert "ERROR deletions cannot be read" in run.stderr
     assert run.ids("customers")
+
+
+def state_before_the_deletions(run: Any) -> Any:
+    """The last STATE before the first deleted record: where a killed run continues."""
+    state = None
+    for message in run.messages:
+        if message["type"] == "STATE":
+            state = message["value"]
+        elif message["type"] == "RECORD" and message["record"].get("_sdc_deleted_at"):
+            break
+    return state
+
+
+@pytest.mark.parametrize("end", ["killed", "failed"])
+def test_deletions_are_not_lost_if_a_run_ends_between_records_and_deletions(
+    end: str, account: Account, clock: Any, run_tap: Callable[..., Any], catalog_of: Any
+) -> None:
+    """The bookmark of the records moves before the deletions are out; theirs must not."""
+    ids = [account.add("customers", name=str(number))["id"] for number in range(700)]
+    with Server(account) as server:
+        first = run_tap(server, catalog=catalog_of("customers"))  # without capture_deletes
+    clock.seconds += 600
+    account.remove("customers", ids[0])
+    for key in ids[1:]:
+        clock.seconds += 1
+        account.edit("customers", key, notes="called")
+    clock.seconds += 600
+    settings = {"catalog": catalog_of("customers"), "capture_deletes": True}
+    rules = [{"kind": "status", "status": 500, "path": "/events"}] if end == "failed" else []
+    with Server(account, faults=Faults(rules)) as server:
+        second = run_tap(server, state=first.state, max_retry_seconds=0.3, **settings)
+    assert second.exit_code == (end == "failed")
+    state = state_before_the_deletions(second)
+    before = first.state["bookmarks"]["customers"]["updated_at"]
+    assert state["bookmarks"]["customers"]["updated_at"] > before
+    with Server(account) as server:
+        third = run_tap(server, state=state, **settings)
+    assert set(deleted(third, "customers")) == {ids[0]}
+
+
+def test_a_stream_that_may_not_be_read_does_not_make_every_run_read_all_events(
+    account: Account, clock: Any, run_tap: Callable[..., Any]
+) -> None:
+    """Each stream has its own bookmark of deletions, a skipped one too."""
+    account.forbidden.add("estimates")
+    account.add("customers", name="Acme")
+    with Server(account) as server:
+        first = run_tap(server, capture_deletes=True)
+        clock.seconds += 1_000
+        second = run_tap(server, capture_deletes=True, state=first.state)
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    assert "updated_at" not in second.state["bookmarks"]["estimates"]
+    assert second.state["bookmarks"]["estimates"]["deleted_at"].startswith("2026-03-01T12:15:40")

@@ -130,3 +130,25 @@ def test_stdout_closed_early_ends_it_with_one_line(
     (complaint,) = [line for line in log.splitlines() if line.startswith("CRITICAL")]
     assert "stdout was closed" in complaint
     assert "Traceback" not in log and "Exception ignored" not in log
+
+
+def test_no_bookmark_in_the_middle_of_a_stream_passes_the_lookback(
+    account: Account, clock: Any, run_tap: Callable[..., Any], catalog_of: Callable[..., Any]
+) -> None:
+    """A change may be committed a minute after its stamp, behind rows that were emitted already.
+
+    A run that is killed after its second STATE continues from there, and finds it.
+    """
+    for number in range(1_800):
+        account.add("customers", name=str(number), updated_at=clock.seconds - 45 + number // 40)
+    with Server(account) as server:
+        run = run_tap(server, catalog=catalog_of("customers"))
+        states = [one["value"] for one in run.messages if one["type"] == "STATE"]
+        assert len(states) > 3
+        limit = "2026-03-01T11:59:00Z"  # the server's clock, less `lookback_seconds`
+        for state in states:
+            assert state["bookmarks"]["customers"]["updated_at"] <= limit
+        clock.seconds += 5
+        account.add("customers", id=999_999, updated_at=clock.seconds - 50)
+        again = run_tap(server, catalog=catalog_of("customers"), state=states[1])
+    assert 999_999 in again.ids("customers")

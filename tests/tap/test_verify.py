@@ -56,7 +56,32 @@ def test_objects_that_were_not_listed_end_the_run_with_exit_1(
     with Server(account, before_request=import_old) as server:
         run = run_tap(server, verify=True, page_size=50, catalog=catalog_of("customers"))
     assert run.exit_code == 1
+    assert "customers" not in run.state.get("bookmarks", {})
     assert "ERROR customers: 1 objects of 41 were not read, ids " in run.stderr
+
+
+def test_the_bookmark_waits_until_the_stream_is_verified(
+    account: Account, clock: Any, run_tap: Callable[..., Any], catalog_of: Callable[..., Any]
+) -> None:
+    """A STATE in the middle of the stream would let a killed run pass rows that are missing."""
+    before = {"bookmarks": {"customers": {"updated_at": "2026-02-01T00:00:00Z"}}}
+    for number in range(1_500):
+        account.add("customers", name=str(number), updated_at=clock.seconds - 90_000 + number)
+
+    def import_old(account: Account, number: int, method: str, path: str) -> None:
+        if number == 10:
+            account.add("customers", id=999_999, updated_at=clock.seconds - 95_000)
+
+    catalog = catalog_of("customers")
+    with Server(account, before_request=import_old) as server:
+        failed = run_tap(server, verify=True, state=before, catalog=catalog)
+        again = run_tap(server, verify=True, state=failed.state, catalog=catalog)
+    states = [one["value"] for one in failed.messages if one["type"] == "STATE"]
+    assert len(states) > 2
+    assert all(state["bookmarks"] == before["bookmarks"] for state in states)
+    assert again.exit_code == 0, again.stderr
+    assert 999_999 in again.ids("customers")
+    assert again.state["bookmarks"] != before["bookmarks"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,237 @@
+"""A list that fails ends its own stream: the others are read, and the next run reads the rest."""
+
+import json
+import logging
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from invoiced_api.client import Client
+from invoiced_api.exceptions import RecordRejectedError, RetryableError
+from invoiced_api.resources import BY_NAME, RESOURCES
+from invoiced_emulator import Account, Faults, Server, seeded
+from tap_invoiced import discovery
+from tap_invoiced.bookmarks import State
+from tap_invoiced.containment import OutageDetector
+from tap_invoiced.messages import Messages
+from tap_invoiced.progress import LogProgress
+from tap_invoiced.selection import selected_streams
+from tap_invoiced.settings import tap_settings
+from tap_invoiced.sync import Sync
+
+EVERY = [resource.name for resource in RESOURCES]
+RETRY_S = 0.3
+API_KEY = "emulator-key"
+NOW = 1_772_366_400  # the clock of the tests' accounts
+Answer = tuple[Any, ...]  # status, body, type of the body
+
+
+def own(status: int) -> Answer:
+    """Invoiced's own refusal."""
+    return status, json.dumps({"type": "invalid_request", "message": "No."}).encode()
+
+
+ANSWERS: dict[str, Answer] = {
+    "400": own(400),
+    "404": own(404),
+    "405": own(405),
+    "410": own(410),
+    "204": (204,),
+    "endless-500": (500, b'{"type": "api_error", "message": "Our fault."}'),
+    "html-with-200": (200, b"<html>Welcome to the guest network</html>", "text/html"),
+    "null": (200, b"null"),
+    "empty-object": (200, b"{}"),
+}
+
+
+@dataclass(frozen=True)
+class Read:
+    """What one run emitted, and how it ended."""
+
+    rows: set[tuple[str, Any]]
+    state: State
+    failed: dict[str, str]
+    seconds: float
+
+
+def key_of(stream: str, record: dict[str, Any]) -> tuple[str, Any]:
+    return stream, tuple(record[name] for name in BY_NAME[stream].key)
+
+
+def read(
+    url: str, state: State | None = None, streams: list[str] = EVERY, connections: int = 4
+) -> Read:
+    """Reads streams of an account in this process, which spares starting a command 200 times."""
+    config = {"api_key": API_KEY, "base_url": url, "start_date": "2015-01-01"}
+    settings = tap_settings(
+        config | {"max_retry_seconds": RETRY_S, "max_connections": connections}, {}
+    )
+    catalog = discovery.catalog()
+    for entry in catalog["streams"]:
+        entry["selected"] = entry["stream"] in streams
+    lines: list[bytes] = []
+    began = time.monotonic()
+    with Client(settings.connection) as client:
+        sync = Sync(client, settings, Messages(lines.append), state or {}, LogProgress())
+        sync.run(selected_streams(catalog))
+    messages = [json.loads(line) for line in b"".join(lines).splitlines()]
+    rows = {key_of(m["stream"], m["record"]) for m in messages if m["type"] == "RECORD"}
+    last = [m["value"] for m in messages if m["type"] == "STATE"][-1]
+    return Read(rows, last, sync.failed.reasons, time.monotonic() - began)
+
+
+@pytest.fixture(scope="module")
+def small() -> Iterator[Server]:
+    """An account with a few objects of every stream; nobody changes it."""
+    account = seeded(customers=4, seed=7, now=lambda: NOW, api_key=API_KEY)
+    with Server(account) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def whole(small: Server) -> Read:
+    """What a run reads if nothing fails."""
+    everything = read(small.url)
+    assert not everything.failed
+    assert {name for name, _ in everything.rows} == set(EVERY)
+    return everything
+
+
+def pattern_of(stream: str) -> str:
+    return re.sub(r"{\w+}", "[^/]+", BY_NAME[stream].path)
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+@pytest.mark.parametrize("stream", EVERY)
+def test_a_failing_list_ends_its_stream_only_and_the_next_run_reads_the_rest(
+    stream: str,
+    answer: Answer,
+    small: Server,
+    whole: Read,
+    gateway_to: Any,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    children = {r.name for r in RESOURCES if r.parent and r.parent.resource == stream}
+    with gateway_to(small.url, pattern_of(stream), *answer) as gateway:
+        first = read(gateway.url)
+        assert gateway.seen
+    errors = [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR]
+    assert list(first.failed) == [stream, *sorted(children, key=EVERY.index)]
+    assert [line.partition(":")[0] for line in errors] == list(first.failed)
+    for child in children:
+        assert f"{child}: not read, since its parent `{stream}` failed." in errors
+    unread = {stream, *children}
+    assert {row for row in whole.rows if row[0] not in unread} <= first.rows
+    assert "currently_syncing" not in first.state
+    assert first.seconds < 10
+    second = read(small.url, first.state)
+    assert not second.failed
+    assert first.rows | second.rows == whole.rows
+
+
+@pytest.mark.parametrize("answer", ["400", "endless-500"])
+def test_a_stream_that_fails_midway_continues_from_its_last_correct_bookmark(
+    answer: str, clock: Any, gateway_to: Any
+) -> None:
+    account = Account(api_key=API_KEY, now=clock)
+    for number in range(900):
+        account.add("customers", name=str(number), updated_at=NOW - 90_000 + 100 * number)
+    with Server(account) as server:
+        complete = read(server.url, streams=["customers", "invoices"])
+        with gateway_to(server.url, "/customers", *ANSWERS[answer], after=9) as gateway:
+            first = read(gateway.url, streams=["customers", "invoices"], connections=1)
+        second = read(server.url, first.state, ["customers", "invoices"])
+    assert list(first.failed) == ["customers"]
+    assert first.rows and second.rows
+    assert first.rows | second.rows == complete.rows
+    assert len(second.rows) < len(complete.rows)
+
+
+def test_the_command_ends_with_one_critical_line_that_names_stream_reason_and_remedy(
+    business: Account, run_tap: Callable[..., Any]
+) -> None:
+    faults = Faults([{"kind": "status", "status": 503, "html": True, "path": "/invoices"}])
+    with Server(business, faults=faults) as server:
+        run = run_tap(server, max_retry_seconds=0.2)
+    assert run.exit_code == 1
+    assert run.complaint.startswith("1 of 6 streams failed (invoices); the others are complete. ")
+    assert "GET /invoices failed (503)" in run.complaint and "try again later" in run.complaint
+    (error,) = [line for line in run.stderr.splitlines() if line.startswith("ERROR")]
+    assert error.startswith("ERROR invoices: GET /invoices failed (503)")
+    assert set(run.state["bookmarks"]) == {
+        "customers",
+        "subscriptions",
+        "estimates",
+        "credit_notes",
+        "transactions",
+    }
+    assert "│ invoices" in run.stderr  # the closing table
+
+
+def test_an_account_that_is_not_there_stops_the_run_at_the_first_stream(
+    run_tap: Callable[..., Any], account: Account
+) -> None:
+    with Server(account) as server:
+        gone = server.url
+    run = run_tap(None, base_url=gone, max_retry_seconds=0.5)
+    assert run.exit_code == 1
+    assert "no connection: Connection refused" in run.complaint
+    assert not [line for line in run.stderr.splitlines() if line.startswith("ERROR")]
+
+
+def test_an_account_that_only_fails_stops_the_run_at_the_second_stream(
+    run_tap: Callable[..., Any], account: Account
+) -> None:
+    """Each of six streams would otherwise be tried for `max_retry_seconds`."""
+    with Server(account, faults=Faults([{"kind": "status", "status": 502, "html": True}])) as down:
+        run = run_tap(down, max_retry_seconds=0.5)
+    assert run.exit_code == 1
+    assert "failed (502)" in run.complaint
+    assert len([line for line in run.stderr.splitlines() if line.startswith("ERROR")]) == 1
+
+
+def test_a_defect_in_one_stream_ends_that_stream_only(
+    run_tap: Callable[..., Any], business: Account, gateway_to: Any
+) -> None:
+    """An exception that nobody expected, here of a row that is no object."""
+    with Server(business) as server:
+        answer = (200, b'[{"id": 7, "updated_at": 1700000000, "items": [[[[1]]]]}]')
+        with gateway_to(server.url, "/estimates", *answer) as gateway:
+            run = run_tap(None, base_url=gateway.url)
+    assert run.exit_code in (0, 1)
+    assert "Traceback" not in run.stderr
+    assert run.records("transactions") and run.records("invoices")
+
+
+FAILED = RetryableError("failed")
+UNREACHABLE = RetryableError("no connection", unreachable=True)
+
+
+class TestOutage:
+    """Which failures stop the run: decided from moments alone."""
+
+    def test_a_list_that_fails_beside_others_that_succeed_is_no_outage(self) -> None:
+        detector = OutageDetector()
+        assert not detector.is_outage(UNREACHABLE, 100.0, 101.0)
+        assert not detector.is_outage(FAILED, 100.0, 101.0)
+
+    def test_no_connection_and_no_success_is_an_outage(self) -> None:
+        assert OutageDetector().is_outage(UNREACHABLE, 100.0, 99.0)
+        assert OutageDetector().is_outage(UNREACHABLE, 100.0, None)
+
+    def test_two_streams_in_a_row_without_any_success_are_an_outage(self) -> None:
+        detector = OutageDetector()
+        assert not detector.is_outage(FAILED, 100.0, 99.0)
+        assert detector.is_outage(FAILED, 400.0, 99.0)
+
+    def test_a_success_between_two_failing_streams_is_no_outage(self) -> None:
+        detector = OutageDetector()
+        assert not detector.is_outage(FAILED, 100.0, 99.0)
+        assert not detector.is_outage(FAILED, 400.0, 350.0)
+
+    def test_a_refusal_is_never_an_outage(self) -> None:
+        assert not OutageDetector().is_outage(RecordRejectedError("no"), 100.0, None)
