@@ -17,6 +17,7 @@ TARGET_SETTINGS = frozenset(
         "ids",
         "ledger",
         "account",
+        "mirror_limit",
         "unknown_streams",
         "rejects",
         "max_rejects",

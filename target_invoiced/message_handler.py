@@ -89,7 +89,7 @@ class MessageHandler:
             return True
         if self.sample:
             return True  # most of the version was left out
-        if message.stream in self.intake.unversioned:
+        if message.version is not None and message.stream in self.intake.unversioned:
             raise InvalidInputError(
                 f"line {message.line}: ACTIVATE_VERSION of `{message.stream}`, which is a mirror, "
                 "but records of it came without a version. Nothing was deleted for it."
@@ -99,7 +99,8 @@ class MessageHandler:
             self.reader.unread(message)
             return False
         self.commit()
-        self._removals = self.mirror.remove_left_behind(stream, message)
+        seen = (message.stream, message.version) in self.intake.seen_versions
+        self._removals = self.mirror.remove_left_behind(stream, message, seen=seen)
         return True
 
     def _finish(self) -> bool:

@@ -17,6 +17,8 @@ from singer_command.logs import LOG_FORMAT
 
 MOST_IN_A_BATCH = 100
 NO_LEDGER = "none"
+# The percentage of a stream's objects that a new version of a mirror may remove.
+DEFAULT_MIRROR_LIMIT = 30
 
 
 class OperationKind(Enum):
@@ -41,6 +43,7 @@ class EndpointStream:
     exclude: frozenset[str] = frozenset()
     operations: frozenset[OperationKind] = frozenset(OperationKind)
     mirror: bool = False
+    mirror_limit: int = DEFAULT_MIRROR_LIMIT
 
     @property
     def writes(self) -> WriteCalls:
@@ -123,6 +126,8 @@ def webhook(value: Any) -> str:
     return url(address) + (f"?{query}" if query else "")
 
 
+percent = settings.integer(0, 100)
+
 TARGET_SETTINGS = (
     *CONNECTION_SETTINGS,
     LOG_FORMAT,
@@ -157,6 +162,14 @@ TARGET_SETTINGS = (
         parse=settings.text,
         help="the account's name in the ledger, so that it is known again under a new key; without "
         "it, address and key identify the account",
+    ),
+    Setting(
+        name="mirror_limit",
+        kind="0-100",
+        parse=percent,
+        default=DEFAULT_MIRROR_LIMIT,
+        help="percentage of a stream's objects (10 or more) that a new version of a `mirror` may "
+        "remove; `streams` may set it for one stream",
     ),
     Setting(
         name="unknown_streams",
@@ -220,8 +233,8 @@ TARGET_SETTINGS = (
 def target_settings(config: Mapping[str, Any], environ: Mapping[str, str]) -> TargetSettings:
     """Raises InvalidInputError."""
     values = read_settings(TARGET_SETTINGS, config, "TARGET_INVOICED", environ)
-    ids = Ids(values["ids"])
-    streams = {name: _stream(name, given, ids) for name, given in values["streams"].items()}
+    ids, limit = Ids(values["ids"]), values["mirror_limit"]
+    streams = {name: _stream(name, given, ids, limit) for name, given in values["streams"].items()}
     external = ids is Ids.EXTERNAL or any(one.ids is Ids.EXTERNAL for one in streams.values())
     if external and values["ledger"] is None:
         raise InvalidInputError(
@@ -254,22 +267,24 @@ class _Wrong(ValueError):
     """One entry of `streams` cannot be used; the message completes "`name` …"."""
 
 
-def _stream(name: str, given: Any, ids: Ids) -> StreamSettings:
+def _stream(
+    name: str, given: Any, ids: Ids, mirror_limit: int = DEFAULT_MIRROR_LIMIT
+) -> StreamSettings:
     """One entry of `streams`, checked key by key."""
     try:
         if not isinstance(given, dict):
             raise _Wrong('must be an object such as {"endpoint": "customers"}')
         if "method" in given or "path" in given:
             return _call(given, ids)
-        return _endpoint(name, given, ids)
+        return _endpoint(name, given, ids, mirror_limit)
     except _Wrong as wrong:
         raise InvalidInputError(
             f"setting `streams`: `{name}` {wrong}. Correct it and start again."
         ) from None
 
 
-def _endpoint(name: str, given: dict[str, Any], default: Ids) -> EndpointStream:
-    _only(given, "endpoint", "ids", "exclude", "operations", "mirror")
+def _endpoint(name: str, given: dict[str, Any], default: Ids, mirror_limit: int) -> EndpointStream:
+    _only(given, "endpoint", "ids", "exclude", "operations", "mirror", "mirror_limit")
     endpoint = given.get("endpoint", name)
     if not isinstance(endpoint, str) or endpoint not in ENDPOINTS:
         raise _Wrong(
@@ -278,6 +293,10 @@ def _endpoint(name: str, given: dict[str, Any], default: Ids) -> EndpointStream:
     ids, mirror = _ids(given, default), given.get("mirror", False)
     if not isinstance(mirror, bool):
         raise _Wrong("needs true or false as `mirror`")
+    try:
+        limit = percent(given.get("mirror_limit", mirror_limit))
+    except ValueError:
+        raise _Wrong("needs a percentage from 0 to 100 as `mirror_limit`") from None
     if mirror and ids is not Ids.EXTERNAL:
         raise _Wrong('can only be a `mirror` with "external" as `ids`')
     try:
@@ -288,6 +307,7 @@ def _endpoint(name: str, given: dict[str, Any], default: Ids) -> EndpointStream:
             exclude=names(given.get("exclude", [])),
             operations=frozenset(OperationKind(one) for one in operations),
             mirror=mirror,
+            mirror_limit=limit,
         )
     except ValueError:
         raise _Wrong(

@@ -60,6 +60,22 @@ class References:
                         self._remember(key, found)
         return found
 
+    def object(self, key: NaturalKey) -> dict[str, Any] | None:
+        """The one object with this natural key as the account has it now, None if there is none.
+
+        Of one whose id is the caller's own, only that. Raises InvalidRecordError if there are more.
+        """
+        path = BY_NAME[key.resource].path
+        if key.attribute == "id":
+            found = self._look_up(key)
+            return None if found is None else {"id": found}
+        query: dict[str, str | int] = {f"filter[{key.attribute}]": key.value, "per_page": 2}
+        rows = self._sender.send(Request(method="GET", path=path, params=query)).body
+        matches = [row for row in rows if row.get(key.attribute) == key.value]
+        if len(matches) > 1:
+            raise InvalidRecordError(f"more than one of {key}: which is meant cannot be told")
+        return matches[0] if matches else None
+
     def _remember(self, key: NaturalKey, id: int | str) -> None:
         self._found[key] = id
         self._names.setdefault((key.resource, id), set()).add(key)
@@ -73,16 +89,12 @@ class References:
             del self._names[named]
 
     def _look_up(self, key: NaturalKey) -> Any:
+        if key.attribute != "id":
+            row = self.object(key)
+            return row["id"] if row else None
         path = BY_NAME[key.resource].path
-        if key.attribute == "id":
-            try:
-                self._sender.send(Request(method="GET", path=f"{path}/{quote(key.value, safe='')}"))
-            except NotFoundError:
-                return None
-            return key.value
-        query: dict[str, str | int] = {f"filter[{key.attribute}]": key.value, "per_page": 2}
-        rows = self._sender.send(Request(method="GET", path=path, params=query)).body
-        matches = [row for row in rows if row.get(key.attribute) == key.value]
-        if len(matches) > 1:
-            raise InvalidRecordError(f"more than one of {key}: which is meant cannot be told")
-        return matches[0]["id"] if matches else None
+        try:
+            self._sender.send(Request(method="GET", path=f"{path}/{quote(key.value, safe='')}"))
+        except NotFoundError:
+            return None
+        return key.value

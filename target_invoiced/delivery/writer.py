@@ -6,11 +6,12 @@ from urllib.parse import quote
 
 from invoiced_api.client import Request, Response
 from invoiced_api.exceptions import NotFoundError, RecordRejectedError
-from invoiced_api.resources import DeleteBehaviour
+from invoiced_api.resources import ENDPOINTS, DeleteBehaviour
 from invoiced_api.retry import wait_until
 from target_invoiced.delivery.lookup import References
 from target_invoiced.delivery.senders import Sender
 from target_invoiced.exceptions import InvalidRecordError
+from target_invoiced.mapping.keys import NaturalKey
 from target_invoiced.mapping.operations import (
     ENDED_STATUSES,
     Create,
@@ -56,9 +57,15 @@ class Writer:
                     request, request.operation, _text(path, ids), resolve_references(body, ids)
                 )
             case Update(path, body):
-                done = self._update(
-                    request.operation, _text(path, ids), resolve_references(body, ids)
-                )
+                try:
+                    done = self._update(
+                        request.operation, _text(path, ids), resolve_references(body, ids)
+                    )
+                except NotFoundError:
+                    found = self._found_again(request, _text(path, ids))
+                    if found is None:
+                        raise
+                    return found
                 self._forget(request, done)
                 return done
             case Remove(path, removal):
@@ -81,15 +88,22 @@ class Writer:
         if create.sole:
             answer = self._sender.send(Request(method="PUT", path=path, body=body), "set")
             return _done(Kind.CREATED, answer)
-        if create.natural:
-            found = self._references.find(create.natural)
-            if found is not None:
-                return Found(found)
+        # One that is ended where it comes from is never another's: what was sent before is repeated.
+        taken = None
+        if create.natural and not (create.then and request.again):
+            taken = self._references.object(create.natural)
+            if taken is not None and not self._takes_its_number(request, create, taken):
+                return Found(taken["id"])
         key = request.idempotency_key
         call = Request(
             method="POST", path=path, body=body, idempotency_key=key, renewed=request.renewed
         )
-        done = _done(Kind.CREATED, self._sender.send(call, "create"))
+        try:
+            done = _done(Kind.CREATED, self._sender.send(call, "create"))
+        except RecordRejectedError as refusal:
+            if taken is not None and create.natural and refusal.param == create.natural.attribute:
+                raise InvalidRecordError(f"{refusal}. {_ended_twin(create.natural)}") from None
+            raise
         if create.then is None:
             stale = request.again and request.keyed and not already_matches(done.answer, body)
             return Found(done.id) if stale and done.id is not None else done
@@ -98,6 +112,32 @@ class Writer:
         except RecordRejectedError as refusal:
             return _rejected(refusal, done.id)
         return Done(Kind.VOIDED, done.id, gone.status, gone.answer)
+
+    def _takes_its_number(
+        self, request: WriteRequest, create: Create, taken: dict[str, Any]
+    ) -> bool:
+        """Whether a new object is created although one has its natural key: an ended one.
+
+        Raises InvalidRecordError if the record has ended and the object has not.
+        """
+        removal = ENDPOINTS[request.resource].removal if request.resource else None
+        ended = removal is not None and _left(removal, taken)
+        if create.then is not None and not ended:
+            raise InvalidRecordError(
+                f"it has ended where it comes from, and the account has live {create.natural} "
+                "(written by somebody else): that is left as it is. If the two are the same, void "
+                "it in Invoiced"
+            )
+        return ended and create.then is None
+
+    def _found_again(self, request: WriteRequest, gone: str) -> Found | None:
+        """The object that has the natural key of one that is gone, from this path, if there is one."""
+        natural = request.natural if request.by_key else None
+        if natural is None or natural.attribute == "id":
+            return None
+        self._references.forget(natural.resource, None, natural)
+        row = self._references.object(natural)
+        return Found(row["id"]) if row and not gone.endswith(f"/{row['id']}") else None
 
     def _update(self, update: Update, path: str, body: dict[str, Any]) -> Done:
         if not body:
@@ -160,6 +200,13 @@ class Writer:
     def _get(self, path: str) -> dict[str, Any]:
         body = self._sender.send(Request(method="GET", path=path)).body
         return body if isinstance(body, dict) else {}
+
+
+def _ended_twin(natural: NaturalKey) -> str:
+    return (
+        f"An ended {natural} has it, which cannot be edited: give the record another "
+        f"{natural.attribute}, or none"
+    )
 
 
 def _left(removal: DeleteBehaviour, current: Mapping[str, Any]) -> bool:

@@ -17,6 +17,7 @@ class ObjectMapping:
     """What the ledger has for one key; for a new one nothing but the key and its stream.
 
     `idempotency_key` and `announced_at` (UNIX seconds) are of a create whose end is not known.
+    `parent` is the JSON of what its path needs besides its id.
     """
 
     key: ExternalKey
@@ -28,6 +29,7 @@ class ObjectMapping:
     idempotency_key: str | None = None
     announced_at: int | None = None
     version: int | None = None
+    parent: str | None = None
 
     @property
     def alive(self) -> int | str | None:
@@ -89,18 +91,33 @@ class Keys:
     def left_behind(
         self, stream: str, resource: str, version: int, after: str, count: int
     ) -> list[ObjectMapping]:
-        """Objects of the stream that its new version did not bring, in the order of their keys."""
+        """Objects of an earlier version that this one did not bring, in the order of their keys."""
         query = (
             sa.select(OBJECTS)
-            .where(OBJECTS.c.account == self._database.account, OBJECTS.c.resource == resource)
-            .where(OBJECTS.c.stream == stream, OBJECTS.c.key > after)
-            .where(~OBJECTS.c.gone, OBJECTS.c.id.is_not(None))
-            .where(OBJECTS.c.version.is_(None) | (OBJECTS.c.version != version))
+            .where(self._live(stream, resource), OBJECTS.c.version < version)
+            .where(OBJECTS.c.key > after)
             .order_by(OBJECTS.c.key)
             .limit(count)
         )
         with self._database.transaction() as connection:
             return [_known(row) for row in connection.execute(query)]
+
+    def count(self, stream: str, resource: str, version: int) -> tuple[int, int, int | None]:
+        """The objects of the stream, those of versions before this one, and the newest version."""
+        left = sa.func.sum(sa.case((OBJECTS.c.version < version, 1), else_=0))
+        query = sa.select(sa.func.count(), left, sa.func.max(OBJECTS.c.version))
+        with self._database.transaction() as connection:
+            row = connection.execute(query.where(self._live(stream, resource))).one()
+        return int(row[0]), int(row[1] or 0), row[2]
+
+    def _live(self, stream: str, resource: str) -> sa.ColumnElement[bool]:
+        return sa.and_(
+            OBJECTS.c.account == self._database.account,
+            OBJECTS.c.resource == resource,
+            OBJECTS.c.stream == stream,
+            ~OBJECTS.c.gone,
+            OBJECTS.c.id.is_not(None),
+        )
 
     def _values(self, row: ObjectMapping) -> dict[str, Any]:
         return {
@@ -115,6 +132,7 @@ class Keys:
             "idempotency_key": row.idempotency_key,
             "announced_at": row.announced_at,
             "version": row.version,
+            "parent": row.parent,
         }
 
 
@@ -129,4 +147,5 @@ def _known(row: Any) -> ObjectMapping:
         idempotency_key=row.idempotency_key,
         announced_at=row.announced_at,
         version=row.version,
+        parent=row.parent,
     )

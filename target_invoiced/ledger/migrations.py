@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from target_invoiced.ledger.tables import ACCOUNTS, TABLES, VERSIONS
+from target_invoiced.ledger.tables import ACCOUNTS, OBJECTS, TABLES, VERSIONS
 
 Step = Callable[[sa.Connection], None]
 
@@ -32,8 +32,12 @@ def _name_accounts(connection: sa.Connection) -> None:
     add_column(connection, ACCOUNTS.c.used_at)
 
 
+def _keep_parents(connection: sa.Connection) -> None:
+    add_column(connection, OBJECTS.c.parent)
+
+
 # The step at place n brings a ledger of version n + 1 to version n + 2; 0.1.0's is version 1.
-STEPS: tuple[Step, ...] = (_name_accounts,)
+STEPS: tuple[Step, ...] = (_name_accounts, _keep_parents)
 VERSION = 1 + len(STEPS)
 
 

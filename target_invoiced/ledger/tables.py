@@ -32,6 +32,7 @@ OBJECTS = sa.Table(
     sa.Column("idempotency_key", sa.Text, comment="of a create that is under way"),
     sa.Column("announced_at", sa.Integer, comment="when that was announced, in UNIX seconds"),
     sa.Column("version", sa.BigInteger, comment="of the table, as the tap counts them"),
+    sa.Column("parent", sa.Text, comment="what the object's path needs besides its id, as JSON"),
 )
 sa.Index("invoiced_objects_by_id", OBJECTS.c.account, OBJECTS.c.resource, OBJECTS.c.id)
 JOURNAL = sa.Table(

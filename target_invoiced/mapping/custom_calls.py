@@ -22,6 +22,10 @@ class CustomCallMapper:
     allow_card_like: frozenset[str]
     allowed: frozenset[SideEffect]
 
+    def parent(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Nothing: only objects with a key are removed later."""
+        return {}
+
     def unknown_attributes(self, record: Mapping[str, Any]) -> list[str]:
         """None: what a call takes is the user's own affair."""
         return []

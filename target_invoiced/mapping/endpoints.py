@@ -59,6 +59,11 @@ class EndpointMapper:
         writes = self.settings.writes
         return writes.each or self._create_path + ("" if writes.sole else "/{id}")
 
+    def parent(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """What the path of the object needs of the record besides its id, as the record names it."""
+        needed = placeholders(self._each_path)
+        return {name: record[name] for name in needed if name != "id" and name in record}
+
     def unknown_attributes(self, record: Mapping[str, Any]) -> list[str]:
         """Attributes that Invoiced does not have and that are not left out on purpose."""
         return unknown_attributes(record, self._known)

@@ -88,7 +88,8 @@ def _keep(key: str) -> None:
 class WriteRequest:
     """One write, with everything it needs to be sent. Only natural keys are left to look up.
 
-    `bodies` are those of a batch, `references` the natural keys in its path and bodies. A create goes out under the `idempotency_key`, not before
+    `bodies` are those of a batch, `references` the natural keys in its path and bodies. `by_key`:
+    the ledger knows the object by a key. A create goes out under the `idempotency_key`, not before
     `not_before` (by the monotonic clock, seconds); `renewed` is told durably of a new key before
     that is used. If it goes out `again`, after an earlier run, the answer may be of another body
     under that key: of a `keyed` record that is mended.
@@ -98,6 +99,7 @@ class WriteRequest:
     references: tuple[NaturalKey, ...] = ()
     resource: str | None = None
     natural: NaturalKey | None = None
+    by_key: bool = False
     bodies: Sequence[dict[str, Any]] = ()
     idempotency_key: str | None = None
     not_before: float = 0.0

@@ -51,7 +51,8 @@ class Intake:
 
     `writing` says whether a write for a key is yet to finish, `skip` counts a record of a stream
     that goes nowhere. `clock` is monotonic, in seconds. `replayed` counts records without a key
-    that an earlier run has sent; `unversioned` are mirrors with records that have no version.
+    that an earlier run has sent; `unversioned` are mirrors with records that have no version,
+    `seen_versions` those of which a record came.
     """
 
     settings: TargetSettings
@@ -64,6 +65,7 @@ class Intake:
     clock: Callable[[], float]
     replayed: int = 0
     unversioned: set[str] = field(default_factory=set)
+    seen_versions: set[tuple[str, int | None]] = field(default_factory=set)
     _alignment: ReplayMatcher[PendingRecord] = field(init=False)
     _segment: int = field(init=False)
     _ordinal: int = field(init=False)
@@ -172,6 +174,8 @@ class Intake:
             return None
         if stream.mirrors and message.version is None:
             self.unversioned.add(message.stream)
+        elif stream.mirrors:
+            self.seen_versions.add((message.stream, message.version))
         record, exclude = message.record, stream.settings.exclude
         if exclude:
             record = {name: value for name, value in record.items() if name not in exclude}
@@ -193,6 +197,7 @@ class Intake:
             self.record_outcome(pending, Rejected(problem))
             return
         self._warn_of_unknown(pending)
+        pending.add_parent(known.parent if known else None)
         try:
             pending.plan(known.alive if known else None)
         except InvalidRecordError as problem:

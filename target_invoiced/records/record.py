@@ -4,6 +4,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from target_invoiced import exact_json
 from target_invoiced.ledger.parked import Parked
 from target_invoiced.ledger.replay import Entry
 from target_invoiced.mapping.custom_calls import CustomCallMapper
@@ -180,6 +181,13 @@ class PendingRecord:
         self.record = {**older, **self.record}
         self.message = replace(self.message, record=self.record)
         self._identity, self.planned = None, False
+
+    def add_parent(self, parent: str | None) -> None:
+        """Let a record that deletes name the parent that the ledger knows (JSON), if it does not."""
+        if parent and self.deletes:
+            missing = {**exact_json.loads(parent.encode()), **self.record}
+            if missing.keys() != self.record.keys():
+                self.merge_into(missing)
 
     def plan(self, known: int | str | None) -> Operation:
         """The operation on the object with this id, None for none. Raises InvalidRecordError."""

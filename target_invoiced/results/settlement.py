@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from target_invoiced import exact_json
 from target_invoiced.exceptions import TooManyRejectsError
 from target_invoiced.ledger.replay import Stage
 from target_invoiced.mapping.operations import Create
@@ -93,7 +94,14 @@ class OutcomeRecorder:
                 after = replace(ended, gone=True, digest=pending.digest, generation=again)
             case Done(_, made):
                 id = known.alive if known.alive is not None else made
-                after = replace(ended, id=id, gone=False, digest=pending.digest, version=version)
+                after = replace(
+                    ended,
+                    id=id,
+                    gone=False,
+                    digest=pending.digest,
+                    version=version,
+                    parent=_parent(pending) or known.parent,
+                )
             case Rejected(_, _, _, made):
                 creating = isinstance(pending.operation, Create) and known.alive is None
                 after = replace(
@@ -134,3 +142,9 @@ class OutcomeRecorder:
             pending.position,
         )
         return False
+
+
+def _parent(pending: PendingRecord) -> str | None:
+    """What the path of the object needs besides its id: its removal may come without it."""
+    parent = pending.stream.mapper.parent(pending.record)
+    return exact_json.dumps(parent).decode() if parent else None

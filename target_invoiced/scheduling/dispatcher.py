@@ -20,10 +20,11 @@ UNKNOWN_CREATE = (
     "it in Invoiced, and delete it there"
 )
 # A 404 for an object that the ledger knows.
-NOT_FOUND = 404
+BAD_REQUEST, NOT_FOUND = 400, 404
 NOT_FOUND_HINT = (
-    "The ledger knows it all the same: either it was deleted in Invoiced since, or the ledger is "
-    "of another account"
+    "The ledger knows it all the same: either it was deleted or merged in Invoiced since, or the "
+    "ledger is of another account. If it is gone, send its record with `_sdc_deleted_at`, and then "
+    "without, to create it anew; if it was merged, with the number of the object that was kept"
 )
 
 
@@ -78,6 +79,12 @@ class Dispatch:
         else:
             if rejected.status == NOT_FOUND and pending.planned_for is not None and pending.key:
                 rejected = replace(rejected, reason=f"{rejected.reason}. {NOT_FOUND_HINT}")
+            elif (reference := _refused_reference(pending, rejected)) is not None:
+                hint = (
+                    f"If {reference} was deleted or merged in Invoiced, send its record again: the "
+                    "target looks for it by its number, or states what to do"
+                )
+                rejected = replace(rejected, reason=f"{rejected.reason}. {hint}")
             self.queue.finish(pending, rejected)
 
     def _deferred(self, pending: PendingRecord) -> bool:
@@ -99,6 +106,7 @@ class Dispatch:
             return False
         alive = known.alive if known else None
         if pending.parked is not None or not pending.planned or pending.planned_for != alive:
+            pending.add_parent(known.parent if known else None)
             try:
                 pending.plan(alive)
             except InvalidRecordError as problem:
@@ -150,3 +158,15 @@ class Dispatch:
         except InvalidRecordError as problem:
             self.queue.finish(pending, Rejected(str(problem)))
             return None
+
+
+def _refused_reference(pending: PendingRecord, rejected: Rejected) -> ExternalKey | None:
+    """The key that Invoiced does not find, or refuses, the object of."""
+    if rejected.status not in (BAD_REQUEST, NOT_FOUND):
+        return None
+    body = pending.body if isinstance(pending.body, dict) else {}
+    named = body.get(rejected.param) if rejected.param else None
+    if isinstance(named, ExternalKey):
+        return named
+    in_path = [piece for piece in pending.path if isinstance(piece, ExternalKey)]
+    return in_path[0] if in_path and rejected.status == NOT_FOUND else None

@@ -11,6 +11,7 @@ from target_invoiced.ledger.keys import ObjectMapping
 from target_invoiced.records.record import PendingRecord, Stream
 from target_invoiced.records.unit_of_work import UnitOfWork
 from target_invoiced.scheduling.queue import WriteQueue
+from target_invoiced.settings import EndpointStream
 from target_invoiced.singer.checkpoints import StateTracker
 from target_invoiced.singer.messages import ActivateVersion, Record
 
@@ -18,6 +19,8 @@ LOGGER = logging.getLogger(__name__)
 
 # Objects are taken out so many at a time.
 AT_ONCE = 200
+# Of a stream with fewer objects, a version may remove any number.
+FEWEST_LIMITED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +32,38 @@ class Mirror:
     states: StateTracker
     clock: Callable[[], float]
 
-    def remove_left_behind(self, stream: Stream, message: ActivateVersion) -> Iterator[None]:
-        """Admits the removals, some at each step.
+    def remove_left_behind(
+        self, stream: Stream, message: ActivateVersion, *, seen: bool
+    ) -> Iterator[None]:
+        """Enqueue the removals, some at each step; none for a version that was not `seen`.
 
-        The records of the version must have settled, and what became of them been flushed.
+        The records of the version must be recorded and flushed. An object is removed if an earlier
+        version contained it. Raises InvalidInputError if those are too many.
         """
-        if message.version is None:
-            LOGGER.warning("%s: ACTIVATE_VERSION has no version: nothing is removed", stream.name)
+        name, resource, version = stream.name, stream.resource or "", message.version
+        if version is None:
+            LOGGER.warning("%s: ACTIVATE_VERSION has no version: nothing is removed", name)
             return
-        last, resource = "", stream.resource or ""
-        while rows := self.unit.ledger.keys.left_behind(
-            stream.name, resource, message.version, last, AT_ONCE
-        ):
+        if not seen:
+            LOGGER.info(
+                "%s: ACTIVATE_VERSION %d came before any record of it: it removes nothing",
+                name,
+                version,
+            )
+            return
+        objects, left, newest = self.unit.ledger.keys.count(name, resource, version)
+        if newest is not None and newest > version:
+            LOGGER.warning(
+                "%s: ACTIVATE_VERSION %d is older than version %d, which came before: nothing is "
+                "removed",
+                name,
+                version,
+                newest,
+            )
+            return
+        _refuse_too_many(stream, message, objects, left)
+        last = ""
+        while rows := self.unit.ledger.keys.left_behind(name, resource, version, last, AT_ONCE):
             last = rows[-1].key.value
             for known in rows:
                 self._remove(stream, message, known)
@@ -63,5 +86,19 @@ class Mirror:
             key=known.key,
             position=self.states.came(),
         )
+        pending.add_parent(known.parent)
         self.unit.pin(pending, known)
         self.queue.enqueue(pending)
+
+
+def _refuse_too_many(stream: Stream, message: ActivateVersion, objects: int, left: int) -> None:
+    """Raises InvalidInputError if a version would remove more than `mirror_limit` allows."""
+    assert isinstance(stream.settings, EndpointStream)
+    limit = stream.settings.mirror_limit
+    if objects >= FEWEST_LIMITED and left * 100 > limit * objects:
+        raise InvalidInputError(
+            f"line {message.line}: version {message.version} of `{stream.name}` would remove {left} "
+            f"of its {objects} objects, more than `mirror_limit` allows ({limit} %). Nothing was "
+            "removed. Check that the tap sent the whole table; if it did, raise `mirror_limit` "
+            "for this run."
+        )

@@ -42,6 +42,7 @@ class RequestBuilder:
             references=tuple(one for one in unresolved if isinstance(one, NaturalKey)),
             resource=pending.stream.resource,
             natural=pending.identity.natural_key,
+            by_key=pending.key is not None,
         )
         if isinstance(operation, CustomCall) and operation.batched:
             bodies = [resolve_references(one.body, ids) for one in pending.batch]

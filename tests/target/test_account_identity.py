@@ -13,7 +13,6 @@ def other(clock):
     return Account(api_key=OTHER_KEY, now=clock)
 
 
-@pytest.mark.xfail(strict=True, reason="one id that callers choose identifies an account")
 def test_a_plan_that_two_accounts_share_does_not_make_them_one(run_target, account, other, singer):
     account.add("plans", id="basic", name="Basic", amount=10, interval="month")
     other.add("plans", id="basic", name="Basic", amount=10, interval="month")
@@ -36,7 +35,6 @@ def test_a_plan_that_two_accounts_share_does_not_make_them_one(run_target, accou
 
 
 @pytest.mark.parametrize("resource", ["items", "coupons", "tax_rates"])
-@pytest.mark.xfail(strict=True, reason="one id that callers choose identifies an account")
 def test_an_id_that_callers_choose_proves_no_account(run_target, account, other, singer, resource):
     for one in (account, other):
         one.add(resource, id="same", name="Same")
@@ -52,7 +50,6 @@ def test_an_id_that_callers_choose_proves_no_account(run_target, account, other,
     assert other.get("customers", 1)["name"] == "Bob"
 
 
-@pytest.mark.xfail(strict=True, reason="one object with an equal id identifies an account")
 def test_one_customer_with_an_equal_id_proves_no_account(run_target, account, other, singer):
     """Ids are counted up from 1 in every account."""
     other.add("customers", id=1, name="Bob")
@@ -79,7 +76,6 @@ def test_one_customer_with_an_equal_id_proves_no_account(run_target, account, ot
         pytest.param("customers", {"id": "a", "name": "A"}, {"ids": "external"}, id="keyed"),
     ],
 )
-@pytest.mark.xfail(strict=True, reason="a new key is taken for a new account, silently")
 def test_a_key_that_changed_while_writes_are_unsettled_is_asked_about(
     run_target, account, singer, stream, record, settings
 ):
@@ -95,7 +91,6 @@ def test_a_key_that_changed_while_writes_are_unsettled_is_asked_about(
     assert len(account.objects("customers")) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="an account has no name")
 def test_a_named_account_keeps_its_ledger_under_a_new_key(run_target, account, singer):
     settings = {"ids": "external", "account": "main"}
     with Server(account) as server:
