@@ -25,6 +25,7 @@ from invoiced_emulator.exceptions import ApiError
 from invoiced_emulator.http import validation as writes
 from invoiced_emulator.http.listing import Lists, Page
 from invoiced_emulator.resources.definition import Key, Row
+from invoiced_emulator.resources.features import FEATURES
 from invoiced_emulator.rules.endpoints import ENDPOINTS, Endpoint
 from invoiced_emulator.store.account import Account
 
@@ -50,8 +51,14 @@ class Call:
         return parse_qsl(self.query, keep_blank_values=True)
 
     @property
+    def scheme(self) -> str:
+        """How the request authenticates: `basic`, `bearer`, or an empty string."""
+        return self.headers.get("authorization", "").partition(" ")[0].lower()
+
+    @property
     def idempotency_key(self) -> str | None:
-        return self.headers.get("idempotency-key")
+        """The key of the request. Keys are stored by API key: a bearer token has none."""
+        return None if self.scheme == "bearer" else self.headers.get("idempotency-key")
 
     @property
     def address(self) -> str:
@@ -113,14 +120,14 @@ class Api:
 
     def authorized(self, call: Call) -> bool:
         """Whether the key came as the user name of HTTP Basic, or as a bearer token."""
-        scheme, _, credentials = call.headers.get("authorization", "").partition(" ")
+        credentials = call.headers.get("authorization", "").partition(" ")[2]
         given = credentials.strip().encode()
-        if scheme.lower() == "basic":
+        if call.scheme == "basic":
             try:
                 given = base64.b64decode(given, validate=True).partition(b":")[0]
             except binascii.Error:
                 return False
-        elif scheme.lower() != "bearer":
+        elif call.scheme != "bearer":
             return False
         return hmac.compare_digest(given, self.account.api_key.encode())
 
@@ -179,6 +186,7 @@ class Api:
         self._check_permission(*names, *([endpoint.resource.name] if endpoint else ()))
         if endpoint is None:
             raise ApiError("No such path", status=404)
+        self._check_feature(endpoint.resource.name)
         handler = _chosen(methods, call.method)
         return handler(self, self._place(endpoint, ids, call))
 
@@ -186,6 +194,11 @@ class Api:
         for name in names:
             if name in self.account.forbidden:
                 raise ApiError(f"This API key has no permission to access {name}", status=403)
+
+    def _check_feature(self, resource: str) -> None:
+        for feature in self.account.lacks:
+            if resource in FEATURES[feature]:
+                raise ApiError("Your Invoiced account does not have access to this feature.")
 
     def _place(self, endpoint: Endpoint, ids: list[str], call: Call) -> RouteMatch:
         """The ids of the path, and that the parent exists."""
@@ -215,7 +228,7 @@ class Api:
         key = _key(rest[0])
         if not 1 <= key <= len(self.account.happened):
             raise ApiError(f"No such event: {key}", status=404)
-        return answered(self.account.happened[key - 1].raw())
+        return answered(self.account.event_raw(self.account.happened[key - 1]))
 
     def _row(self, place: RouteMatch) -> Row:
         endpoint, key = place.endpoint, place.key
@@ -266,8 +279,10 @@ class Api:
         return Response(status_code=204) if left is None else self._one(place, left)
 
     def act(self, place: RouteMatch) -> Response:
-        action = place.endpoint.actions[place.call.path.rstrip("/").rpartition("/")[2]]
-        return self._one(place, action(self.account, self._row(place)))
+        call = place.endpoint.calls[place.call.path.rstrip("/").rpartition("/")[2]]
+        row = self._row(place)
+        given = writes.called(call, place.call.json() if place.call.body else None)
+        return answered(orjson.dumps(call.run(self.account, row, given)), call.status)
 
 
 _LIST: Methods = {"GET": Api.list, "POST": Api.create}
@@ -288,7 +303,7 @@ def _routes() -> Routes:
             (endpoint.path, depth, _EACH, endpoint.each),
             *(
                 ((*endpoint.path, word), depth, {"POST": Api.act}, ("POST",))
-                for word in endpoint.actions
+                for word in endpoint.calls
             ),
         )
         for path, ids, methods, offered in offers:

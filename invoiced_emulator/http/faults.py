@@ -13,6 +13,7 @@ A rule is a JSON object: `{"kind": "status", "status": 503, "share": 0.05, "time
 | `slow` | the answer, `seconds` late | yes, at once |
 | `late` | 504 with HTML at once, as of a proxy that gave up | yes, `seconds` later |
 | `redirect` | 302 to `location` | no |
+| `empty_objects` | a list of events in which each `data.object` is `{}` | yes |
 
 `methods` and `path` (with everything below it) narrow a rule, `share` is the part of the matching
 requests it hits, `times` how often it may. A `status` with `remembered` is kept under the request's
@@ -36,8 +37,9 @@ KINDS = (
     "slow",
     "late",
     "redirect",
+    "empty_objects",
 )
-_EXECUTED = {"drop_after", "half_body", "stall", "slow"}
+_EXECUTED = {"drop_after", "half_body", "stall", "slow", "empty_objects"}
 
 
 class BadFaults(ValueError):

@@ -83,7 +83,11 @@ def parsed(
     known = dict(params)
     column, _, direction = known.get("sort", "").partition(" ")
     sortable = not isinstance(resource.shape.get(column, ()), list | dict | tuple)
-    flags = (shelf for name, shelf in resource.flags.items() if _true(known.get(name)))
+    flags = (
+        shelf
+        for names, shelf in resource.flags.items()
+        if all(_true(known.get(name)) for name in names.split("&"))
+    )
     return Query(
         **_paging(known),
         sort=column if sortable else None,
@@ -181,7 +185,10 @@ class Lists:
         known = dict(params)
         found = list(filter(_wanted(known), reversed(self.account.happened)))
         query = Query(**_paging(known))
-        rows = [event.raw() for event in found[query.offset : query.offset + query.per_page]]
+        rows = [
+            self.account.event_raw(event)
+            for event in found[query.offset : query.offset + query.per_page]
+        ]
         return Page(rows, query.page, query.per_page, len(found) if query.counted else None)
 
     def _natural(

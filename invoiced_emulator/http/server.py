@@ -118,6 +118,8 @@ class EmulatorApp:
             slow_s = fault.seconds if fault is not None and fault.kind == "slow" else 0
             if self.latency_s or slow_s:
                 await asyncio.sleep(self.latency_s + slow_s)
+            if response is not None and fault is not None and fault.kind == "empty_objects":
+                response = _emptied(response)
             if response is not None and (executed or (fault is not None and fault.remembered)):
                 self.api.remember(call, response)
             return response
@@ -145,6 +147,16 @@ def _instead(fault: Fault | None) -> Response | None:
     response = failure(status, fault.message)
     response.headers.update(headers)
     return response
+
+
+def _emptied(response: Response) -> Response:
+    """A list of events without their objects; any other response as it is."""
+    rows = orjson.loads(response.body) if response.body else None
+    if not isinstance(rows, list):
+        return response
+    emptied = [{**row, "data": {**row.get("data", {}), "object": {}}} for row in rows]
+    headers = {k: v for k, v in response.headers.items() if k.lower() != "content-length"}
+    return answered(orjson.dumps(emptied), response.status_code, headers)
 
 
 def _transport(receive: Receive) -> asyncio.Transport:

@@ -10,6 +10,7 @@ from invoiced_emulator.exceptions import ApiError
 from invoiced_emulator.money import plain, whole
 from invoiced_emulator.resources.definition import Resource, Row, Types
 from invoiced_emulator.resources.documents import PARTS
+from invoiced_emulator.rules.calls import Call
 
 METADATA_KEYS = 10
 METADATA_KEY_LENGTH = 40
@@ -41,11 +42,25 @@ def changed(resource: Resource, body: object) -> Row:
     return given
 
 
-def _accepted(resource: Resource, types: Types, body: object) -> Row:
+def called(call: Call, body: object) -> Row:
+    """The attributes of a call such as `POST /invoices/:id/pay`; a body may be absent."""
+    given = _object(body if body is not None else {})
+    kept = {k: v for k, v in _checked(given, call.accepts, "call", None).items() if v is not None}
+    for name in call.required:
+        if name not in kept:
+            raise ApiError(f"{_words(name)} is required", name)
+    return kept
+
+
+def _object(body: object) -> Row:
     if not isinstance(body, dict):
         raise ApiError("The body of the request must be a JSON object")
+    return body
+
+
+def _accepted(resource: Resource, types: Types, body: object) -> Row:
     label = resource.label or resource.singular.capitalize()
-    return _checked(body, types, label, None)
+    return _checked(_object(body), types, label, None)
 
 
 def _checked(given: Mapping[str, Any], types: Types, label: str, owner: str | None) -> Row:

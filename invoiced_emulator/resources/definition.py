@@ -25,8 +25,8 @@ class Resource:
 
     `links` maps attributes that hold a public address to its path, `{token}` to be filled in;
     `indexed` attributes are found without a scan. `shelves` says on which lists an object appears,
-    `shelf` which of them a plain list shows and `flags` which query parameter shows which other
-    one. `owner` is the attribute that holds the id of the parent object, with an underscore where
+    `shelf` which of them a plain list shows and `flags` which query parameters, joined by `&`,
+    show which other one; the first match counts. `owner` is the attribute that holds the id of the parent object, with an underscore where
     Invoiced does not show it. `on_request` attributes are only shown to who asks for them
     (`include`); lists that are not `incremental` ignore `updated_after`; changes to objects that
     are not `eventful` record no event; the caller may choose the id if `text_ids`.

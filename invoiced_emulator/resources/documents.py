@@ -8,10 +8,12 @@ from invoiced_emulator.resources.definition import Resource, Row, Types, shape, 
 from invoiced_emulator.resources.payments import MONEY
 
 
-def renewal(subscription: Row, _private: Row) -> tuple[str, ...]:
-    """The lists on which a subscription appears: canceled and finished ones never renew."""
-    status = subscription["status"]
-    return ("all", status if status in ("canceled", "finished") else "renewing")
+def renewal(subscription: Row, private: Row) -> tuple[str, ...]:
+    """The lists on which a subscription appears, for a finished one can be canceled as well."""
+    canceled = subscription["status"] == "canceled" or subscription["canceled_at"] is not None
+    finished = subscription["status"] == "finished" or private.get("_finished", False)
+    states = [name for name, is_so in (("canceled", canceled), ("finished", finished)) if is_so]
+    return ("all", " and ".join(states) or "renewing")
 
 
 # The parts of objects: attributes accepted inside a list or a nested object.
@@ -270,7 +272,12 @@ SUBSCRIPTIONS = Resource(
     indexed=("customer", "plan"),
     shelves=renewal,
     shelf="renewing",
-    flags={"all": "all", "canceled": "canceled", "finished": "finished"},
+    flags={
+        "all": "all",
+        "canceled&finished": "canceled and finished",
+        "canceled": "canceled",
+        "finished": "finished",
+    },
     incremental=True,
 )
 

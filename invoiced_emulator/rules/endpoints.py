@@ -3,11 +3,12 @@
 A resource to be served needs its row in `shapes` and one here, and nothing else.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from invoiced_emulator.resources.definition import Resource, Row
+from invoiced_emulator.rules.calls import CALLS, Call
 from invoiced_emulator.rules.catalog import COUPON_RULES, ITEM_RULES, PLAN_RULES, TAX_RATE_RULES
 from invoiced_emulator.rules.charges import CHARGE_RULES, REFUND_RULES
 from invoiced_emulator.rules.customer_children import (
@@ -44,7 +45,6 @@ class Rules(Protocol):
     def delete(self, account: Account, row: Row) -> Row | None: ...
 
 
-Action = Callable[[Account, Row], Row]
 _LISTED = ("GET", "POST")
 _EACH = ("GET", "PATCH", "DELETE")
 
@@ -54,7 +54,7 @@ class Endpoint:
     """One resource over HTTP, at `/customers/:id/contacts` if its path is `customers contacts`.
 
     `listed` are the methods of the list, `each` those of one object; `sole` those of the path of
-    an object of which its parent has at most one. `actions` are what `POST /resource/:id/ACTION`
+    an object of which its parent has at most one. `calls` are what `POST /resource/:id/CALL`
     does. `only` holds attributes an object must have to be found here.
     """
 
@@ -63,7 +63,7 @@ class Endpoint:
     listed: tuple[str, ...] = _LISTED
     each: tuple[str, ...] = _EACH
     sole: tuple[str, ...] = ()
-    actions: Mapping[str, Action] = field(default_factory=dict)
+    calls: Mapping[str, Call] = field(default_factory=dict)
     only: Mapping[str, object] = field(default_factory=dict)
 
     @property
@@ -81,11 +81,11 @@ def _nowhere(path: str, rules: Rules, **more: Any) -> Endpoint:
 
 
 ENDPOINTS = (
-    _at("customers", CUSTOMER_RULES),
-    _at("invoices", INVOICE_RULES, actions={"void": INVOICE_RULES.void}),
-    _at("estimates", ESTIMATE_RULES, actions={"void": ESTIMATE_RULES.void}),
-    _at("credit_notes", CREDIT_NOTE_RULES, actions={"void": CREDIT_NOTE_RULES.void}),
-    _at("subscriptions", SUBSCRIPTION_RULES),
+    _at("customers", CUSTOMER_RULES, calls=CALLS["customers"]),
+    _at("invoices", INVOICE_RULES, calls=CALLS["invoices"]),
+    _at("estimates", ESTIMATE_RULES, calls=CALLS["estimates"]),
+    _at("credit_notes", CREDIT_NOTE_RULES, calls=CALLS["credit_notes"]),
+    _at("subscriptions", SUBSCRIPTION_RULES, calls=CALLS["subscriptions"]),
     _at("transactions", TRANSACTION_RULES),
     _at("plans", PLAN_RULES),
     _at("items", ITEM_RULES),

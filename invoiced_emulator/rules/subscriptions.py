@@ -155,8 +155,10 @@ class Subscriptions:
 
     def delete(self, account: Account, row: Row) -> Row:
         """Cancel: a subscription is never removed."""
-        if row["status"] in ("canceled", "finished"):
-            raise ApiError(f"The subscription is {row['status']} already")
+        if row["canceled_at"] is not None or row["status"] == "canceled":
+            raise ApiError("The subscription is canceled already")
+        if row["status"] == "finished":
+            account.private(self.resource.name, row["id"])["_finished"] = True
         canceled = {
             **row,
             "status": "canceled",
@@ -164,7 +166,7 @@ class Subscriptions:
             "period_start": None,
             "period_end": None,
         }
-        return save(account, self.resource, row, canceled, "canceled")
+        return save(account, self.resource, row, canceled, "deleted")
 
 
 SUBSCRIPTION_RULES = Subscriptions()

@@ -61,11 +61,12 @@ class Transactions:
 
     def delete(self, account: Account, row: Row) -> None:
         self._check_own(account, row, "deleted")
-        self.undo(account, row)
+        account.remove(self.resource.name, row["id"])
+        self._settle(account, row, -effect(row))
 
     def undo(self, account: Account, row: Row) -> None:
-        """Remove a transaction, a payment's too, and give back what it took off its document."""
-        account.remove(self.resource.name, row["id"])
+        """Remove a payment's shadow, without an event, and give back what it took."""
+        account.tables[self.resource.name].drop(row["id"])
         self._settle(account, row, -effect(row))
 
     def _document(self, account: Account, row: Row) -> Row | None:

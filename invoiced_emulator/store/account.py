@@ -19,7 +19,7 @@ from invoiced_emulator.store.computed import bulk_of
 from invoiced_emulator.store.tables import Table
 
 # The attributes that name a customer.
-_CUSTOMER_NAMES = {"customer", "customer_id", "_customer", "parent_customer"}
+_CUSTOMER_NAMES = ("customer", "customer_id", "_customer", "parent_customer")
 HOST = "https://emulator.invoiced.example"
 # What an event says of the one who acted: an API key is user -2, without a name.
 API_USER = {
@@ -55,13 +55,15 @@ class Event:
 
     def as_row(self) -> Row:
         shown = {**self.row, "customer": self.customer} if self.customer else self.row
+        # The reference describes it inside `data`, and its example shows it beside.
+        previous = {} if self.previous is None else {"previous": self.previous}
         return {
             "id": self.id,
             "object": "event",
             "type": self.type,
             "timestamp": self.timestamp,
-            "data": {"object": shown},
-            **({} if self.previous is None else {"previous": self.previous}),
+            "data": {"object": shown, **previous},
+            **previous,
             "user": API_USER,
         }
 
@@ -74,6 +76,8 @@ class Account:
 
     `now` gives the account's clock in UNIX seconds. The flags imitate accounts that differ:
     `canceled_account` answers 402 to everything, `forbidden` holds resource names answered 403,
+    `lacks` the `FEATURES` that were not bought, `lost_events` the ids of events whose object is
+    no longer known and shown as `{}`,
     `hides_updated_at` those that omit `updated_at` unless asked, and the `ignores_` flags make
     lists silently ignore a parameter, as undocumented ones may one day be.
     """
@@ -84,10 +88,13 @@ class Account:
         self.canceled_account = False
         self.forbidden: set[str] = set()
         self.hides_updated_at: set[str] = {"transactions", "credit_balance_adjustments"}
+        self.lacks: set[str] = set()
+        self.lost_events: set[int] = set()
         self.ignores_sort = False
         self.ignores_updated_before = False
         self.tables = {resource.name: Table(resource) for resource in RESOURCES}
         self.happened: list[Event] = []
+        self.emails: list[Row] = []
         self._next_part = 1
 
     def __repr__(self) -> str:
@@ -203,20 +210,32 @@ class Account:
     def merge(self, key: int, into: int, *, at: int | None = None) -> None:
         """Merge one customer into another past every rule. KeyError if either is absent.
 
-        Everything of the first, documents and children, belongs to the second from now on and
-        counts as updated; `customer.merged` holds the first as it was. `at` is the UNIX second.
+        Everything of the first, documents and children, belongs to the second from now on, and
+        keeps its `updated_at`. `customer.merged` holds the second, with the first as it was in
+        `original_customer`. `at` is the UNIX second.
         """
         customers = self.tables["customers"]
-        merged, _ = customers.rows[key], customers.rows[into]
-        second = self.clock() if at is None else at
+        gone, kept = customers.rows[key], customers.rows[into]
         for table in self.tables.values():
-            for name in _CUSTOMER_NAMES & {*table.resource.indexed}:
+            for name in table.resource.indexed:
+                if name not in _CUSTOMER_NAMES:
+                    continue
                 for owned in sorted(table.where(name, key)):
-                    own_parent = table is customers and owned == into
-                    now_of = None if own_parent else into
-                    self.edit(table.resource.name, owned, **{name: now_of, "updated_at": second})
-        self.record("merged", "customers", merged, at=second)
+                    self._hand_over(table, owned, name, into)
         customers.drop(key)
+        self.record("merged", "customers", {**kept, "original_customer": gone}, at=at)
+
+    def _hand_over(self, table: Table, key: Key, name: str, into: int) -> None:
+        """Make an object belong to another customer; nothing else about it changes."""
+        row = table.rows[key]
+        if name.startswith("_"):
+            table.put(row, **{name: into})
+            return
+        own_parent = table.resource.name == "customers" and key == into
+        moved = {name: None if own_parent else into}
+        if name == "customer_id" and "customer" in row:
+            moved["customer"] = into
+        table.put({**row, **moved})
 
     def get(self, resource: str, key: Key) -> Row:
         """A copy of the object, `updated_at` included. KeyError if absent."""
@@ -234,6 +253,13 @@ class Account:
     def events(self) -> list[Row]:
         """Every event, oldest first."""
         return [plain_copy(event.as_row()) for event in self.happened]
+
+    def event_raw(self, event: Event) -> bytes:
+        """The event as JSON, without its object if that was lost."""
+        row = event.as_row()
+        if event.id in self.lost_events:
+            row["data"] = {**row["data"], "object": {}}
+        return orjson.dumps(row)
 
     def record(
         self,

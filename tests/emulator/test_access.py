@@ -108,3 +108,20 @@ def test_before_request_sees_every_request_and_may_edit_the_account(account, ser
     assert api.get("/customers/1").json()["name"] == "Name 1"
     assert api.get("/customers/1").json()["name"] == "Name 2"
     assert seen == [(1, "GET", "/customers/1"), (2, "GET", "/customers/1")]
+
+
+def test_what_the_account_lacks_is_a_400_that_names_the_feature(account, api):
+    account.lacks.add("subscription_billing")
+    body = {"customer": 1, "plan": "starter"}
+    for refused in (
+        api.get("/subscriptions"),
+        api.get("/plans"),
+        api.get("/plans/starter"),
+        api.post("/subscriptions", body),
+    ):
+        assert refused.status_code == 400
+        assert refused.json() == {
+            "type": "invalid_request",
+            "message": "Your Invoiced account does not have access to this feature.",
+        }
+    assert api.get("/customers").status_code == 200

@@ -161,7 +161,7 @@ def test_deleting_a_subscription_cancels_it_once(account, clock, api):
         "period_end": None,
         "updated_at": NOW + 5,
     }
-    assert account.events()[-1]["type"] == "subscription.canceled"
+    assert account.events()[-1]["type"] == "subscription.deleted"
     assert api.delete(f"/subscriptions/{row['id']}").status_code == 400
 
 

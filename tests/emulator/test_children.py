@@ -186,20 +186,22 @@ def test_what_belongs_to_a_customer_goes_with_it(two, api):
     assert kinds(two) == ["customer.deleted"]
 
 
-def test_merging_moves_everything_and_says_so(two, api, clock):
+def test_a_merge_moves_everything_and_leaves_its_dates(two, api, clock):
     two.add("contacts", id=4, _customer=1)
     two.add("tasks", id=4, customer_id=1)
     two.edit("customers", 2, parent_customer=1, updated_at=NOW)
     clock.now += 60
-    two.merge(1, 2)
+    merged = api.post("/customers/2/merge", {"customer": 1})
+    assert (merged.status_code, merged.json()["id"]) == (200, 2)
     assert api.get("/customers/1").status_code == 404
     assert api.ids("/customers/2/contacts") == [4]
     assert two.get("tasks", 4)["customer_id"] == 2
     assert two.get("customers", 2)["parent_customer"] is None
     invoice = two.get("invoices", 7)
-    assert (invoice["customer"], invoice["updated_at"]) == (2, NOW + 60)
-    (event,) = api.get("/events", related_to="customer,1").json()
+    assert (invoice["customer"], invoice["updated_at"]) == (2, NOW)
+    (event,) = api.get("/events", related_to="customer,2").json()
     assert (event["type"], event["timestamp"]) == ("customer.merged", NOW + 60)
-    assert event["data"]["object"]["name"] == "Acme"
+    assert event["data"]["object"]["id"] == 2
+    assert event["data"]["object"]["original_customer"]["name"] == "Acme"
     with pytest.raises(KeyError):
         two.merge(1, 2)

@@ -116,3 +116,13 @@ def test_rules_that_make_no_sense_are_refused(tmp_path, rules, says):
     file.write_text(json.dumps(rules))
     with pytest.raises(BadFaults, match=says):
         read(file)
+
+
+def test_events_may_come_without_their_objects(account, serve):
+    api = serve(account, faults=Faults([{"kind": "empty_objects", "times": 1}]))
+    account.record("updated", "customers", account.get("customers", 1))
+    assert api.get("/events").json()[0]["data"] == {"object": {}}
+    assert api.get("/events/1").json()["data"]["object"]["id"] == 1
+    assert api.get("/events").json()[0]["data"]["object"]["id"] == 1
+    account.lost_events.add(1)
+    assert api.get("/events/1").json()["data"]["object"] == {}

@@ -100,3 +100,11 @@ def test_a_lost_answer_is_found_again_under_its_key(account, serve):
         post(api, {"name": "B"}, "key-one")
     assert post(api, {"name": "B"}, "key-one").status_code == 201
     assert len(account.objects("customers")) == 2
+
+
+def test_a_bearer_token_has_no_idempotency_keys(account, api):
+    """The key of a request is stored by API key, which a token is not."""
+    for key in ("key-one", "key-one", "short"):
+        headers = {"Authorization": f"Bearer {account.api_key}", "Idempotency-Key": key}
+        assert api("POST", "/customers", json={"name": "B"}, auth=None, headers=headers).ok
+    assert len(account.objects("customers")) == 4

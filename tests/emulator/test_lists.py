@@ -212,6 +212,8 @@ def renewals(account):
     states = ["active", "past_due", "not_started", "canceled", "finished"]
     for key, status in enumerate(states, 1):
         account.add("subscriptions", id=key, customer=1, plan="starter", status=status)
+    both = {"status": "finished", "canceled_at": NOW}
+    account.add("subscriptions", id=6, customer=1, plan="starter", **both)
     return account
 
 
@@ -221,7 +223,8 @@ def renewals(account):
         pytest.param({}, [1, 2, 3], id="plain-list-only-those-that-renew"),
         pytest.param({"canceled": 1}, [4], id="canceled"),
         pytest.param({"finished": 1}, [5], id="finished"),
-        pytest.param({"all": 1}, [1, 2, 3, 4, 5], id="all"),
+        pytest.param({"canceled": 1, "finished": 1}, [6], id="canceled-and-finished"),
+        pytest.param({"all": 1}, [1, 2, 3, 4, 5, 6], id="all"),
         pytest.param({"canceled": 1, "sort": "updated_at asc"}, [4], id="canceled-sorted"),
     ],
 )
@@ -233,6 +236,9 @@ def test_a_subscription_changes_lists_with_its_status(renewals, api):
     api.delete("/subscriptions/1")
     assert api.ids("/subscriptions") == [2, 3]
     assert api.ids("/subscriptions", canceled=1) == [1, 4]
+    api.delete("/subscriptions/5")
+    assert api.ids("/subscriptions", finished=1) == []
+    assert api.ids("/subscriptions", finished=1, canceled=1) == [5, 6]
 
 
 def test_events_come_newest_first_and_can_be_narrowed(account: Account, clock, api):

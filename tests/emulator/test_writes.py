@@ -342,6 +342,6 @@ def test_every_write_leaves_an_event(account, api, resource, body):
     singular = row["object"]
     created, updated = account.events()
     assert (created["type"], updated["type"]) == (f"{singular}.created", f"{singular}.updated")
-    assert updated["previous"] == {"metadata": {}}
+    assert updated["previous"] == updated["data"]["previous"] == {"metadata": {}}
     assert updated["data"]["object"]["metadata"] == {"a": "b"}
     assert (updated["timestamp"], updated["user"]["id"]) == (NOW, -2)
