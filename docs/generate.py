@@ -100,7 +100,7 @@ def _facts(resource: Resource) -> Iterator[tuple[str, str]]:
         having = f" that have a `{resource.parent.having}`" if resource.parent.having else ""
         yield "below", f"each of the {below}{having}; `{resource.parent.attribute}` is its id"
     if resource.deleted_by:
-        yield "deletions", f"told by the events {_listed(resource.deleted_by)}"
+        yield "deletions", f"reported by the events {_listed(resource.deleted_by)}"
 
 
 def _query(query: Mapping[str, str]) -> str:

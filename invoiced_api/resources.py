@@ -75,7 +75,8 @@ class Resource:
     name their parent in it, as `{customer}`. `lists` are the queries that together return every
     object, in the order in which an object can move from one to the next. `natural_key` is the
     caller's own, unique reference. `money` are the columns of amounts in its `currency`.
-    `deleted_by` are the types of event that tell of a removal.
+    `deleted_by` are the types of event that report a removal. `customer_column` holds the id of
+    the customer that an object belongs to.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Resource:
     natural_key: str | None = None
     money: tuple[str, ...] = ()
     deleted_by: tuple[str, ...] = ()
+    customer_column: str | None = None
     writes: WriteCalls | None = None
 
     @property
@@ -264,6 +266,7 @@ RESOURCES = (
     Resource(
         name="customers",
         path="/customers",
+        customer_column="parent_customer",
         by_default=True,
         deleted_by=("customer.deleted", "customer.merged"),
         natural_key="number",
@@ -275,11 +278,11 @@ RESOURCES = (
     Resource(
         name="subscriptions",
         path="/subscriptions",
+        customer_column="customer",
         money=("recurring_total", "mrr"),
         by_default=True,
-        deleted_by=("subscription.deleted",),
         # The plain list holds only subscriptions with a renewal to come.
-        lists=({}, {"canceled": "1"}, {"finished": "1"}),
+        lists=({}, {"canceled": "1"}, {"finished": "1"}, {"canceled": "1", "finished": "1"}),
         writes=WriteCalls(
             create={
                 **OF_CUSTOMER,
@@ -298,6 +301,7 @@ RESOURCES = (
     Resource(
         name="invoices",
         path="/invoices",
+        customer_column="customer",
         money=("subtotal", "total", "balance"),
         by_default=True,
         deleted_by=("invoice.deleted",),
@@ -311,6 +315,7 @@ RESOURCES = (
     Resource(
         name="estimates",
         path="/estimates",
+        customer_column="customer",
         money=("subtotal", "total"),
         by_default=True,
         deleted_by=("estimate.deleted",),
@@ -324,6 +329,7 @@ RESOURCES = (
     Resource(
         name="credit_notes",
         path="/credit_notes",
+        customer_column="customer",
         money=("subtotal", "total", "balance"),
         by_default=True,
         deleted_by=("credit_note.deleted",),
@@ -337,6 +343,8 @@ RESOURCES = (
     Resource(
         name="transactions",
         path="/transactions",
+        customer_column="customer",
+        deleted_by=("transaction.deleted",),
         money=("amount",),
         by_default=True,
         writes=WriteCalls(
@@ -351,14 +359,15 @@ RESOURCES = (
     Resource(
         name="payments",
         path="/payments",
+        customer_column="customer",
         money=("amount", "balance"),
         lists=({"include": "applied_to"},),
-        deleted_by=("payment.deleted",),
         writes=WriteCalls(create=PAYMENT, update=PAYMENT, removal=DeleteBehaviour.VOID),
     ),
     Resource(
         name="credit_balance_adjustments",
         path="/credit_balance_adjustments",
+        customer_column="customer",
         way=ReadStrategy.FULL_SCAN,
         lists=({"include": "updated_at"},),
         writes=WriteCalls(create=ADJUSTMENT, update=ADJUSTMENT),
@@ -366,6 +375,7 @@ RESOURCES = (
     Resource(
         name="charges",
         path="/charges",
+        customer_column="customer",
         way=ReadStrategy.FULL_SCAN,
         writes=WriteCalls(create=CHARGE, removal=None, side_effect=SideEffect.CHARGES),
     ),
@@ -383,6 +393,7 @@ RESOURCES = (
     Resource(
         name="tasks",
         path="/tasks",
+        customer_column="customer_id",
         way=ReadStrategy.FULL_SCAN,
         deleted_by=("task.deleted",),
         writes=WriteCalls(create={**TASK, **body(customer_id=Ref("customers"))}, update=TASK),
@@ -390,6 +401,7 @@ RESOURCES = (
     Resource(
         name="notes",
         path="/notes",
+        customer_column="customer",
         way=ReadStrategy.FULL_SCAN,
         deleted_by=("note.deleted",),
         writes=WriteCalls(

@@ -1,14 +1,15 @@
-"""What left the account: read from its events, emitted as the object was.
+"""Deletions and merges: the events that report them, and how far each stream has got.
 
 The bookmark of a stream gets two more entries: `deleted_at`, before which every deletion has been
-emitted, and `deleted_events`, the ids of the events from then on that have been emitted as well.
-An event never changes, so with both a deletion comes once, however late it was committed.
+emitted, and `deleted_events`, which lists what has been emitted from then on: the ids of events,
+and `transaction:ID` for shadow transactions. An event never changes, so a deletion comes once,
+however late Invoiced committed it.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from invoiced_api.reading.pages import Row
 from invoiced_api.resources import BY_NAME, Resource
@@ -21,34 +22,57 @@ LOGGER = logging.getLogger(__name__)
 EVENTS = BY_NAME["events"]
 COLUMN = "_sdc_deleted_at"
 COLUMN_SCHEMA = {"type": ["null", "string"], "format": "date-time"}
+MERGED = "customer.merged"
+# How long the bookmark waits for an event to show its object.
+HOLD_S = 86_400
+
+# A JSON object as Invoiced sends it.
+Object = dict[str, Any]
+# The object at a path, None if there is none.
+Fetch = Callable[[str], Object | None]
 
 
 @dataclass(slots=True)
 class Deletions:
-    """The deletions of some streams. `collect` is given events, `of` gives a stream's objects.
+    """The deletions and merges that some streams need.
 
-    `until` is the second before which no deletion is to come any more.
+    `collect` takes events, `complete` asks again for what they do not show, and then `deleted`
+    and `merged_into` give what a stream has to emit.
+
+    `until` is the second before which no other deletion will come.
     """
 
     streams: Iterable[Stream]
     state: State
     start_date: int
     until: int = 0
-    _events: dict[str, list[Row]] = field(default_factory=dict)
+    _events: dict[str, list[Object]] = field(default_factory=dict)
+    _held: dict[str, int] = field(default_factory=dict)
 
     @property
     def since(self) -> int:
         """The earliest second from which a stream still needs its deletions."""
-        return min((self._since(stream.resource) for stream in self.streams), default=0)
+        return min((self.since_of(stream.resource) for stream in self.streams), default=0)
 
     def collect(self, events: list[Row]) -> bytes:
-        """Keeps the events that tell of a deletion, which are few among all. Makes no block."""
-        for event in events:
-            self._events.setdefault(event["type"], []).append(event)
-        wanted = {kind for stream in self.streams for kind in stream.resource.deleted_by}
-        for kind in self._events.keys() - wanted:
-            del self._events[kind]
+        """Keep the events of a page that concern a stream, which are few among all."""
+        wanted = {kind for stream in self.streams for kind in _kinds(stream.resource)}
+        for event in cast(list[Object], events):
+            kind = event.get("type")
+            if not isinstance(kind, str):
+                LOGGER.warning("event %s is skipped: it has no type", event.get("id"))
+            elif kind in wanted:
+                self._collect_one(event, kind)
         return b""
+
+    def _collect_one(self, event: Object, kind: str) -> None:
+        data = event.get("data")
+        about = data.get("object") if isinstance(data, dict) else None
+        if about is None or not isinstance(event.get("timestamp"), int):
+            missing = "object" if about is None else "timestamp"
+            LOGGER.warning("event %s (%s) is skipped: it has no %s", event["id"], kind, missing)
+            return
+        self._events.setdefault(kind, []).append(event)
 
     def hold(self, state: State) -> State:
         """The state in which each stream's deletions continue where they were left.
@@ -58,43 +82,96 @@ class Deletions:
         """
         for stream in self.streams:
             if bookmark(state, stream.name, "deleted_at") is None:
-                second = self._since(stream.resource)
+                second = self.since_of(stream.resource)
                 state = with_bookmark(state, stream.name, "deleted_at", second)
         return state
 
-    def of(self, stream: Stream) -> list[Row]:
+    def complete(self, fetch: Fetch) -> None:
+        """Ask once again for objects that events do not show; remember what stays unknown.
+
+        An event that still shows no object holds the bookmark of its streams for a day. A merge
+        that does not name the customer that is gone counts only if Invoiced no longer has the
+        customer that it shows.
+        """
+        for kind, events in self._events.items():
+            known = [self._complete_one(event, kind, fetch) for event in events]
+            self._events[kind] = [event for event in known if event is not None]
+
+    def _complete_one(self, event: Object, kind: str, fetch: Fetch) -> Object | None:
+        if not _object(event):
+            again = fetch(f"{EVENTS.path}/{event['id']}")
+            if again is None or not _object(again):
+                self._give_up(event, kind)
+                return None
+            event = {**event, "data": again["data"]}
+        if kind != MERGED:
+            return event
+        gone = event["data"]["object"].get("original_customer")
+        if gone is None:
+            shown = event["data"]["object"]
+            if fetch(f"/customers/{shown.get('id')}") is not None:
+                return event
+            gone = shown
+        return {**event, "gone": gone if isinstance(gone, dict) else {"id": gone}}
+
+    def _give_up(self, event: Object, kind: str) -> None:
+        name = f"event {event['id']} ({kind} at {to_rfc_3339(event['timestamp'])})"
+        if event["timestamp"] <= self.until - HOLD_S:
+            LOGGER.warning("%s is skipped: Invoiced does not show its object", name)
+            return
+        LOGGER.warning("%s does not show its object: the next run asks for it again", name)
+        self._held[kind] = min(event["timestamp"], self._held.get(kind, event["timestamp"]))
+
+    def deleted(self, stream: Stream) -> list[Object]:
         """The deleted objects of a stream that have not been emitted, in order of deletion."""
-        since, emitted = self._since(stream.resource), self._emitted(stream.name)
-        fresh = [
-            event
-            for event in self._of(stream.resource)
-            if event["timestamp"] >= since and str(event["id"]) not in emitted
-        ]
-        rows = [deleted_record(event) for event in fresh]
+        fresh = [event for event in self._fresh(stream) if event["type"] != MERGED or _gone(event)]
+        rows = [as_it_was(event) for event in fresh if event["type"] in stream.resource.deleted_by]
         whole = [row for row in rows if all(row.get(key) for key in stream.resource.key)]
         if len(whole) < len(rows):
             LOGGER.warning(
-                "%s: %d deletions are not told, since their events do not name the %s",
+                "%s: %d deletions are not emitted, since their events do not name the %s",
                 stream.name,
                 len(rows) - len(whole),
                 " or ".join(stream.resource.key),
             )
         return whole
 
-    def with_bookmark(self, state: State, stream: Stream) -> State:
-        """The state in which every deletion before `until`, and all that came later, is out."""
-        second = self.until
-        later = [e["id"] for e in self._of(stream.resource) if e["timestamp"] >= second]
+    def merged_into(self, stream: Stream) -> list[Any]:
+        """The ids of the customers that got objects of this stream by a merge, oldest merge first.
+
+        Empty in a first run, which reads every object where it is now.
+        """
+        if not _moves(stream.resource) or self.is_first(stream):
+            return []
+        merges = [event for event in self._fresh(stream) if event["type"] == MERGED]
+        return list(dict.fromkeys(_object(event).get("id") for event in merges))
+
+    def is_first(self, stream: Stream) -> bool:
+        """Whether no earlier run read this stream."""
+        return bookmark(self.state, stream.name, stream.resource.replication_key) is None
+
+    def is_emitted(self, stream: Stream, token: str) -> bool:
+        """Whether an earlier run emitted what `deleted_events` calls `token`."""
+        return token in self._emitted(stream.name)
+
+    def with_bookmark(self, state: State, stream: Stream, tokens: Iterable[str] = ()) -> State:
+        """The state in which every deletion before `until`, and all that came later, is out.
+
+        `tokens` name what else was emitted from then on.
+        """
+        second = self.until_of(stream.resource)
+        later = [str(e["id"]) for e in self._all(stream.resource) if e["timestamp"] >= second]
         state = with_bookmark(state, stream.name, "deleted_at", second)
         mark = state["bookmarks"][stream.name]
-        mark = {**mark, "deleted_events": ",".join(map(str, later))}
+        mark = {**mark, "deleted_events": ",".join([*later, *tokens])}
         return {**state, "bookmarks": {**state["bookmarks"], stream.name: mark}}
 
-    def _of(self, resource: Resource) -> list[Row]:
-        events = [event for kind in resource.deleted_by for event in self._events.get(kind, [])]
-        return sorted(events, key=lambda event: (event["timestamp"], event["id"]))
+    def until_of(self, resource: Resource) -> int:
+        """The second that a stream's deletions have reached in this run."""
+        held = [self._held[kind] for kind in _kinds(resource) if kind in self._held]
+        return min([self.until, *held])
 
-    def _since(self, resource: Resource) -> int:
+    def since_of(self, resource: Resource) -> int:
         """Where a stream's deletions were left, else where its records were."""
         for key in ("deleted_at", resource.replication_key):
             second = bookmark(self.state, resource.name, key)
@@ -102,11 +179,49 @@ class Deletions:
                 return second
         return self.start_date
 
+    def _fresh(self, stream: Stream) -> list[Object]:
+        since, emitted = self.since_of(stream.resource), self._emitted(stream.name)
+        return [
+            event
+            for event in self._all(stream.resource)
+            if event["timestamp"] >= since and str(event["id"]) not in emitted
+        ]
+
+    def _all(self, resource: Resource) -> list[Object]:
+        events = [event for kind in _kinds(resource) for event in self._events.get(kind, [])]
+        return sorted(events, key=lambda event: (event["timestamp"], event["id"]))
+
     def _emitted(self, name: str) -> set[str]:
         mark: Mapping[str, Any] = self.state.get("bookmarks", {}).get(name, {})
         return set(str(mark.get("deleted_events", "")).split(","))
 
 
-def deleted_record(event: Row) -> Row:
+def as_it_was(event: Object) -> Object:
     """The object of an event, with the moment of its deletion."""
-    return {**event["data"]["object"], COLUMN: to_rfc_3339(event["timestamp"])}
+    return {**(_gone(event) or _object(event)), COLUMN: to_rfc_3339(event["timestamp"])}
+
+
+def concerned(resource: Resource) -> bool:
+    """Whether deletions or merges change rows of a stream behind its bookmark."""
+    return bool(_kinds(resource))
+
+
+def _kinds(resource: Resource) -> set[str]:
+    return {*resource.deleted_by, *([MERGED] if _moves(resource) else [])}
+
+
+def _moves(resource: Resource) -> bool:
+    """Whether objects of a stream belong to a customer, and so to another one after a merge."""
+    below = resource.parent is not None and resource.parent.resource == "customers"
+    return below or resource.customer_column is not None
+
+
+def _object(event: Object) -> Object:
+    data = event.get("data")
+    about = data.get("object") if isinstance(data, dict) else None
+    return about if isinstance(about, dict) else {}
+
+
+def _gone(event: Object) -> Object | None:
+    gone: Object | None = event.get("gone")
+    return gone

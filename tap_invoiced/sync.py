@@ -18,7 +18,8 @@ from singer_command.signals import Interrupted
 from tap_invoiced.bad_values import BadValues
 from tap_invoiced.bookmarks import State, bookmark, finished, with_bookmark, with_current_stream
 from tap_invoiced.containment import RUN_FAILURES, FailedStreams, OutageDetector, reason_of
-from tap_invoiced.deletions import EVENTS, Deletions
+from tap_invoiced.corrections import Corrections
+from tap_invoiced.deletions import COLUMN, EVENTS, Deletions, concerned
 from tap_invoiced.messages import Messages
 from tap_invoiced.progress import Progress, StreamReport, metrics
 from tap_invoiced.records import Records
@@ -94,9 +95,9 @@ class Sync:
         try:
             transport = ThreadTransport(self.client)
             with Prefetcher(transport, connections, [one.reading for one in syncs]) as ahead:
-                deletions = self._read_deletions(streams, ahead)
+                corrections = self._read_deletions(streams, ahead)
                 for one in syncs:
-                    self._sync(one, ahead, deletions)
+                    self._sync(one, ahead, corrections)
                     self._write_state()
         except (InvoicedError, Interrupted):
             self._write_state()
@@ -124,7 +125,7 @@ class Sync:
     def _budget(self) -> RetryBudget:
         return RetryBudget(self.settings.connection.max_retry_seconds, self.clock)
 
-    def _sync(self, one: StreamSync, ahead: Prefetcher, deletions: Deletions | None) -> None:
+    def _sync(self, one: StreamSync, ahead: Prefetcher, corrections: Corrections | None) -> None:
         """Reads a stream with its deletions, and contains what fails."""
         parent = one.stream.resource.parent
         if parent and parent.resource in self.failed.reasons:
@@ -136,9 +137,9 @@ class Sync:
                 self._read(one, ahead)
                 self._verify(one, ahead)
             except ForbiddenError as refusal:
-                self._refused(one, refusal, deletions)
+                self._refused(one, refusal, corrections)
             else:
-                self._emit_deletions(one, deletions)
+                self._emit_corrections(one, corrections)
 
     @contextmanager
     def _contained(self, name: str, reading: StreamReader) -> Iterator[None]:
@@ -157,16 +158,16 @@ class Sync:
             self._fail(name, reason_of(failure))
 
     def _refused(
-        self, one: StreamSync, refusal: ForbiddenError, deletions: Deletions | None
+        self, one: StreamSync, refusal: ForbiddenError, corrections: Corrections | None
     ) -> None:
         """The key, or the account, may not read a stream: a failure only if it could before."""
         if bookmark(self.state, one.name, one.replication_key) is not None:
             self._fail(one.name, f"could be read before, now: {reason_of(refusal)}")
             return
         LOGGER.warning("%s: skipped, %s", one.name, refusal)
-        if deletions and one.stream.resource.deleted_by:
+        if corrections and concerned(one.stream.resource):
             # None of its objects was ever emitted, so none of its deletions is missed.
-            self.state = deletions.with_bookmark(self.state, one.stream)
+            self.state = corrections.with_bookmark(self.state, one.stream)
 
     def _fail(self, name: str, reason: str) -> None:
         """One ERROR line for a stream: what failed, what to do, and from where it continues."""
@@ -225,12 +226,13 @@ class Sync:
         self._records_since_state = 0
         self._state_written_at = self.clock()
 
-    def _read_deletions(self, streams: Sequence[Stream], ahead: Prefetcher) -> Deletions | None:
-        """The deletions up to now; None if they are not wanted, or could not be read."""
+    def _read_deletions(self, streams: Sequence[Stream], ahead: Prefetcher) -> Corrections | None:
+        """The deletions and merges up to now; None if not wanted, or if they could not be read."""
         if not self.settings.capture_deletes:
             return None
-        deletable = [stream for stream in streams if stream.resource.deleted_by]
-        deletions = Deletions(deletable, self.state, self.settings.start_date)
+        changed = [stream for stream in streams if concerned(stream.resource)]
+        deletions = Deletions(changed, self.state, self.settings.start_date)
+        corrections = Corrections(self.client, self.settings.page_size, deletions)
         # From here on a stream's bookmark moves; where its deletions were left must not be lost.
         self.state = deletions.hold(self.state)
         reading = reader_of(EVENTS, self.settings.page_size, deletions.since, deletions.collect)
@@ -240,23 +242,27 @@ class Sync:
             try:
                 for _ in ahead.chunks(reading):
                     pass
+                deletions.until = self._max_bookmark(reading)
+                deletions.complete(corrections.fetch)
             except ForbiddenError as refusal:
                 self.failed.reasons[DELETIONS] = reason_of(refusal)
                 LOGGER.error("deletions cannot be read: %s", reason_of(refusal))
                 return None
-            deletions.until = self._max_bookmark(reading)
-            return deletions
+            return corrections
         return None
 
-    def _emit_deletions(self, one: StreamSync, deletions: Deletions | None) -> None:
+    def _emit_corrections(self, one: StreamSync, corrections: Corrections | None) -> None:
         """After the stream's records, so that no older version of a deleted object follows it."""
-        if not deletions or not one.stream.resource.deleted_by:
+        if not corrections or not concerned(one.stream.resource):
             return
-        rows = deletions.of(one.stream)
-        if rows:
-            self.messages.block(one.records.lines(rows))
-            LOGGER.info("%s: %d deleted", one.name, len(rows))
-        self.state = deletions.with_bookmark(self.state, one.stream)
+        deleted = 0
+        for rows in corrections.rows(one.stream):
+            deleted += sum(row.get(COLUMN) is not None for row in rows)
+            if rows:
+                self.messages.block(one.records.lines(rows))
+        if deleted:
+            LOGGER.info("%s: %d deleted", one.name, deleted)
+        self.state = corrections.with_bookmark(self.state, one.stream)
 
     def _verify(self, one: StreamSync, ahead: Prefetcher) -> None:
         """Moves the bookmark if the server counts no more objects than were read.

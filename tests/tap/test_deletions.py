@@ -1,9 +1,12 @@
 """What left the account arrives once, as it was, with the moment it left."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import orjson
 import pytest
+import requests
 
 from invoiced_emulator import Account, Faults, Server
 
@@ -114,7 +117,7 @@ def test_deletions_that_do_not_name_their_parent_are_told_of_and_left_out(
     account.remove("contacts", contact)
     second = reads(first.state)
     assert second.records("contacts") == []
-    assert "contacts: 1 deletions are not told" in second.stderr
+    assert "contacts: 1 deletions are not emitted" in second.stderr
 
 
 def test_events_that_may_not_be_read_fail_the_run_and_nothing_else(
@@ -179,3 +182,148 @@ def test_a_stream_that_may_not_be_read_does_not_make_every_run_read_all_events(
     assert (first.exit_code, second.exit_code) == (0, 0)
     assert "updated_at" not in second.state["bookmarks"]["estimates"]
     assert second.state["bookmarks"]["estimates"]["deleted_at"].startswith("2026-03-01T12:15:40")
+
+
+def test_a_canceled_subscription_and_a_voided_payment_are_not_deleted(
+    account: Account, clock: Any, run_tap: Callable[..., Any], catalog_of: Callable[..., Any]
+) -> None:
+    """Their events are called `deleted`, yet both stay in their lists. Shadows do not."""
+    account.add("plans", id="starter", name="Starter", amount=49)
+    customer = account.add("customers", name="Acme")["id"]
+    invoice = account.add("invoices", customer=customer, items=[{"unit_cost": 50}])["id"]
+    own = account.add("transactions", customer=customer, amount=7)["id"]
+    names = ("subscriptions", "payments", "transactions")
+    settings = {"catalog": catalog_of(*names), "capture_deletes": True}
+    for entry in settings["catalog"]["streams"]:
+        entry["selected"] = True
+    with Server(account) as server:
+        http = partial(requests.request, auth=(account.api_key, ""), timeout=10)
+        body = {"customer": customer, "plan": "starter"}
+        sub = http("POST", f"{server.url}/subscriptions", json=body).json()["id"]
+        applied = [{"type": "invoice", "invoice": invoice, "amount": 10}]
+        body = {"customer": customer, "amount": 50, "applied_to": applied}
+        kept, void, again = (
+            http("POST", f"{server.url}/payments", json=body).json()["id"] for _ in range(3)
+        )
+        shadows = {row["payment"]: row["id"] for row in account.objects("transactions")}
+        clock.seconds += 100
+        first = run_tap(server, **settings)
+        clock.seconds += 100
+        http("DELETE", f"{server.url}/subscriptions/{sub}")
+        http("DELETE", f"{server.url}/payments/{void}")
+        changed = {"applied_to": [{**applied[0], "amount": 5}]}
+        http("PATCH", f"{server.url}/payments/{again}", json=changed)
+        http("PATCH", f"{server.url}/payments/{kept}", json={"notes": "changed"})
+        clock.seconds += 10
+        second = run_tap(server, state=first.state, **settings)
+        third = run_tap(server, state=second.state, **settings)
+        clock.seconds += 100
+        fourth = run_tap(server, state=third.state, **settings)
+        http("DELETE", f"{server.url}/transactions/{own}")
+        fifth = run_tap(server, state=fourth.state, **settings)
+    assert first.exit_code == second.exit_code == 0, second.stderr
+    assert deleted(second, "subscriptions") == deleted(second, "payments") == {}
+    assert second.records("subscriptions")[-1]["status"] == "canceled"
+    assert [row["voided"] for row in second.records("payments") if row["id"] == void] == [True]
+    assert set(deleted(second, "transactions")) == {shadows[void], shadows[again]}
+    assert deleted(third, "transactions") == deleted(fourth, "transactions") == {}
+    assert set(deleted(fifth, "transactions")) == {own}
+
+
+def test_events_without_their_objects_are_asked_for_again(
+    account: Account, clock: Any, run_tap: Callable[..., Any], catalog_of: Callable[..., Any]
+) -> None:
+    customer = account.add("customers", name="Acme")["id"]
+    settings = {"catalog": catalog_of("customers"), "capture_deletes": True}
+    with Server(account, faults=Faults([{"kind": "empty_objects", "path": "/events"}])) as server:
+        first = run_tap(server, **settings)
+        clock.seconds += 100
+        account.remove("customers", customer)
+        second = run_tap(server, state=first.state, **settings)
+    assert second.exit_code == 0, second.stderr
+    assert set(deleted(second, "customers")) == {customer}
+
+
+def test_an_event_that_never_shows_its_object_holds_the_bookmark_for_a_day(
+    account: Account, clock: Any, run_tap: Callable[..., Any], catalog_of: Callable[..., Any]
+) -> None:
+    lost, late, other = (account.add("customers", name=str(number))["id"] for number in range(3))
+    settings = {"catalog": catalog_of("customers"), "capture_deletes": True}
+    with Server(account) as server:
+        first = run_tap(server, **settings)
+        clock.seconds += 100
+        for customer in (lost, late, other):
+            account.remove("customers", customer)
+        account.lost_events |= {1, 2}
+        clock.seconds += 1000
+        second = run_tap(server, state=first.state, **settings)
+        assert "event 1 (customer.deleted at 2026-03-01T12:01:40" in second.stderr
+        assert set(deleted(second, "customers")) == {other}
+        account.lost_events -= {2}
+        clock.seconds += 1000
+        third = run_tap(server, state=second.state, **settings)
+        assert set(deleted(third, "customers")) == {late}
+        clock.seconds += 86_400
+        fourth = run_tap(server, state=third.state, **settings)
+        assert "event 1 (customer.deleted" in fourth.stderr
+        account.lost_events.clear()
+        fifth = run_tap(server, state=fourth.state, **settings)
+    assert {run.exit_code for run in (second, third, fourth, fifth)} == {0}
+    assert deleted(fourth, "customers") == deleted(fifth, "customers") == {}
+    assert "event 1" not in fifth.stderr
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param({"type": None}, id="no-type"),
+        pytest.param({"type": 5}, id="type-of-another-kind"),
+        pytest.param({"data": None}, id="no-data"),
+        pytest.param({"data": {"object": None}}, id="null-object"),
+    ],
+)
+def test_an_event_without_type_or_object_is_skipped_with_a_warning(
+    account: Account,
+    clock: Any,
+    run_tap: Callable[..., Any],
+    catalog_of: Callable[..., Any],
+    event: dict[str, Any],
+) -> None:
+    odd, good = (account.add("customers", name=str(number))["id"] for number in range(2))
+    settings = {"catalog": catalog_of("customers"), "capture_deletes": True}
+
+    def raw(of: Any) -> bytes:
+        row = of.as_row()
+        return orjson.dumps({**row, **event} if of.row["id"] == odd else row)
+
+    account.event_raw = raw  # type: ignore[method-assign]
+    with Server(account) as server:
+        first = run_tap(server, **settings)
+        clock.seconds += 100
+        account.remove("customers", odd)
+        account.remove("customers", good)
+        clock.seconds += 1000
+        second = run_tap(server, state=first.state, **settings)
+        third = run_tap(server, state=second.state, **settings)
+    assert second.exit_code == third.exit_code == 0, second.stderr
+    assert set(deleted(second, "customers")) == {good}
+    assert "WARNING event 1" in second.stderr
+    assert "event 1" not in third.stderr
+
+
+def test_deletions_of_every_second_arrive_once(
+    account: Account, clock: Any, run_tap: Callable[..., Any], catalog_of: Callable[..., Any]
+) -> None:
+    """The events of a long time are read by windows, none of which may lose its edge."""
+    ids = [account.add("customers", name=str(number))["id"] for number in range(150)]
+    settings = {"catalog": catalog_of("customers"), "capture_deletes": True, "page_size": 5}
+    with Server(account) as server:
+        first = run_tap(server, **settings)
+        for customer in ids:
+            clock.seconds += 1
+            account.remove("customers", customer)
+        clock.seconds += 100
+        second = run_tap(server, state=first.state, **settings)
+    rows = second.records("customers")
+    assert sorted(row["id"] for row in rows) == ids
+    assert all(row["_sdc_deleted_at"] for row in rows)

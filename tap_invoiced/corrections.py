@@ -1,0 +1,183 @@
+"""Rows that no bookmark leads to: moved by a merge, deleted, or dropped with their payment.
+
+A merge of customers moves objects without changing their `updated_at`, and shadow transactions of
+a payment disappear without an event when the payment is voided or applied otherwise.
+
+The requests that this costs in a run with `capture_deletes`:
+
+- for each merge, one or more pages of each stream of objects that belong to customers,
+- for 100 payments that changed since the bookmark, one request,
+- for each of them that changed after its creation, two requests or more (its events, and its
+  transactions), and one for each transaction that is gone.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from invoiced_api.client import Client, Request
+from invoiced_api.exceptions import NotFoundError, UnexpectedResponseError
+from invoiced_api.reading.pages import Row
+from invoiced_api.resources import BY_NAME
+from invoiced_api.timestamps import to_rfc_3339
+from tap_invoiced.bookmarks import State
+from tap_invoiced.deletions import COLUMN, Deletions, Object
+from tap_invoiced.selection import Stream
+
+Params = dict[str, str | int]
+CUSTOMERS, PAYMENTS, TRANSACTIONS = (
+    BY_NAME[name] for name in ("customers", "payments", "transactions")
+)
+# A payment's transactions are made with it, up to this many seconds apart.
+TOGETHER_S = 5
+
+
+@dataclass(slots=True)
+class Corrections:
+    """What each stream has to emit after its records. `tokens` name shadows that are out."""
+
+    client: Client
+    page_size: int
+    deletions: Deletions
+    tokens: list[str] = field(default_factory=list)
+
+    def rows(self, stream: Stream) -> Iterator[list[Row]]:
+        """Moved objects as they are now, and then deleted ones as they were."""
+        for customer in self.deletions.merged_into(stream):
+            yield from map(list, self._moved(stream, customer))
+        yield list(self.deletions.deleted(stream))
+        self.tokens = []
+        if stream.resource is TRANSACTIONS and not self.deletions.is_first(stream):
+            yield from map(list, self._dropped(stream))
+
+    def with_bookmark(self, state: State, stream: Stream) -> State:
+        """The state once all `rows` of a stream have been emitted."""
+        return self.deletions.with_bookmark(state, stream, self.tokens)
+
+    def fetch(self, path: str) -> Object | None:
+        """The object at a path, None if there is none."""
+        try:
+            found = _json(self.client.send(Request(method="GET", path=path)).body)
+        except NotFoundError:
+            return None
+        return found if isinstance(found, dict) else None
+
+    def _moved(self, stream: Stream, customer: Any) -> Iterator[list[Object]]:
+        """The objects of the customer that a merge kept, which some of them were not before."""
+        resource = stream.resource
+        if resource is CUSTOMERS:
+            kept = self.fetch(f"{CUSTOMERS.path}/{customer}")
+            yield [kept] if kept else []
+        if resource.parent is not None:
+            attribute = resource.parent.attribute
+            path = resource.path.format(**{attribute: customer})
+            try:
+                for rows in self._pages(path, {}):
+                    yield [{**row, attribute: customer} for row in rows]
+            except NotFoundError:
+                return  # merged into yet another customer, which has an event of its own
+            return
+        column = str(resource.customer_column)
+        for params in resource.lists:
+            query: Params = {**params, f"filter[{column}]": str(customer)}
+            includes = {*str(params.get("include", "")).split(","), resource.replication_key} - {""}
+            query["include"] = ",".join(sorted(includes))
+            for rows in self._pages(resource.path, query):
+                # A server that ignored the filter would send the objects of others too.
+                yield [row for row in rows if _id(row.get(column)) == str(customer)]
+
+    def _dropped(self, stream: Stream) -> Iterator[list[Object]]:
+        """Shadow transactions that are gone, of payments that changed since the bookmark."""
+        since = self.deletions.since_of(stream.resource)
+        until = self.deletions.until_of(stream.resource)
+        query: Params = {"updated_after": max(since - 1, 0), "include": "updated_at"}
+        for payments in self._pages(PAYMENTS.path, query):
+            for payment in payments:
+                if payment.get("updated_at") == payment.get("created_at"):
+                    continue  # what was never changed has all its transactions
+                for row in self._gone_transactions(payment):
+                    token = f"transaction:{row['id']}"
+                    changed = payment.get("updated_at")
+                    if not isinstance(changed, int) or changed >= until:
+                        self.tokens.append(token)
+                    if not self.deletions.is_emitted(stream, token):
+                        yield [row]
+
+    def _gone_transactions(self, payment: Object) -> Iterator[Object]:
+        known = self._transactions_once(payment)
+        if not known:
+            return
+        query: Params = {"filter[payment]": str(payment["id"])}
+        for rows in self._pages(TRANSACTIONS.path, query):
+            for row in rows:
+                known.pop(str(row.get("id")), None)
+        moment = payment.get("updated_at")
+        for key, row in known.items():
+            if self.fetch(f"{TRANSACTIONS.path}/{key}") is None:
+                yield {**row, COLUMN: to_rfc_3339(moment if isinstance(moment, int) else 0)}
+
+    def _transactions_once(self, payment: Object) -> dict[str, Object]:
+        """Every transaction that a payment ever had, by id, as its events show it."""
+        events = list(self._events({"related_to": f"payment,{payment['id']}"}))
+        found = _transactions_of(payment, events)
+        if found:
+            return found
+        # The events of a transaction may not count as related to its payment.
+        moments = {e["timestamp"] for e in events if isinstance(e.get("timestamp"), int)}
+        for second in sorted(moments):
+            window: Params = {"type": "transaction", "start_date": second - TOGETHER_S}
+            window["end_date"] = second + TOGETHER_S
+            found.update(_transactions_of(payment, self._events(window)))
+        return found
+
+    def _events(self, query: Params) -> Iterator[Object]:
+        for rows in self._pages("/events", query):
+            yield from rows
+
+    def _pages(self, path: str, query: Params) -> Iterator[list[Object]]:
+        """The pages of a list in their order. Raises UnexpectedResponseError if one repeats."""
+        seen: set[str] = set()
+        number, total = 1, None
+        while True:
+            paging = {"per_page": self.page_size, "page": number}
+            response = self.client.send(
+                Request(method="GET", path=path, params={**query, **paging})
+            )
+            rows = _json(response.body)
+            if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+                raise UnexpectedResponseError(f"GET {path}: the response is not a list of objects")
+            fresh = [row for row in rows if str(row.get("id")) not in seen]
+            seen.update(str(row.get("id")) for row in rows)
+            if rows and not fresh:
+                raise UnexpectedResponseError(f"GET {path}: the server ignores `page`")
+            yield fresh
+            total = response.total if total is None else total
+            complete = len(seen) >= total if total is not None else len(rows) < self.page_size
+            if not rows or complete:
+                return
+            number += 1
+
+
+def _transactions_of(payment: Object, events: Any) -> dict[str, Object]:
+    """The transactions of a payment that events are about, by id; the newest event counts."""
+    found: dict[str, Object] = {}
+    for event in events:
+        data = event.get("data")
+        row = data.get("object") if isinstance(data, dict) else None
+        about = str(event.get("type", "")).partition(".")[0]
+        if about != "transaction" or not isinstance(row, dict) or row.get("id") is None:
+            continue
+        if _id(row.get("payment")) == str(payment["id"]):
+            found.setdefault(str(row["id"]), row)
+    return found
+
+
+def _id(value: Any) -> str:
+    """The id that a reference holds, which may be expanded to the object."""
+    return str(value.get("id") if isinstance(value, dict) else value)
+
+
+def _json(body: Any) -> Any:
+    return orjson.loads(body) if isinstance(body, bytes) else body
