@@ -1,11 +1,16 @@
 """Stdout carries messages and nothing else."""
 
+import atexit
 import os
+import select
 import sys
 from threading import Lock
 
 from invoiced_api.exceptions import InvalidInputError
-from singer_command.signals import Signals
+from singer_command.signals import Interrupted, Signals
+
+# How long to wait for a full pipe that does not block, before looking at signals again.
+POLL_S = 0.25
 
 
 class StdoutClosed(Exception):
@@ -18,21 +23,49 @@ class Stdout:
     def __init__(self, signals: Signals) -> None:
         self._signals = signals
         self._lock = Lock()
+        self._unwritten = memoryview(b"")
+        self._overdue = False
         self._file_number = os.dup(sys.stdout.fileno())
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        signals.on_overdue = self._stop_blocking
 
     def write(self, lines: bytes) -> None:
-        """May be called by several threads, whose lines stay whole.
+        """Writes whole lines; a signal that comes meanwhile is raised after the last byte.
 
-        Raises StdoutClosed, or InvalidInputError if stdout is a file that cannot be written any more; a
-        signal that comes meanwhile is raised after the last byte.
+        May be called by several threads, whose lines stay whole. If nobody reads them after a
+        signal, the signal is raised before the last byte. The next write goes on there, so that
+        no line is cut in half.
+
+        Raises:
+            StdoutClosed: if the reader has gone.
+            InvalidInputError: if stdout is a file that cannot be written any more.
         """
         with self._signals.deferred(), self._lock:
-            view = memoryview(lines)
+            rest = self._unwritten
+            self._unwritten = memoryview(b"".join((rest, lines)) if rest else lines)
             try:
-                while view:
-                    view = view[os.write(self._file_number, view) :]
+                while self._unwritten:
+                    self._write_some()
             except BrokenPipeError:
                 raise StdoutClosed from None
             except OSError as error:
                 raise InvalidInputError(f"stdout cannot be written: {error.strerror}.") from None
+
+    def _write_some(self) -> None:
+        try:
+            written = os.write(self._file_number, self._unwritten)
+            self._unwritten = self._unwritten[written:]
+        except BlockingIOError:  # the pipe is full, and its other end made it non-blocking, or we
+            if self._overdue and self._signals.received is not None:
+                # Other processes may share the other end, such as a terminal.
+                atexit.register(os.set_blocking, self._file_number, True)
+                raise Interrupted(self._signals.received) from None
+            select.select([], [self._file_number], [], POLL_S)
+
+    def _stop_blocking(self) -> None:
+        """Ends a write that blocks, with an exact count of the bytes that were written.
+
+        An exception out of a signal handler would lose that count.
+        """
+        self._overdue = True
+        os.set_blocking(self._file_number, False)

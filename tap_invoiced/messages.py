@@ -45,10 +45,14 @@ class Messages:
         self.flush()
 
     def flush(self) -> None:
-        """Writes what has gathered. Told to stop meanwhile, it may write some lines again."""
+        """Writes what has gathered.
+
+        If a signal interrupts it, the lines count as written: stdout keeps those that are not, and
+        writes them before the next ones.
+        """
         if self._lines:
-            self._write(b"".join(self._lines))
-            self._lines, self._size = [], 0
+            lines, self._lines, self._size = b"".join(self._lines), [], 0
+            self._write(lines)
 
     def _add(self, message: Mapping[str, Any]) -> None:
         self.block(orjson.dumps(message, option=orjson.OPT_APPEND_NEWLINE))

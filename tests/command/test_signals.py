@@ -1,12 +1,15 @@
 """A run may be told to stop at any moment, and more than once."""
 
+import fcntl
 import json
 import os
 import random
 import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Callable
@@ -153,3 +156,87 @@ def test_ctrl_c_while_it_starts_leaves_no_traceback(
         log = process.stderr.read()
     assert process.returncode == -INT
     assert log == b""
+
+
+NO_ALARM = """
+import signal
+for name in ("SIGALRM", "ITIMER_REAL", "setitimer"):
+    delattr(signal, name)
+"""
+
+
+@pytest.mark.parametrize("alarm", [True, False], ids=["with-SIGALRM", "as-on-Windows"])
+@pytest.mark.parametrize(
+    "told", [(TERM,), (TERM, TERM), (INT, TERM)], ids=["once", "twice", "both"]
+)
+def test_stopped_while_nobody_reads_stdout_the_tap_ends_within_five_seconds(
+    alarm: bool,
+    told: tuple[signal.Signals, ...],
+    account: Account,
+    config: Callable[..., Path],
+    environment: dict[str, str],
+    tmp_path: Path,
+) -> None:
+    for number in range(1_500):
+        account.add("customers", name=f"Customer {number}", notes="x" * 500)
+    if not alarm:
+        (tmp_path / "sitecustomize.py").write_text(NO_ALARM)
+        environment = environment | {"PYTHONPATH": str(tmp_path)}
+    read, write = os.pipe()  # nobody reads
+    with Server(account) as server:
+        settings = config(server, start_date="2020-01-01")
+        command = [sys.executable, "-m", "tap_invoiced", "--config", str(settings)]
+        with subprocess.Popen(
+            command, env=environment, stdout=write, stderr=subprocess.PIPE
+        ) as process:
+            os.close(write)
+            wait_until_it_is_full(read)
+            began = time.monotonic()
+            for signum in told:
+                process.send_signal(signum)
+                time.sleep(TEN_MS)
+            try:
+                _, log = process.communicate(timeout=20)
+            finally:
+                process.kill()
+            seconds = time.monotonic() - began
+    os.close(read)
+    says_one_of(told, process.returncode, log.decode())
+    assert seconds < 7  # five, and some for a busy machine
+
+
+def wait_until_it_is_full(read: int) -> None:
+    """Until a pipe holds as much as it can: its writer is blocked from then on."""
+    deadline = time.monotonic() + 30
+    before = -1
+    while time.monotonic() < deadline:
+        found = struct.unpack("i", fcntl.ioctl(read, termios.FIONREAD, b"\0" * 4))[0]
+        if found and found == before:
+            return
+        before = found
+        time.sleep(0.3)
+    raise AssertionError("the pipe is never full")
+
+
+def test_a_reader_that_pauses_after_the_signal_gets_whole_lines_and_a_last_state(
+    account: Account, config: Callable[..., Path], environment: dict[str, str]
+) -> None:
+    """What was written before the pause is not written again, nor is a line cut in half."""
+    for number in range(1_500):
+        account.add("customers", name=f"Customer {number}", notes="x" * 500)
+    with Server(account) as server:
+        settings = config(server, start_date="2020-01-01")
+        command = [sys.executable, "-m", "tap_invoiced", "--config", str(settings)]
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None
+            wait_until_it_is_full(process.stdout.fileno())
+            process.send_signal(TERM)
+            time.sleep(1)
+            out, log = process.communicate(timeout=20)
+    says_one_of((TERM,), process.returncode, log.decode())
+    messages = [json.loads(line) for line in out.splitlines()]
+    assert messages[-1]["type"] == "STATE"
+    ids = [one["record"]["id"] for one in messages if one["type"] == "RECORD"]
+    assert len(ids) == len(set(ids))
