@@ -39,6 +39,7 @@ class Records:
         bad_values: BadValues | None = None,
     ) -> None:
         self._name = stream.name
+        self._message_name = stream.message_name
         self.bad_values = bad_values or BadValues(stream.name)
         self._totals = totals
         self.without_id = 0
@@ -67,7 +68,7 @@ class Records:
                 self._transform_slowly(list(same))
             else:
                 self._pages.convert_each[kind](same)
-        return record_lines(self._name, rows, to_rfc_3339(int(time.time())))
+        return record_lines(self._message_name, rows, to_rfc_3339(int(time.time())))
 
     def _with_id(self, rows: list[Any]) -> list[Any]:
         """The rows that can be keyed; the others are reported."""

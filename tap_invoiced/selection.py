@@ -1,6 +1,7 @@
-"""Catalog -> which streams and which of their fields are wanted."""
+"""Catalog -> which streams and fields are selected, and how each stream is read."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,21 +12,84 @@ from invoiced_api.resources import BY_NAME, Resource
 from tap_invoiced import discovery
 from tap_invoiced.columns import EXTRA
 
+LOGGER = logging.getLogger(__name__)
+
 Breadcrumb = tuple[str, ...]
 Metadata = Mapping[Breadcrumb, Mapping[str, Any]]
+
+NEW_CATALOG = "make a new catalog with --discover."
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One selected stream. `schema` holds the selected fields only, `whole` all there are."""
+    """One selected stream.
+
+    Attributes:
+        resource: what is read.
+        schema: the selected fields.
+        whole: all known fields.
+        alias: the catalog's own name for the stream in messages; empty if it has none.
+        full_table: whether everything is read in every run, whatever the state holds.
+    """
 
     resource: Resource
     schema: dict[str, Any]
     whole: dict[str, Any]
+    alias: str = ""
+    full_table: bool = False
 
     @property
     def name(self) -> str:
+        """Its `tap_stream_id`, which logs and the state use."""
         return self.resource.name
+
+    @property
+    def message_name(self) -> str:
+        """Its name in SCHEMA and RECORD messages."""
+        return self.alias or self.resource.name
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A stream as a catalog describes it, and as discovery does."""
+
+    name: str
+    given: Mapping[str, Any]
+    metadata: Metadata
+    own: Mapping[str, Any]
+    own_metadata: Metadata
+
+    def option(self, name: str) -> Any:
+        """What the catalog says about the stream, in its metadata or beside it, as Meltano does."""
+        return self.metadata.get((), {}).get(name) or self.given.get(name.replace("-", "_"))
+
+    def selected(self) -> bool | None:
+        """Whether the stream is selected; None if the catalog does not say."""
+        words = (
+            self.metadata.get((), {}).get("selected"),
+            self.given.get("selected"),
+            self.given["schema"].get("selected"),
+        )
+        return self._first(words, "")
+
+    def field_selected(self, breadcrumb: Breadcrumb, given: Mapping[str, Any]) -> bool | None:
+        """Whether a field is selected; None if the catalog does not say."""
+        words = (self.metadata.get(breadcrumb, {}).get("selected"), given.get("selected"))
+        return self._first(words, dotted(breadcrumb))
+
+    def _first(self, words: tuple[Any, ...], path: str) -> bool | None:
+        for word in words:
+            meaning = _boolean(word)
+            if meaning is not None:
+                return meaning
+            if word is not None:
+                where = f"`{self.name}`" + (f", field `{path}`" if path else "")
+                LOGGER.warning(
+                    "catalog: stream %s: `selected` must be true or false, not %s: not used",
+                    where,
+                    word,
+                )
+        return None
 
 
 def selected_streams(catalog: Any = None, *, extra_columns: bool = False) -> list[Stream]:
@@ -33,21 +97,24 @@ def selected_streams(catalog: Any = None, *, extra_columns: bool = False) -> lis
 
     With `extra_columns`, each object has the column EXTRA, unless the catalog deselects it.
 
-    Raises InvalidInputError if the catalog has another shape or names what this tap does not have.
+    Raises:
+        InvalidInputError: if the catalog has another shape, or names a stream or field that this
+            tap does not have and that is not deselected.
     """
     own = {
         entry["tap_stream_id"]: entry
         for entry in discovery.catalog(extra_columns=extra_columns)["streams"]
     }
     given = own if catalog is None else _entries(catalog)
-    for name in given:
-        if name not in own:
+    for name, entry in given.items():
+        if name not in own and not _deselected(entry):
             raise InvalidInputError(
-                f"catalog: unknown stream `{name}`. Known are {', '.join(own)}; "
-                "make a new catalog with --discover."
+                f"catalog: unknown stream `{name}`. Known are {', '.join(own)}; {NEW_CATALOG}"
             )
-    streams = [_stream(given[name], own[name]) for name in own if name in given]
-    return [stream for stream in streams if stream]
+    found = (_stream(given[name], own[name]) for name in own if name in given)
+    streams = [stream for stream in found if stream]
+    _check_aliases(streams)
+    return streams
 
 
 def _entries(catalog: Any) -> dict[str, dict[str, Any]]:
@@ -67,26 +134,103 @@ def _entries(catalog: Any) -> dict[str, dict[str, Any]]:
 
 
 def _metadata_of(entry: Mapping[str, Any]) -> dict[Breadcrumb, dict[str, Any]]:
-    given_metadata: dict[Breadcrumb, dict[str, Any]] = metadata.to_map(entry.get("metadata") or [])
-    return given_metadata
+    found: dict[Breadcrumb, dict[str, Any]] = metadata.to_map(entry.get("metadata") or [])
+    return found
 
 
-def _stream(entry: dict[str, Any], own: dict[str, Any]) -> Stream | None:
-    name = own["tap_stream_id"]
-    given_metadata, own_metadata = _metadata_of(entry), _metadata_of(own)
-    for breadcrumb in [*given_metadata, *discovery.fields(entry["schema"])]:
-        if breadcrumb not in own_metadata and EXTRA not in breadcrumb:
+def _entry_of(given: Mapping[str, Any], own: Mapping[str, Any]) -> _Entry:
+    name = own.get("tap_stream_id") or given.get("tap_stream_id") or given["stream"]
+    return _Entry(str(name), given, _metadata_of(given), own, _metadata_of(own) if own else {})
+
+
+def _deselected(given: Mapping[str, Any]) -> bool:
+    """Whether an entry of a stream that does not exist asks for nothing."""
+    return _entry_of(given, {}).selected() is False
+
+
+def _check_aliases(streams: list[Stream]) -> None:
+    """Raises InvalidInputError if two streams would be mixed under one name."""
+    names = [stream.message_name for stream in streams]
+    for stream in streams:
+        if names.count(stream.message_name) > 1:
             raise InvalidInputError(
-                f"catalog: stream `{name}` has no field `{dotted(breadcrumb)}`; "
-                "make a new catalog with --discover."
+                f'catalog: two selected streams have the name `{stream.message_name}` in "stream". '
+                "Give each a name of its own."
             )
-    if not _stream_selected(entry, given_metadata.get((), {})):
+
+
+def _stream(given: Mapping[str, Any], own: Mapping[str, Any]) -> Stream | None:
+    entry = _entry_of(given, own)
+    selected = entry.selected()
+    if selected is False or entry.option("inclusion") == "unsupported":
         return None
+    _check_fields(entry)
+    if selected is None and not entry.option("selected-by-default"):
+        return None
+    alias = given.get("stream")
     return Stream(
-        resource=BY_NAME[name],
-        schema=_pruned(own["schema"], given_metadata, own_metadata, entry["schema"], ()),
+        resource=BY_NAME[entry.name],
+        schema=_pruned(own["schema"], entry, given["schema"], ()),
         whole=own["schema"],
+        alias=alias if isinstance(alias, str) and alias != entry.name else "",
+        full_table=_is_full_table(entry),
     )
+
+
+def _check_fields(entry: _Entry) -> None:
+    """Raises InvalidInputError for a field that this tap does not have and that is not left out."""
+    named = [*entry.metadata, *discovery.fields(entry.given["schema"])]
+    for breadcrumb in named:
+        known = breadcrumb in entry.own_metadata or EXTRA in breadcrumb
+        if known or _left_out(entry, breadcrumb):
+            continue
+        raise InvalidInputError(
+            f"catalog: stream `{entry.name}` has no field `{dotted(breadcrumb)}`; {NEW_CATALOG}"
+        )
+
+
+def _left_out(entry: _Entry, breadcrumb: Breadcrumb) -> bool:
+    """Whether the catalog deselects a field, or one that it is a part of."""
+    for above in _ancestors(breadcrumb):
+        found = entry.metadata.get(above, {})
+        if found.get("inclusion") == "unsupported" or _boolean(found.get("selected")) is False:
+            return True
+        if _boolean(_at(entry.given["schema"], above).get("selected")) is False:
+            return True
+    return False
+
+
+def _ancestors(breadcrumb: Breadcrumb) -> Iterator[Breadcrumb]:
+    for length in range(1, len(breadcrumb) + 1):
+        yield breadcrumb[:length]
+
+
+def _at(schema: Any, breadcrumb: Breadcrumb) -> Mapping[str, Any]:
+    for step in breadcrumb:
+        schema = schema.get(step) if isinstance(schema, Mapping) else None
+    return schema if isinstance(schema, Mapping) else {}
+
+
+def _is_full_table(entry: _Entry) -> bool:
+    """Whether the catalog asks for a full read; warns about what this tap cannot do."""
+    method = str(entry.option("replication-method") or "INCREMENTAL").upper()
+    if method == "FULL_TABLE":
+        return True
+    if method != "INCREMENTAL":
+        LOGGER.warning(
+            "catalog: stream `%s`: replication method %s is not supported: INCREMENTAL is used",
+            entry.name,
+            method,
+        )
+    key, own_key = entry.option("replication-key"), BY_NAME[entry.name].replication_key
+    if key and key != own_key:
+        LOGGER.warning(
+            "catalog: stream `%s`: replication key `%s` is not supported: `%s` is used",
+            entry.name,
+            key,
+            own_key,
+        )
+    return False
 
 
 def dotted(breadcrumb: Breadcrumb) -> str:
@@ -98,62 +242,46 @@ def dotted(breadcrumb: Breadcrumb) -> str:
     return path.removeprefix(".")
 
 
-def _stream_selected(entry: Mapping[str, Any], given_metadata: Mapping[str, Any]) -> bool:
-    """The catalog's word in each of the places where it may stand, the newest way first."""
-    for word in (
-        given_metadata.get("selected"),
-        entry.get("selected"),
-        entry["schema"].get("selected"),
-        given_metadata.get("selected-by-default"),
-    ):
-        if word is not None:
-            return bool(word)
-    return False
+def _boolean(word: Any) -> bool | None:
+    """True, False and their names in any case; None for anything else."""
+    if isinstance(word, bool):
+        return word
+    meaning = {"true": True, "false": False}
+    return meaning.get(word.strip().lower()) if isinstance(word, str) else None
 
 
 def _pruned(
-    schema: dict[str, Any],
-    given_metadata: Metadata,
-    own_metadata: Metadata,
-    given: Any,
-    at: Breadcrumb,
+    schema: dict[str, Any], entry: _Entry, given: Mapping[str, Any], at: Breadcrumb
 ) -> dict[str, Any]:
     """The schema without the fields that are not selected, at any depth."""
     pruned = dict(schema)
     if "items" in schema:
-        inner = given.get("items", {})
-        pruned["items"] = _pruned(
-            schema["items"], given_metadata, own_metadata, inner, (*at, "items")
-        )
+        inner = given.get("items") or {}
+        pruned["items"] = _pruned(schema["items"], entry, inner, (*at, "items"))
     if "properties" in schema:
-        inner = given.get("properties", {})
+        kept = given.get("properties") or {}
         pruned["properties"] = {
-            name: _pruned(
-                field, given_metadata, own_metadata, inner.get(name, {}), (*at, "properties", name)
-            )
+            name: _pruned(field, entry, kept.get(name) or {}, (*at, "properties", name))
             for name, field in schema["properties"].items()
-            if _field_selected(
-                (*at, "properties", name), given_metadata, own_metadata, inner.get(name, {})
-            )
+            if _is_selected((*at, "properties", name), entry, kept, name)
         }
     return pruned
 
 
-def _field_selected(
-    breadcrumb: Breadcrumb,
-    given_metadata: Metadata,
-    own_metadata: Metadata,
-    given: Mapping[str, Any],
-) -> bool:
+def _is_selected(breadcrumb: Breadcrumb, entry: _Entry, kept: Mapping[str, Any], name: str) -> bool:
+    """Whether a field is emitted. `kept` are its siblings in the catalog's own schema.
+
+    A schema that lists no fields selects all of them; one that lists some has had the others
+    removed.
+    """
     # Keys and bookmarks are always sent, even where an orchestrator marks them otherwise.
-    if own_metadata[breadcrumb]["inclusion"] == "automatic":
+    if entry.own_metadata[breadcrumb]["inclusion"] == "automatic":
         return True
-    field_metadata = given_metadata.get(breadcrumb, {})
-    for word in (
-        field_metadata.get("selected"),
-        given.get("selected"),
-        field_metadata.get("selected-by-default"),
-    ):
-        if word is not None:
-            return bool(word)
-    return True
+    found = entry.metadata.get(breadcrumb, {})
+    removed = kept and name not in kept and name != EXTRA  # which discovery seldom lists
+    if found.get("inclusion") == "unsupported" or removed:
+        return False
+    selected = entry.field_selected(breadcrumb, kept.get(name) or {})
+    if selected is None:
+        selected = _boolean(found.get("selected-by-default"))
+    return selected is not False

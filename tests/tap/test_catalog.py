@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from invoiced_emulator import Server
+from invoiced_emulator import Account, Server
 
 ROOT = Path(__file__).parents[2]
 Catalog = dict[str, Any]
@@ -144,3 +144,152 @@ def test_nothing_selected_is_said_and_is_no_failure(
     run = run_tap(business_server, catalog={"streams": []})
     assert run.exit_code == 0
     assert "no stream is selected" in run.stderr
+
+
+# Replication, names, and fields that are not there
+
+
+@pytest.fixture
+def two_customers(account: Account, clock: Any) -> Account:
+    """One customer of long ago, and one of just now."""
+    account.add("customers", id=1, name="Old", number="A-1", updated_at=clock.seconds - 90_000_000)
+    account.add("customers", id=2, name="New", number="A-2")
+    return account
+
+
+LATER = {"bookmarks": {"customers": {"updated_at": "2026-02-01T00:00:00Z"}}}
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        pytest.param(
+            lambda one: marked(one, **{"replication-method": "FULL_TABLE"}), id="metadata"
+        ),
+        pytest.param(lambda one: one.update(replication_method="FULL_TABLE"), id="as-meltano"),
+    ],
+)
+def test_full_table_reads_everything_whatever_state_and_start_date(
+    ask: Callable[[Catalog], None],
+    two_customers: Account,
+    server: Server,
+    run_tap: Callable[..., Any],
+    catalog_of: Callable[..., Catalog],
+) -> None:
+    catalog = catalog_of("customers")
+    ask(catalog["streams"][0])
+    run = run_tap(server, catalog=catalog, state=LATER, start_date="2026-01-01")
+    assert run.ids("customers") == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("marks", "warning"),
+    [
+        ({"replication-key": "created_at"}, "replication key `created_at` is not supported"),
+        ({"replication-method": "LOG_BASED"}, "replication method LOG_BASED is not supported"),
+        ({"selected": "perhaps"}, "`selected` must be true or false, not perhaps"),
+    ],
+    ids=["replication-key", "replication-method", "selected"],
+)
+def test_what_a_catalog_asks_for_in_vain_is_a_warning(
+    marks: Catalog,
+    warning: str,
+    two_customers: Account,
+    server: Server,
+    run_tap: Callable[..., Any],
+    catalog_of: Callable[..., Catalog],
+) -> None:
+    catalog = catalog_of("customers")
+    marked(catalog["streams"][0], **marks)
+    run = run_tap(server, catalog=catalog, state=LATER)
+    assert run.exit_code == 0
+    assert run.ids("customers") == [2]
+    assert f"WARNING catalog: stream `customers`: {warning}" in run.stderr
+
+
+def test_a_renamed_stream_has_its_own_name_in_messages_and_its_id_in_the_state(
+    two_customers: Account,
+    server: Server,
+    run_tap: Callable[..., Any],
+    catalog_of: Callable[..., Catalog],
+) -> None:
+    catalog = catalog_of("customers")
+    catalog["streams"][0]["stream"] = "crm_customers"
+    run = run_tap(server, catalog=catalog, state=LATER)
+    assert {one["stream"] for one in run.messages if "stream" in one} == {"crm_customers"}
+    assert run.ids("crm_customers") == [2]
+    assert list(run.state["bookmarks"]) == ["customers"]
+
+
+def test_two_streams_of_one_name_are_refused(
+    server: Server, run_tap: Callable[..., Any], catalog_of: Callable[..., Catalog]
+) -> None:
+    catalog = catalog_of("customers", "invoices")
+    for entry in catalog["streams"]:
+        entry["stream"] = "things"
+    run = run_tap(server, catalog=catalog)
+    assert run.exit_code == 1
+    assert "two selected streams have the name `things`" in run.complaint
+
+
+def unsupported(entry: Catalog) -> None:
+    marked(entry, "properties", "number", inclusion="unsupported")
+
+
+def removed(entry: Catalog) -> None:
+    del entry["schema"]["properties"]["number"]
+
+
+def deselected(entry: Catalog) -> None:
+    marked(entry, "properties", "number", selected="false")
+
+
+@pytest.mark.parametrize("leave_out", [unsupported, removed, deselected])
+def test_a_field_that_is_unsupported_removed_or_deselected_is_not_emitted(
+    leave_out: Callable[[Catalog], None],
+    two_customers: Account,
+    server: Server,
+    run_tap: Callable[..., Any],
+    catalog_of: Callable[..., Catalog],
+) -> None:
+    catalog = catalog_of("customers")
+    leave_out(catalog["streams"][0])
+    run = run_tap(server, catalog=catalog)
+    (schema,) = [one["schema"] for one in run.messages if one["type"] == "SCHEMA"]
+    assert "number" not in schema["properties"] and "name" in schema["properties"]
+    assert all("number" not in one and "name" in one for one in run.records("customers"))
+    assert "not in the schema" not in run.stderr
+
+
+def test_key_and_bookmark_are_emitted_even_if_the_catalog_has_removed_them(
+    two_customers: Account,
+    server: Server,
+    run_tap: Callable[..., Any],
+    catalog_of: Callable[..., Catalog],
+) -> None:
+    catalog = catalog_of("customers")
+    catalog["streams"][0]["schema"]["properties"] = {"name": {"type": ["null", "string"]}}
+    run = run_tap(server, catalog=catalog)
+    assert [set(one) for one in run.records("customers")] == [{"id", "name", "updated_at"}] * 2
+
+
+@pytest.mark.parametrize("word", [False, "false"])
+def test_a_deselected_stream_or_field_that_is_no_longer_there_is_ignored(
+    word: Any,
+    two_customers: Account,
+    server: Server,
+    run_tap: Callable[..., Any],
+    catalog_of: Callable[..., Catalog],
+) -> None:
+    catalog = catalog_of("customers")
+    entry = catalog["streams"][0]
+    entry["schema"]["properties"]["shoe_size"] = {"type": ["null", "integer"]}
+    entry["metadata"].append(
+        {"breadcrumb": ["properties", "shoe_size"], "metadata": {"selected": word}}
+    )
+    gone = {"tap_stream_id": "shoes", "stream": "shoes", "schema": {"type": "object"}}
+    mark = {"breadcrumb": [], "metadata": {"selected": word}}
+    catalog["streams"].append({**gone, "metadata": [mark]})
+    run = run_tap(server, catalog=catalog)
+    assert run.exit_code == 0, run.stderr
+    assert run.ids("customers") == [1, 2]
