@@ -1,5 +1,6 @@
 """The JSON files that a command is given."""
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,17 @@ def read_json(path: str | Path, what: str) -> Any:
         raise InvalidInputError(
             f"{what} {path} cannot be read: {error.strerror}. Check its path and permissions."
         ) from None
-    if not content.strip():
+    try:
+        # Editors and PowerShell write UTF-16, or UTF-8 with a byte order mark.
+        text = content.decode(json.detect_encoding(content))
+    except UnicodeDecodeError:
+        raise InvalidInputError(
+            f"{what} {path} is not text in UTF-8 or UTF-16. Save it as UTF-8 and start again."
+        ) from None
+    if not text.strip():
         raise InvalidInputError(f"{what} {path} is empty. Write JSON into it, or leave it out.")
     try:
-        return orjson.loads(content)
+        return orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise InvalidInputError(
             f"{what} {path} is not JSON: {error}. Correct it and start again."

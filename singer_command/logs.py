@@ -14,6 +14,7 @@ from invoiced_api.settings import Setting, one_of, read_settings
 
 APP_NAME = "singer-invoiced"
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+OTHER_NAMES = {"WARN": "WARNING", "FATAL": "CRITICAL", "TRACE": "DEBUG", "NOTSET": "DEBUG"}
 
 LOG_FORMAT = Setting(
     name="log_format",
@@ -65,17 +66,26 @@ def log_to_stderr(
     which configures logging for itself.
     """
     asked = _asked_by_meltano(environ)
-    level = (environ.get("LOGLEVEL") or _level(asked) or "INFO").upper()
-    if level not in LEVELS:
-        raise InvalidInputError(
-            f"LOGLEVEL must be DEBUG, INFO, WARNING, ERROR or CRITICAL, not {level}."
-        )
+    level = _level_of(environ.get("LOGLEVEL") or _level(asked) or "INFO")
     as_json = (log_format or ("json" if _wants_json(asked) else "text")) == "json"
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLine() if as_json else OneLine("%(levelname)s %(message)s"))
     handler.addFilter(Redaction(secrets))
     logging.captureWarnings(as_json)
     logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+def _level_of(written: str) -> str | int:
+    """A level of `logging`, by name in any case, by another name of it, or by number."""
+    name = written.strip().upper()
+    if name.isdecimal():
+        return int(name)
+    level = OTHER_NAMES.get(name, name)
+    if level not in LEVELS:
+        raise InvalidInputError(
+            f"LOGLEVEL must be DEBUG, INFO, WARNING, ERROR or CRITICAL, not {written}."
+        )
+    return level
 
 
 def logs_are_json() -> bool:

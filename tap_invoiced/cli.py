@@ -3,6 +3,7 @@
 import argparse
 import gc
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,11 +23,12 @@ from singer_command.signals import Signals
 from singer_command.stdout import Stdout
 from tap_invoiced import discovery
 from tap_invoiced.__main__ import DESCRIPTION
-from tap_invoiced.bookmarks import bookmark, checked_state
+from tap_invoiced.bookmarks import bookmark
 from tap_invoiced.messages import Messages
 from tap_invoiced.progress import closing_table, shown_progress
 from tap_invoiced.selection import Stream, selected_streams
 from tap_invoiced.settings import keeps_extra_columns, setting_table, tap_settings
+from tap_invoiced.state_file import checked_state
 from tap_invoiced.sync import Sync
 
 LOGGER = logging.getLogger(__name__)
@@ -71,10 +73,11 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
             read_json(options.catalog, "catalog") if options.catalog else None,
             extra_columns=settings.extra_columns,
         )
-        state = checked_state(read_json(options.state, "state") if options.state else {})
+        given = read_json(options.state, "state") if options.state else {}
+        state = checked_state(given, int(time.time()))
         if not streams:
             LOGGER.warning("no stream is selected in %s: nothing is read", options.catalog)
-        new = _new_among(streams, state)  # a bad bookmark is told before anything is written
+        new = _new_among(streams, state)
         if new and settings.since_last_year:
             _warn_of_start(new, settings.start_date)
         # What is read holds no cycles, and looking for them often takes a third of the time.
@@ -88,13 +91,12 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _new_among(streams: Sequence[Stream], state: dict[str, Any]) -> list[str]:
-    """The streams that were never read before. Raises InvalidInputError if a bookmark makes no sense."""
-    new = []
-    for stream in streams:
-        if bookmark(state, stream.name, stream.resource.replication_key) is None:
-            new.append(stream.name)
-        bookmark(state, stream.name, "deleted_at")
-    return new
+    """The streams that were never read before."""
+    return [
+        stream.name
+        for stream in streams
+        if bookmark(state, stream.name, stream.resource.replication_key) is None
+    ]
 
 
 def _warn_of_start(new: Sequence[str], start_date: int) -> None:

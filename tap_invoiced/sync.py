@@ -109,6 +109,8 @@ class Sync:
         resource = stream.resource
         known = bookmark(self.state, stream.name, resource.replication_key)
         since = self.settings.start_date if known is None else known
+        if stream.full_table:
+            since = 0
         countable = self.settings.verify and resource.way is ReadStrategy.INCREMENTAL
         totals = StreamTotals(resource) if countable else None
         records = Records(
@@ -206,7 +208,8 @@ class Sync:
     def _schema(self, one: StreamSync) -> None:
         self._with_schema.add(one.name)
         key = list(one.stream.resource.key)
-        self.messages.schema(one.name, one.records.schema, key, one.replication_key)
+        name = one.stream.message_name
+        self.messages.schema(name, one.records.schema, key, one.replication_key)
 
     def _max_bookmark(self, reading: StreamReader) -> int:
         """Invoiced may commit a change this much after its stamp: no bookmark goes beyond."""

@@ -187,3 +187,23 @@ def test_python_s_warnings_are_json_too() -> None:
     line = json.loads(done.stderr)
     assert line["level"] == "warning"
     assert "DeprecationWarning: old" in line["message"]
+
+
+@pytest.mark.parametrize(
+    ("level", "shows_info"),
+    [("warn", False), ("Warning", False), ("30", False), ("20", True), ("info", True)],
+)
+def test_loglevel_is_a_name_in_any_case_or_a_number(
+    level: str, shows_info: bool, server: Server, run_tap: Callable[..., Any]
+) -> None:
+    run = run_tap(server, env={"LOGLEVEL": level})
+    assert run.exit_code == 0, run.stderr
+    assert ("INFO customers: reading" in run.stderr) == shows_info
+
+
+def test_a_loglevel_that_is_none_is_one_clear_line(
+    server: Server, run_tap: Callable[..., Any]
+) -> None:
+    run = run_tap(server, env={"LOGLEVEL": "loud"})
+    assert run.exit_code == 1
+    assert "LOGLEVEL must be DEBUG, INFO, WARNING, ERROR or CRITICAL, not loud." in run.stderr
