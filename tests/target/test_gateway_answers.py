@@ -9,22 +9,34 @@ A_404 = {"kind": "status", "status": 404, "html": True}
 FIRST_ONLY = {"times": 1}
 
 
+class Changing(Faults):
+    """Faults that a test exchanges while the server goes on, and what is done before a request."""
+
+    def __init__(self):
+        super().__init__([])
+        self.now, self.before = Faults([]), None
+
+    def __call__(self, account, number, method, path):
+        if self.before:
+            self.before(account, number, method, path)
+
+    def next(self, method, path):
+        return self.now.next(method, path)
+
+
 @pytest.fixture
 def through(account, run_target):
-    """Runs the target over messages while the server has the fault."""
+    """Runs the target over messages while the server has the faults."""
+    changing = Changing()
+    with Server(account, faults=changing, before_request=changing) as server:
 
-    port = 0
-
-    def run(messages, *faults, before_request=None, **settings):
-        nonlocal port
-        hook = {"before_request": before_request} if before_request else {}
-        with Server(account, port=port, faults=Faults(faults), **hook) as server:
-            port = server.port  # the same account is at the same address
+        def run(messages, *faults, before_request=None, **settings):
+            changing.now, changing.before = Faults(faults), before_request
             settings = {"max_rejects": -1, "max_retry_seconds": 30, **settings}
             done = run_target(server, messages, **settings)
             return done, list(server.requests)
 
-    return run
+        yield run
 
 
 # A page of a gateway
