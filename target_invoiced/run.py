@@ -87,7 +87,7 @@ class TargetRun:
             stop=lambda failure, position: self._shutdown.stop_at(failure, position),
             clock=self.clock,
         )
-        self._queue = WriteQueue(self.unit, self._recorder)
+        self._queue = WriteQueue(self.unit, self._recorder, self.settings.mixes_ids)
         self._parking = ParkedQueue(
             self.settings, self.unit, self._queue, self._recorder, self.clock
         )

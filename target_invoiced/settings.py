@@ -83,6 +83,11 @@ class TargetSettings:
     allow_card_like: frozenset[str]
     allow_side_effects: frozenset[SideEffect]
 
+    @property
+    def mixes_ids(self) -> bool:
+        """Whether some streams hold keys of another system, and some ids of the account."""
+        return len({self.ids, *(stream.ids for stream in self.streams.values())}) > 1
+
     def stream(self, name: str) -> StreamSettings | None:
         """What a stream is mapped to, else the endpoint of its name, if there is one."""
         if name in self.streams:

@@ -35,6 +35,12 @@ class References:
                 if key in self._found:
                     self._drop(key)
 
+    def forget_all(self, resource: str) -> None:
+        """To be called when it is not known which object of the resource was written to."""
+        with self._lock:
+            for key in [key for key in self._found if key.resource == resource]:
+                self._drop(key)
+
     def find(self, key: NaturalKey) -> int | str | None:
         """The id of the one object with this natural key, None if there is none.
 

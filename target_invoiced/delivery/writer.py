@@ -11,6 +11,7 @@ from invoiced_api.retry import wait_until
 from target_invoiced.delivery.lookup import References
 from target_invoiced.delivery.senders import Sender
 from target_invoiced.exceptions import InvalidRecordError
+from target_invoiced.mapping.identity import path_objects
 from target_invoiced.mapping.keys import NaturalKey
 from target_invoiced.mapping.operations import (
     ENDED_STATUSES,
@@ -73,12 +74,17 @@ class Writer:
                 self._forget(request, done)
                 return done
             case CustomCall(_, path):
-                return self._send(request, request.operation, _text(path, ids))
+                done = self._send(request, request.operation, _text(path, ids))
+                for one in path_objects(path):
+                    self._references.forget_all(one.resource)
+                return done
             case NoOp(kind):
                 return Done(kind)
 
     def _forget(self, request: WriteRequest, done: Done) -> None:
-        if request.resource:
+        if request.resource and done.id is None:  # as of a deletion
+            self._references.forget_all(request.resource)
+        elif request.resource:
             self._references.forget(request.resource, done.id, request.natural)
 
     def _create(

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from target_invoiced.ledger.database import Database
-from target_invoiced.ledger.tables import ACCOUNTS, JOURNAL, OBJECTS, PARKED, TABLES
+from target_invoiced.ledger.tables import ACCOUNTS, JOURNAL, KEY_ORDERS, OBJECTS, PARKED, TABLES
 
 # Tables that say nothing of what an account holds.
-ABOUT_ACCOUNTS = (ACCOUNTS.name,)
+ABOUT_ACCOUNTS = (ACCOUNTS.name, KEY_ORDERS.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

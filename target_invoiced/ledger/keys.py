@@ -1,6 +1,6 @@
 """What is known of the keys of other systems: which objects they stand for, and how they were."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,7 +8,7 @@ import orjson
 import sqlalchemy as sa
 
 from target_invoiced.ledger.database import Database, keys_by_resource
-from target_invoiced.ledger.tables import OBJECTS
+from target_invoiced.ledger.tables import KEY_ORDERS, OBJECTS
 from target_invoiced.mapping.keys import ExternalKey
 
 
@@ -55,6 +55,25 @@ class Keys:
                     one = _known(row)
                     found[one.key] = one
         return found
+
+    def key_order(self, resource: str, names: Sequence[str]) -> list[str]:
+        """The order in which keys of these properties are kept: that in which they first came.
+
+        It does not matter in which order a SCHEMA names them. A ledger of 0.1.0 has its keys in the
+        order of the next SCHEMA.
+        """
+        row = {
+            "account": self._database.account,
+            "resource": resource,
+            "names": orjson.dumps(sorted(names)).decode(),
+        }
+        same = [KEY_ORDERS.c[name] == value for name, value in row.items()]
+        with self._database.transaction() as connection:
+            known = connection.execute(sa.select(KEY_ORDERS.c.ordered).where(*same)).scalar()
+            if known is None:
+                known = orjson.dumps(list(names)).decode()
+                self._database.upsert(KEY_ORDERS, [{**row, "ordered": known}])
+        return list(orjson.loads(known))
 
     def keep(self, rows: Iterable[ObjectMapping]) -> None:
         """Put down what is known now of these keys, the last of each."""

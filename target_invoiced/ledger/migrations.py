@@ -36,8 +36,12 @@ def _keep_parents(connection: sa.Connection) -> None:
     add_column(connection, OBJECTS.c.parent)
 
 
+def _keep_key_orders(connection: sa.Connection) -> None:
+    """Nothing but a new table."""
+
+
 # The step at place n brings a ledger of version n + 1 to version n + 2; 0.1.0's is version 1.
-STEPS: tuple[Step, ...] = (_name_accounts, _keep_parents)
+STEPS: tuple[Step, ...] = (_name_accounts, _keep_parents, _keep_key_orders)
 VERSION = 1 + len(STEPS)
 
 

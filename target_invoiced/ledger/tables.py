@@ -35,6 +35,14 @@ OBJECTS = sa.Table(
     sa.Column("parent", sa.Text, comment="what the object's path needs besides its id, as JSON"),
 )
 sa.Index("invoiced_objects_by_id", OBJECTS.c.account, OBJECTS.c.resource, OBJECTS.c.id)
+KEY_ORDERS = sa.Table(
+    "invoiced_key_orders",
+    TABLES,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("resource", sa.Text, primary_key=True),
+    sa.Column("names", sa.Text, primary_key=True, comment="key properties, sorted, as JSON"),
+    sa.Column("ordered", sa.Text, nullable=False, comment="in the order of the keys, as JSON"),
+)
 JOURNAL = sa.Table(
     "invoiced_journal",
     TABLES,

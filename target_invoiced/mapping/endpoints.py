@@ -10,7 +10,8 @@ from invoiced_api.resources import DeleteBehaviour, SideEffect
 from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.mapping.card_numbers import refuse_card_numbers
 from target_invoiced.mapping.coercion import coerce, refuse_inexact
-from target_invoiced.mapping.keys import ExternalKey, NaturalKey, ObjectId, ObjectRef, key_text
+from target_invoiced.mapping.identity import body_objects
+from target_invoiced.mapping.keys import ExternalKey, NaturalKey, ObjectId, ObjectRef
 from target_invoiced.mapping.operations import (
     ENDED_STATUSES,
     Create,
@@ -23,7 +24,6 @@ from target_invoiced.mapping.operations import (
 from target_invoiced.mapping.outcomes import Kind
 from target_invoiced.mapping.paths import id_of, path_of, placeholders
 from target_invoiced.mapping.payloads import body_of, unknown_attributes
-from target_invoiced.mapping.references import reference
 from target_invoiced.mapping.side_effects import refuse_unless_allowed
 from target_invoiced.settings import EndpointStream, Ids, OperationKind
 
@@ -201,20 +201,7 @@ class EndpointMapper:
 
     def refers_to(self, record: Mapping[str, Any]) -> set[ObjectRef]:
         """What names the objects that the record mentions, also where no call has to know them."""
-        found: set[ObjectRef] = set()
-        record = self._named(record)
-        for name, kind in self.settings.writes.create.items():
-            if not isinstance(kind, Ref):
-                continue
-            try:
-                value = reference(record.get(name), kind.resource, self.settings.ids, name)
-                if isinstance(value, (ExternalKey, NaturalKey)):
-                    found.add(value)
-                elif (text := key_text(value)) is not None:
-                    found.add(ObjectId(kind.resource, text))
-            except InvalidRecordError:
-                continue  # which is said of it when it is planned
-        return found
+        return body_objects(self._named(record), self.settings.writes.create, self.settings.ids)
 
     def _refuse_unless_allowed(self, effect: SideEffect, what: str) -> None:
         refuse_unless_allowed(effect, what, self.allowed)

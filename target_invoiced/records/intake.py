@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from invoiced_api.exceptions import InvalidInputError
@@ -14,6 +14,7 @@ from target_invoiced.mapping.card_numbers import shows_card_number
 from target_invoiced.mapping.keys import ExternalKey, digest
 from target_invoiced.mapping.operations import CustomCall
 from target_invoiced.mapping.outcomes import Done, Kind, Outcome, Rejected
+from target_invoiced.mapping.paths import placeholders
 from target_invoiced.records.record import PendingRecord, Stream
 from target_invoiced.records.unit_of_work import UnitOfWork
 from target_invoiced.settings import CustomCallStream, EndpointStream, Ids, TargetSettings
@@ -103,8 +104,8 @@ class Intake:
                     f"`streams` to one of {', '.join(ENDPOINTS)}, or set `unknown_streams` to skip."
                 )
             return None
-        if isinstance(to, EndpointStream) and to.ids is Ids.EXTERNAL and not message.key_properties:
-            self._warn_of_no_key(name)
+        if isinstance(to, EndpointStream):
+            message = self._with_key(message, to)
         try:
             return Stream.of(message, to, self.settings)
         except ValueError as problem:
@@ -112,6 +113,25 @@ class Intake:
                 f"line {message.line}: the SCHEMA of `{name}` is not valid JSON Schema: {problem}. "
                 "Correct it at the tap."
             ) from None
+
+    def _with_key(self, message: Schema, to: EndpointStream) -> Schema:
+        """The SCHEMA with its key in the ledger's order. Raises InvalidInputError for a wrong key."""
+        names = message.key_properties
+        if to.ids is Ids.INVOICED:
+            allowed = {"id", *to.resource.key, *placeholders(to.writes.path or to.resource.path)}
+            if not allowed.issuperset(names):
+                listed = ", ".join(f"`{one}`" for one in names)
+                raise InvalidInputError(
+                    f"line {message.line}: the key of `{message.stream}` is {listed}, but with "
+                    '`ids`: "invoiced" a record is known by the `id` that Invoiced gave it. Nothing '
+                    'of the stream was written. Set `ids` to "external" for it in `streams`.'
+                )
+        elif not names:
+            self._warn_of_no_key(message.stream)
+        elif len(names) > 1:
+            order = self.unit.ledger.keys.key_order(to.resource.name, names)
+            return replace(message, key_properties=order)
+        return message
 
     def stream(self, name: str, line: int) -> Stream | None:
         """The stream of a message, None for one that is skipped. Raises InvalidInputError."""

@@ -1,14 +1,16 @@
 """One stream of the input, and one record of it on its way."""
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from invoiced_api.resources import RESOURCES
 from target_invoiced import exact_json
 from target_invoiced.ledger.parked import Parked
 from target_invoiced.ledger.replay import Entry
 from target_invoiced.mapping.custom_calls import CustomCallMapper
 from target_invoiced.mapping.endpoints import EndpointMapper
+from target_invoiced.mapping.identity import path_objects
 from target_invoiced.mapping.keys import (
     ExternalKey,
     NaturalKey,
@@ -18,6 +20,7 @@ from target_invoiced.mapping.keys import (
     external_key,
 )
 from target_invoiced.mapping.operations import (
+    Create,
     CustomCall,
     NoOp,
     Operation,
@@ -34,6 +37,24 @@ from target_invoiced.singer.validation import Validator
 # Taps and loaders add columns of their own, which differ from run to run; one of them counts.
 SDC_PREFIX = "_sdc_"
 DELETED_AT = "_sdc_deleted_at"
+# Resources whose objects are found by a number, which may move from one object to another.
+NUMBERED = frozenset(one.name for one in RESOURCES if one.natural_key not in (None, "id"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependencies:
+    """What one write needs of the order of writes.
+
+    It changes the objects `writes` and refers to `reads`. With `removes`, its object is gone
+    afterwards. It may change which object has a number in the resources `moves`, and looks for
+    objects by number in `finds`.
+    """
+
+    writes: Collection[Hashable] = ()
+    reads: Collection[Hashable] = ()
+    removes: bool = False
+    moves: Collection[Hashable] = ()
+    finds: Collection[Hashable] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,15 +221,43 @@ class PendingRecord:
 
     @property
     def _called(self) -> set[Hashable]:
-        """A custom call may change the object that it is sent to: calls to one path keep order."""
+        """Calls to one path keep order, whatever they change."""
         changes = isinstance(self.operation, CustomCall) and self.operation.method != "POST"
         return {self.path} if changes else set()
 
-    def depends(self) -> dict[str, Any]:
-        """The arguments of the dependency graph."""
-        return {
-            "writes": self.identity.objects | self._called,
-            "reads": self.references | self.identity.refers_to,
-            # The object that it removes may be yet to be created, so that the operation is none.
-            "removes": self.deletes or isinstance(self.operation, Remove),
-        }
+    def depends(self) -> Dependencies:
+        """What the write needs of the order: which objects it changes, and which it refers to."""
+        in_path = path_objects(self.path)
+        operation, resource = self.operation, self.stream.resource
+        singleton = isinstance(operation, Create) and operation.sole
+        if isinstance(operation, CustomCall) or singleton:
+            changed = (
+                in_path  # a call, or the payment plan of an invoice, changes what it is sent to
+            )
+        else:
+            changed = {one for one in in_path if one.resource == resource}
+        writes = self.identity.objects | changed
+        batch = [one.references | one.identity.refers_to for one in self.batch]
+        reads = frozenset[Hashable]().union(in_path, *batch)
+        fresh = isinstance(operation, Create) and not singleton and not self.deletes
+        numbered = {one.resource for one in writes if one.resource in NUMBERED}
+        named = [one for one in (*reads, *changed) if isinstance(one, NaturalKey)]
+        return Dependencies(
+            writes=writes | self._called,
+            reads=reads,
+            # The object that it removes may be yet to be created, or be created to be voided.
+            removes=self.deletes
+            or isinstance(operation, Remove)
+            or (isinstance(operation, Create) and operation.then is not None),
+            moves={*numbered, *self._freed} if not fresh else (),
+            finds={
+                *(one.resource for one in named if one.resource in NUMBERED),
+                *([(resource, DELETED_AT)] if fresh and self.identity.natural_key else []),
+            },
+        )
+
+    @property
+    def _freed(self) -> set[Hashable]:
+        """A removal frees its object's number for a new one, also where it does not name it."""
+        unnamed = self.deletes and self.identity.natural_key is None
+        return {(self.stream.resource, DELETED_AT)} if unnamed else set()

@@ -12,6 +12,8 @@ class _Entry(Generic[Item]):
     item: Item
     writes: frozenset[Hashable]
     reads: frozenset[Hashable]
+    moves: frozenset[Hashable] = frozenset()
+    finds: frozenset[Hashable] = frozenset()
     waits_for: int = 0
     holds_up: list["_Entry[Item]"] = field(default_factory=list)
 
@@ -21,13 +23,17 @@ class DependencyGraph(Generic[Item]):
 
     An item that writes an object waits for the earlier writes to it; one that refers to (`reads`)
     an object waits for the writes to that; one that removes an object waits for those that refer
-    to it as well. Nothing else waits. Objects are any hashable tokens.
+    to it as well. A number may move to another object: an item that looks for numbers in a group
+    (`finds`) waits for the earlier ones that may move some of it (`moves`), and the other way
+    round. Nothing else waits. Objects and groups are any hashable tokens.
     """
 
     def __init__(self) -> None:
         self._entries: dict[Item, _Entry[Item]] = {}
         self._writer: dict[Hashable, _Entry[Item]] = {}
         self._readers: dict[Hashable, set[_Entry[Item]]] = {}
+        self._movers: dict[Hashable, set[_Entry[Item]]] = {}
+        self._finders: dict[Hashable, set[_Entry[Item]]] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -43,21 +49,42 @@ class DependencyGraph(Generic[Item]):
         writes: Iterable[Hashable] = (),
         reads: Iterable[Hashable] = (),
         removes: bool = False,
+        moves: Iterable[Hashable] = (),
+        finds: Iterable[Hashable] = (),
     ) -> bool:
         """Whether the item may go at once; if not, a `finish` will release it."""
-        entry = _Entry(item, frozenset(writes), frozenset(reads) - frozenset(writes))
+        entry = _Entry(
+            item,
+            frozenset(writes),
+            frozenset(reads) - frozenset(writes),
+            frozenset(moves),
+            frozenset(finds),
+        )
         tokens = entry.writes | entry.reads
         before = {self._writer[token] for token in tokens if token in self._writer}
         if removes:
             before |= {reader for token in entry.writes for reader in self._readers.get(token, ())}
+        before.update(*(self._finders.get(group, ()) for group in entry.moves))
+        before.update(*(self._movers.get(group, ()) for group in entry.finds))
         for other in before:
             other.holds_up.append(entry)
         entry.waits_for = len(before)
         self._entries[item] = entry
         self._writer.update(dict.fromkeys(entry.writes, entry))
-        for token in entry.reads:
-            self._readers.setdefault(token, set()).add(entry)
+        for index, tokens in self._indexes(entry):
+            for token in tokens:
+                index.setdefault(token, set()).add(entry)
         return not before
+
+    def _indexes(
+        self, entry: _Entry[Item]
+    ) -> tuple[tuple[dict[Hashable, set[_Entry[Item]]], frozenset[Hashable]], ...]:
+        """Where the entry is found by the tokens that others may wait for."""
+        return (
+            (self._readers, entry.reads),
+            (self._movers, entry.moves),
+            (self._finders, entry.finds),
+        )
 
     def postpone(self, item: Item) -> bool:
         """Let a released item wait for all others that do not wait for it; False if none do."""
@@ -79,11 +106,11 @@ class DependencyGraph(Generic[Item]):
         for token in entry.writes:
             if self._writer.get(token) is entry:
                 del self._writer[token]
-        for token in entry.reads:
-            readers = self._readers[token]
-            readers.discard(entry)
-            if not readers:
-                del self._readers[token]
+        for index, tokens in self._indexes(entry):
+            for token in tokens:
+                index[token].discard(entry)
+                if not index[token]:
+                    del index[token]
         for other in entry.holds_up:
             other.waits_for -= 1
         return [other.item for other in entry.holds_up if not other.waits_for]

@@ -1,11 +1,12 @@
 """The records whose writes are to come: queued, ready to be sent, finished."""
 
 from collections import deque
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
-from target_invoiced.mapping.keys import ExternalKey, NaturalKey, Reference
+from target_invoiced.mapping.keys import ExternalKey, NaturalKey, ObjectId, Reference
 from target_invoiced.mapping.outcomes import Done, Kind, Outcome
-from target_invoiced.records.record import PendingRecord
+from target_invoiced.records.record import NUMBERED, PendingRecord
 from target_invoiced.records.unit_of_work import UnitOfWork
 from target_invoiced.results.settlement import OutcomeRecorder
 from target_invoiced.scheduling.dependencies import DependencyGraph
@@ -16,11 +17,13 @@ class WriteQueue:
     """Keeps records in the order that their objects need.
 
     `ready` are those that wait for nothing any more. `newly_available` are the objects that were
-    written since it was last emptied: parked records may wait for them.
+    written since it was last emptied: parked records may wait for them. `mixed`: some streams name
+    objects by keys of another system, and some by Invoiced's ids.
     """
 
     unit: UnitOfWork
     recorder: OutcomeRecorder
+    mixed: bool = True
     ready: deque[PendingRecord] = field(default_factory=deque)
     newly_available: set[Reference] = field(default_factory=set)
     _graph: DependencyGraph[PendingRecord] = field(default_factory=DependencyGraph)
@@ -33,8 +36,28 @@ class WriteQueue:
         return self._graph.writing(key)
 
     def enqueue(self, pending: PendingRecord) -> None:
-        if self._graph.add(pending, **pending.depends()):
+        needs = pending.depends()
+        writes, reads, moves = set(needs.writes), set(needs.reads), set(needs.moves)
+        if self.mixed:
+            writes |= self._by_id(writes)
+            reads |= self._by_id(reads)
+        if pending.key and pending.key.resource in NUMBERED and self.writing(pending.key):
+            moves.add(pending.key.resource)  # it is not its first write, as it seems by now
+        if self._graph.add(
+            pending,
+            writes=writes,
+            reads=reads,
+            removes=needs.removes,
+            moves=moves,
+            finds=needs.finds,
+        ):
             self.ready.append(pending)
+
+    def _by_id(self, names: Iterable[Hashable]) -> set[ObjectId]:
+        """The ids of objects that are named by keys, since others may be named by ids."""
+        keys = {one for one in names if isinstance(one, ExternalKey)}
+        ids = self.unit.keys.ids(keys) if keys else {}
+        return {ObjectId(key.resource, str(id)) for key, id in ids.items()}
 
     def requeue(self, pending: PendingRecord) -> None:
         """A record that is ready needs another look."""
