@@ -6,11 +6,15 @@ import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from invoiced_emulator.resources.features import FEATURES
 
 if TYPE_CHECKING:
     from invoiced_emulator.store.account import Account
 
 
+_FEATURES = tuple(FEATURES)
 # About eleven months.
 _BULK_DAYS = 335
 
@@ -29,12 +33,36 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--latency-ms", default=0, help="how long to hold back every answer (0)", **whole
     )
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        choices=_FEATURES,
+        metavar="FEATURE",
+        help=f"a feature the account lacks, of {', '.join(_FEATURES)}; may be given again",
+    )
+    parser.add_argument(
+        "--time-zone", type=_zone, metavar="ZONE", help="date documents at midnight of this zone"
+    )
+    parser.add_argument(
+        "--untidy", action="store_true", help="answer like a PHP server: [] for {}, 0, 1, text"
+    )
     parser.add_argument("--faults", type=Path, metavar="FILE", help="JSON list of faults to add")
     parser.add_argument("--api-key", default="emulator-key", metavar="KEY", help="(emulator-key)")
     parser.add_argument(
         "--empty", action="store_true", help="no customers: only plans, items, coupons, tax rates"
     )
     return parser
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, IsADirectoryError) as error:
+        raise ValueError(name) from error
+
+
+_zone.__name__ = "time zone"
 
 
 def _count(text: str) -> int:
@@ -76,7 +104,14 @@ def main() -> int:
     try:
         rules = faults.read(options.faults) if options.faults else None
         customers = 0 if options.empty else options.customers
-        account = seeded(customers=customers, seed=options.seed, api_key=options.api_key)
+        account = seeded(
+            customers=customers,
+            seed=options.seed,
+            api_key=options.api_key,
+            time_zone=options.time_zone,
+        )
+        account.lacks.update(options.without)
+        account.untidy = options.untidy
         # Customers first: the invoices are spread over them.
         bulks = {"customers": options.bulk_customers, "invoices": options.bulk_invoices}
         _add_bulks(account, bulks)

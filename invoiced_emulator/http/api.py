@@ -24,6 +24,7 @@ from starlette.responses import Response
 from invoiced_emulator.exceptions import ApiError
 from invoiced_emulator.http import validation as writes
 from invoiced_emulator.http.listing import Lists, Page
+from invoiced_emulator.http.untidy import untidy
 from invoiced_emulator.resources.definition import Key, Row
 from invoiced_emulator.resources.features import FEATURES
 from invoiced_emulator.rules.endpoints import ENDPOINTS, Endpoint
@@ -142,9 +143,10 @@ class Api:
             if kept is not None and self.account.now() - kept[0] < REMEMBERED_S:
                 return kept[1]
         try:
-            return self._handled(call)
+            response = self._handled(call)
         except ApiError as refused:
             return failure(refused.status, refused.message, refused.param)
+        return _untidied(response) if self.account.untidy else response
 
     def remember(self, call: Call, response: Response) -> None:
         """Keep the answer under its Idempotency-Key, whatever its status but 401 and 429.
@@ -322,6 +324,14 @@ def _chosen(methods: Mapping[str, Handler], method: str) -> Handler:
     if method not in methods:
         raise ApiError(f"{method} is not allowed here, only {', '.join(methods)}", status=405)
     return methods[method]
+
+
+def _untidied(response: Response) -> Response:
+    if not response.body:
+        return response
+    headers = {k: v for k, v in response.headers.items() if k != "content-length"}
+    body = orjson.dumps(untidy(orjson.loads(response.body)))
+    return answered(body, response.status_code, headers)
 
 
 def _key(text: str) -> int:

@@ -119,7 +119,13 @@ class Documents:
     def _with_defaults(self, account: Account, given: Row) -> Row:
         """What a new document takes over from its customer and from its payment terms."""
         customer = account.tables["customers"].rows[given["customer"]]
-        row = {"items": [], "discounts": [], "taxes": [], "date": account.clock(), **given}
+        row: Row = {
+            "items": [],
+            "discounts": [],
+            "taxes": [],
+            "date": account.document_date(account.clock()),
+        }
+        row.update(given)
         row["currency"] = (given.get("currency") or customer["currency"] or "usd").lower()
         shape = self.resource.shape
         if "payment_terms" in shape:

@@ -7,6 +7,7 @@ The same number of customers, seed and second give the same account.
 import gc
 import time
 from collections.abc import Callable
+from datetime import tzinfo
 from random import Random
 
 from invoiced_emulator.pricing import rates_of
@@ -35,12 +36,15 @@ def seeded(
     seed: int = 1,
     now: Callable[[], float] = time.time,
     api_key: str = "emulator-key",
+    time_zone: tzinfo | None = None,
 ) -> Account:
     """An account with that many customers and about fourteen invoices for each.
 
-    With none, it holds its catalog only: plans, items, coupons and tax rates.
+    With none, it holds its catalog only: plans, items, coupons and tax rates. Documents are dated
+    at midnight of `time_zone`, or at six o'clock UTC without one.
     """
     account = Account(api_key, now)
+    account.time_zone = time_zone
     for name, first in _FIRST_IDS.items():
         account.tables[name].next_id = first
     # Thousands of objects that all stay: the collector would look at them over and over.
@@ -86,6 +90,10 @@ def _fill(desk: SeedContext, count: int) -> list[Row]:
         desk.account.insert("customers", row)
     subscriptions = [sub for row in people for sub in _subscriptions(desk, row)]
     subscriptions.sort(key=lambda row: row["created_at"])
+    finished = [row for row in subscriptions if row["status"] == "finished"]
+    for row in finished[:2]:
+        # A finished subscription can be canceled as well.
+        row["canceled_at"] = row["updated_at"]
     for row in subscriptions:
         row["id"] = desk.account.insert("subscriptions", row)["id"]
     documents(desk, people, subscriptions)

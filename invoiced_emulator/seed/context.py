@@ -35,6 +35,12 @@ class SeedContext:
         days = self.random.uniform(least_days, max(least_days, most_days))
         return max(second, self.past(second + days * DAY_S))
 
+    def date(self, second: int) -> int:
+        """The `date` of a document made at this UNIX second."""
+        if self.account.time_zone is None:
+            return second - second % DAY_S + 6 * 3600
+        return self.account.document_date(second)
+
     def rate(self, resource: str, key: str) -> Row:
         """A row of the catalog."""
         return self.account.tables[resource].rows[key]

@@ -112,7 +112,7 @@ def _document(desk: SeedContext, customer: Row, created_at: int, lines: list[Row
     row: Row = {
         "customer": customer["id"],
         "currency": customer["currency"],
-        "date": created_at - created_at % DAY_S + 6 * 3600,
+        "date": desk.date(created_at),
         "items": lines,
         "discounts": [],
         "taxes": [],

@@ -10,7 +10,7 @@ from invoiced_emulator.pricing import priced_line
 from invoiced_emulator.resources.definition import Row
 from invoiced_emulator.rules.payment_plans import installments_of
 from invoiced_emulator.seed import data as catalog
-from invoiced_emulator.seed.context import DAY_S, SeedContext
+from invoiced_emulator.seed.context import DAY_S, QUIET_S, SeedContext
 
 FIRST_IDS = {
     "payments": 61,
@@ -49,6 +49,7 @@ def more(desk: SeedContext, customers: Sequence[Row]) -> None:
         _charge(desk, row)
     _payments(desk)
     _payment_plans(desk)
+    _merge(desk, customers[0])
 
 
 def _dated(desk: SeedContext, customer: Row) -> Row:
@@ -171,6 +172,20 @@ def _payments(desk: SeedContext) -> None:
         payments.append({**payment, "source": rng.choice(("bank_feed", "api", "keyed"))})
     for payment in payments:
         add("payments", payment)
+
+
+def _merge(desk: SeedContext, kept: Row) -> None:
+    """A customer that was entered twice, with a contact and a note of its own, and then merged."""
+    at = desk.past(kept["updated_at"])
+    dates = {"created_at": kept["created_at"], "updated_at": at}
+    names = ("name", "type", "country", "currency")
+    twice = {**{name: kept[name] for name in names}, "number": f"{kept['number']}-2"}
+    key = desk.account.insert("customers", {**twice, **dates})["id"]
+    contact = {"_customer": key, "name": "Nancy Talty", "email": f"nancy.{key}@customers.example"}
+    desk.account.insert("contacts", {**contact, **dates})
+    note = {"customer": key, "notes": "Entered twice", "user": _USER}
+    desk.account.insert("notes", {**note, **dates})
+    desk.account.merge(key, kept["id"], at=desk.now - QUIET_S)
 
 
 def _payment_plans(desk: SeedContext) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime, tzinfo
 from typing import Any
 
 import orjson
@@ -77,7 +78,8 @@ class Account:
     `now` gives the account's clock in UNIX seconds. The flags imitate accounts that differ:
     `canceled_account` answers 402 to everything, `forbidden` holds resource names answered 403,
     `lacks` the `FEATURES` that were not bought, `lost_events` the ids of events whose object is
-    no longer known and shown as `{}`,
+    no longer known and shown as `{}`. `untidy` makes responses look like those of a PHP server
+    (`http.untidy`), and documents are dated at midnight of `time_zone` if there is one. The
     `hides_updated_at` those that omit `updated_at` unless asked, and the `ignores_` flags make
     lists silently ignore a parameter, as undocumented ones may one day be.
     """
@@ -90,6 +92,8 @@ class Account:
         self.hides_updated_at: set[str] = {"transactions", "credit_balance_adjustments"}
         self.lacks: set[str] = set()
         self.lost_events: set[int] = set()
+        self.untidy = False
+        self.time_zone: tzinfo | None = None
         self.ignores_sort = False
         self.ignores_updated_before = False
         self.tables = {resource.name: Table(resource) for resource in RESOURCES}
@@ -104,6 +108,13 @@ class Account:
     def clock(self) -> int:
         """The account's time in whole UNIX seconds."""
         return int(self.now())
+
+    def document_date(self, second: int) -> int:
+        """The `date` of a document made at this UNIX second: midnight, if the zone is known."""
+        if self.time_zone is None:
+            return second
+        day = datetime.fromtimestamp(second, self.time_zone)
+        return int(day.replace(hour=0, minute=0, second=0, microsecond=0).timestamp())
 
     def part_id(self) -> int:
         """A fresh id for a line item, discount, tax or addon."""

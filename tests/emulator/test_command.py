@@ -96,3 +96,23 @@ def test_help_does_not_wait_for_the_http_stack():
         "sys.exit(bool({'uvicorn', 'starlette', 'orjson'} & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-c", script], timeout=20).returncode == 0
+
+
+def test_an_account_without_a_feature_untidy_and_in_another_zone(start):
+    options = ("--without", "subscription_billing", "--untidy", "--time-zone", "America/Chicago")
+    _, line = start("--port", "0", "--customers", "3", *options)
+    url = line.split()[3]
+    auth = ("emulator-key", "")
+    refused = requests.get(f"{url}/subscriptions", auth=auth, timeout=10)
+    assert refused.status_code == 400
+    assert "does not have access to this feature" in refused.json()["message"]
+    invoice = requests.get(f"{url}/invoices", auth=auth, timeout=10).json()[0]
+    assert invoice["draft"] in (0, 1)
+    assert invoice["date"] % 86_400 in (5 * 3600, 6 * 3600)
+
+
+@pytest.mark.parametrize("option", [("--without", "gold"), ("--time-zone", "Mars/Olympus")])
+def test_an_option_that_makes_no_sense_is_named(option):
+    done = subprocess.run([*COMMAND, *option], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 2
+    assert option[1] in done.stderr

@@ -1,6 +1,8 @@
 """The seeded business: the same every time, and one an accountant would believe."""
 
 from collections import Counter
+from datetime import datetime, time
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -206,3 +208,32 @@ def test_no_line_or_discount_shares_its_id(business):
         for part in [*each.get("items", ()), *each["discounts"], *each["taxes"]]
     )
     assert max(ids.values()) == 1
+
+
+def test_the_seed_has_every_shape_that_examples_leave_out(business):
+    """Tax rates and coupons of parties, initials, service periods, a merge, an odd subscription."""
+    customers, subscriptions = (business.objects(name) for name in ("customers", "subscriptions"))
+    taxes = [rate for row in [*customers, *subscriptions] for rate in row["taxes"]]
+    assert {rate["object"] for rate in taxes} == {"tax_rate"}
+    assert {rate["object"] for row in subscriptions for rate in row["discounts"]} == {"coupon"}
+    approved = {row["approved"] for row in business.objects("estimates")}
+    assert {type(value) for value in approved} == {str, type(None)}
+    lines = [line for row in business.objects("invoices") for line in row["items"]]
+    served = [line for line in lines if line["subscription"] is not None]
+    assert served
+    assert all(line["period_start"] < line["period_end"] for line in served)
+    assert any(row["canceled_at"] and row["status"] == "finished" for row in subscriptions)
+    (merge,) = [event for event in business.events() if event["type"] == "customer.merged"]
+    gone = merge["data"]["object"]["original_customer"]["id"]
+    assert gone not in {row["id"] for row in customers}
+    assert "Nancy Talty" in {row["name"] for row in business.objects("contacts")}
+    moments = [event["timestamp"] for event in business.events()]
+    assert moments == sorted(moments)
+
+
+def test_documents_are_dated_at_midnight_of_the_time_zone():
+    chicago = ZoneInfo("America/Chicago")
+    account = seeded(customers=5, now=lambda: NOW, time_zone=chicago)
+    for name in ("invoices", "estimates", "credit_notes"):
+        for row in account.objects(name):
+            assert datetime.fromtimestamp(row["date"], chicago).time() == time()
