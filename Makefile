@@ -67,7 +67,7 @@ $(VENV)/.installed: setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "$(PYTHON) is older than Python 3.10: run make with PYTHON=/path/to/a/newer/python3" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -e .
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -e '.[emulator]'
 	touch $@
 
 $(VENV)/.test-installed: $(VENV)/.installed

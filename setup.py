@@ -6,6 +6,13 @@ from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
 DOCS = ["mkdocs==1.6.1", "mkdocs-material==9.8.2"]
+EMULATOR = [
+    "httptools==0.9.0",
+    "sortedcontainers==2.4.0",
+    "starlette==1.7.0",
+    "uvicorn==0.54.0",
+    "uvloop==0.23.0; sys_platform != 'win32'",
+]
 
 setup(
     name="singer-invoiced",
@@ -36,19 +43,16 @@ setup(
         "singer-python==6.8.0",
         "sqlalchemy==2.0.58",
         "urllib3==2.8.0",
-        # the emulator
-        "httptools==0.9.0",
-        "sortedcontainers==2.4.0",
-        "starlette==1.7.0",
-        "uvicorn==0.54.0",
-        "uvloop==0.23.0; sys_platform != 'win32'",
     ],
     extras_require={
+        # for `invoiced-emulator`
+        "emulator": EMULATOR,
         # for a ledger that several machines share
         "postgresql": ["psycopg[binary]==3.3.9"],
         "docs": DOCS,
         "test": [
             *DOCS,
+            *EMULATOR,
             "build==1.6.1",
             "hypothesis==6.168.5",
             "jsonschema-rs==0.60.3",

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 
 _FEATURES = tuple(FEATURES)
+# What the extra `emulator` installs, and only that.
+_EXTRA = frozenset(("httptools", "sortedcontainers", "starlette", "uvicorn", "uvloop"))
 # About eleven months.
 _BULK_DAYS = 335
 
@@ -93,6 +95,21 @@ def _add_bulks(account: "Account", counts: dict[str, int]) -> None:
 def main() -> int:
     """Serve until SIGINT or SIGTERM; 0 then, 1 if it cannot start."""
     options = _parser().parse_args()
+    try:
+        return _serve(options)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in _EXTRA:
+            raise
+        print(
+            f"invoiced-emulator: the package `{package}` is not installed."
+            " Install the emulator: pip install 'singer-invoiced[emulator]'",
+            file=sys.stderr,
+        )
+        return 1
+
+
+def _serve(options: argparse.Namespace) -> int:
     # The HTTP stack takes longer to import than --help may take.
     from invoiced_emulator.http import faults
     from invoiced_emulator.http.server import Server

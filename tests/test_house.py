@@ -214,3 +214,11 @@ def test_the_installed_wheel_works_from_an_empty_directory(tmp_path: Path) -> No
     for name in ("tap-invoiced", "target-invoiced"):
         assert output(f"{name} --version").startswith(f"{name} 0.")
     assert "Invoiced" in output("invoiced-emulator --help")
+    for package in ("httptools", "sortedcontainers", "starlette", "uvicorn", "uvloop"):
+        assert not list((tmp_path / "venv" / "lib").glob(f"*/site-packages/{package}")), package
+    refused = subprocess.run(
+        [str(commands / "invoiced-emulator")], capture_output=True, timeout=60, check=False
+    )
+    assert refused.returncode == 1
+    (line,) = refused.stderr.decode().splitlines()
+    assert line.endswith("pip install 'singer-invoiced[emulator]'")
