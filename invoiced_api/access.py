@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from invoiced_api.client import Client, Request
 from invoiced_api.connection import Connection
-from invoiced_api.exceptions import FeatureMissingError, ForbiddenError
+from invoiced_api.exceptions import FeatureMissingError, ForbiddenError, NotFoundError
 from invoiced_api.resources import RESOURCES
 
 # Somebody waits for the answer.
@@ -32,7 +32,7 @@ def check_access(connection: Connection) -> Iterator[str]:
 def _readable(client: Client, path: str) -> str:
     try:
         client.send(Request(method="GET", path=path, params={"per_page": 1}))
-    except FeatureMissingError:
+    except (FeatureMissingError, NotFoundError):
         return "not on this account"
     except ForbiddenError as refusal:
         return f"not readable, {refusal}"

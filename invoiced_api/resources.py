@@ -38,12 +38,14 @@ class ReadStrategy(Enum):
 class Parent:
     """The resource that children stand below. `attribute` names the parent's id in the child.
 
-    Only parents that have something in `having` have children, if that is given.
+    Only parents that have something in `having` have children, if that is given. `sole`: each
+    parent has one object, which has no id.
     """
 
     resource: str
     attribute: str
     having: str | None = None
+    sole: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,12 @@ class Resource:
     caller's own, unique reference. `money` are the columns of amounts in its `currency`.
     `deleted_by` are the types of event that report a removal. `customer_column` holds the id of
     the customer that an object belongs to.
+
+    If no page describes its objects, it is not `documented`: attributes without a column are always
+    kept, and an account may lack its list. `flag` is a parameter of one of the `lists`, and the
+    column that shows whether a row came from it.
+
+    It has more fields than a class should have, since it is the row of a table.
     """
 
     name: str
@@ -86,7 +94,8 @@ class Resource:
     parent: Parent | None = None
     replication_key: str = "updated_at"
     by_default: bool = False
-    keeps_extra: bool = False
+    documented: bool = True
+    flag: str | None = None
     natural_key: str | None = None
     money: tuple[str, ...] = ()
     deleted_by: tuple[str, ...] = ()
@@ -96,6 +105,8 @@ class Resource:
     @property
     def key(self) -> tuple[str, ...]:
         """The attributes that tell its objects apart."""
+        if self.parent and self.parent.sole:
+            return (self.parent.attribute,)
         return (self.parent.attribute, "id") if self.parent else ("id",)
 
     @property
@@ -201,8 +212,10 @@ CONTACT = body(
 TASK = body("name action", json="user_id", timestamps="due_date")
 NAMED = body("name", json="metadata")
 
+# Some accounts show `updated_at` only if it is asked for.
+DATED: tuple[Mapping[str, str], ...] = ({"include": "updated_at"},)
 # The plain list leaves out what is archived.
-WITH_ARCHIVED: tuple[Mapping[str, str], ...] = ({}, {"archived": "1"})
+WITH_ARCHIVED = (*DATED, {"archived": "1", "include": "updated_at"})
 OF_A_CUSTOMER = Parent(resource="customers", attribute="customer")
 
 # Parents first: an object refers to objects of the rows above its own.
@@ -212,6 +225,7 @@ RESOURCES = (
         path="/items",
         way=ReadStrategy.FULL_SCAN,
         lists=WITH_ARCHIVED,
+        flag="archived",
         natural_key="id",
         writes=WriteCalls(
             create=body(
@@ -227,6 +241,7 @@ RESOURCES = (
         path="/plans",
         way=ReadStrategy.FULL_SCAN,
         lists=WITH_ARCHIVED,
+        flag="archived",
         natural_key="id",
         writes=WriteCalls(
             create=body(
@@ -242,6 +257,7 @@ RESOURCES = (
         path="/coupons",
         way=ReadStrategy.FULL_SCAN,
         lists=WITH_ARCHIVED,
+        flag="archived",
         natural_key="id",
         writes=WriteCalls(
             create=body(
@@ -257,6 +273,7 @@ RESOURCES = (
         path="/tax_rates",
         way=ReadStrategy.FULL_SCAN,
         lists=WITH_ARCHIVED,
+        flag="archived",
         natural_key="id",
         writes=WriteCalls(
             create=body("id name currency", json="value inclusive is_percent metadata"),
@@ -282,6 +299,7 @@ RESOURCES = (
         money=("recurring_total", "mrr"),
         by_default=True,
         # The plain list holds only subscriptions with a renewal to come.
+        # Each list holds those that are canceled or not, and finished or not, just as it asks.
         lists=({}, {"canceled": "1"}, {"finished": "1"}, {"canceled": "1", "finished": "1"}),
         writes=WriteCalls(
             create={
@@ -369,7 +387,7 @@ RESOURCES = (
         path="/credit_balance_adjustments",
         customer_column="customer",
         way=ReadStrategy.FULL_SCAN,
-        lists=({"include": "updated_at"},),
+        lists=DATED,
         writes=WriteCalls(create=ADJUSTMENT, update=ADJUSTMENT),
     ),
     Resource(
@@ -377,12 +395,14 @@ RESOURCES = (
         path="/charges",
         customer_column="customer",
         way=ReadStrategy.FULL_SCAN,
+        lists=DATED,
         writes=WriteCalls(create=CHARGE, removal=None, side_effect=SideEffect.CHARGES),
     ),
     Resource(
         name="refunds",
         path="/refunds",
         way=ReadStrategy.FULL_SCAN,
+        lists=DATED,
         writes=WriteCalls(
             create=body(json="amount"),
             removal=None,
@@ -395,6 +415,7 @@ RESOURCES = (
         path="/tasks",
         customer_column="customer_id",
         way=ReadStrategy.FULL_SCAN,
+        lists=DATED,
         deleted_by=("task.deleted",),
         writes=WriteCalls(create={**TASK, **body(customer_id=Ref("customers"))}, update=TASK),
     ),
@@ -403,6 +424,7 @@ RESOURCES = (
         path="/notes",
         customer_column="customer",
         way=ReadStrategy.FULL_SCAN,
+        lists=DATED,
         deleted_by=("note.deleted",),
         writes=WriteCalls(
             create=body("notes", customer_id=Ref("customers"), invoice_id=Ref("invoices")),
@@ -414,6 +436,7 @@ RESOURCES = (
         name="contacts",
         path="/customers/{customer}/contacts",
         way=ReadStrategy.PER_PARENT,
+        lists=DATED,
         parent=OF_A_CUSTOMER,
         deleted_by=("contact.deleted",),
         writes=WriteCalls(create=CONTACT, update=CONTACT),
@@ -422,6 +445,7 @@ RESOURCES = (
         name="payment_sources",
         path="/customers/{customer}/payment_sources",
         way=ReadStrategy.PER_PARENT,
+        lists=DATED,
         parent=OF_A_CUSTOMER,
         deleted_by=("payment_source.deleted",),
         writes=WriteCalls(
@@ -434,6 +458,7 @@ RESOURCES = (
         name="pending_line_items",
         path="/customers/{customer}/line_items",
         way=ReadStrategy.PER_PARENT,
+        lists=DATED,
         parent=OF_A_CUSTOMER,
         deleted_by=("line_item.deleted",),
         writes=WriteCalls(
@@ -445,11 +470,44 @@ RESOURCES = (
         name="payment_plans",
         path="/invoices/{invoice}/payment_plan",
         way=ReadStrategy.PER_PARENT,
+        lists=DATED,
         parent=Parent(resource="invoices", attribute="invoice", having="payment_plan"),
         deleted_by=("payment_plan.deleted",),
         writes=WriteCalls(
             create=body(installments=Each(body(json="amount", timestamps="date"))), sole=True
         ),
+    ),
+    Resource(
+        name="customer_balances",
+        path="/customers/{customer}/balance",
+        way=ReadStrategy.PER_PARENT,
+        parent=Parent(resource="customers", attribute="customer", sole=True),
+    ),
+    Resource(
+        name="attachments",
+        path="/invoices/{invoice}/attachments",
+        way=ReadStrategy.PER_PARENT,
+        lists=DATED,
+        parent=Parent(resource="invoices", attribute="invoice"),
+    ),
+    *(
+        Resource(name=name, path=f"/{name}", way=ReadStrategy.FULL_SCAN, documented=False)
+        for name in (
+            "members",
+            "roles",
+            "custom_fields",
+            "customer_chasing_cadences",
+            "invoice_chasing_cadences",
+            "gl_accounts",
+            "late_fee_schedules",
+            "merchant_accounts",
+            "payment_methods",
+            "tax_rules",
+            "payment_links",
+            "disputes",
+            "payouts",
+            "merchant_account_transactions",
+        )
     ),
     Resource(
         name="events", path="/events", way=ReadStrategy.NEWEST_FIRST, replication_key="timestamp"

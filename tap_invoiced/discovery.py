@@ -23,7 +23,7 @@ def catalog(*, extra_columns: bool = False) -> dict[str, Any]:
 
 def _entry(resource: Resource, extra_columns: bool) -> dict[str, Any]:
     schema = invoiced_schemas.load(resource.name)
-    if extra_columns or resource.keeps_extra:
+    if extra_columns or not resource.documented:
         schema = with_extra(schema)
     automatic = {*resource.key, resource.replication_key}
     marks: dict[Breadcrumb, dict[str, Any]] = {

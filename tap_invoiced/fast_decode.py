@@ -62,10 +62,11 @@ class TypedDecoder:
     Args:
         row: the columns of the stream.
         stamp: the column that shows when an object was updated.
+        without_id: a page is one object, which has no id.
     """
 
-    def __init__(self, row: Column, stamp: str) -> None:
-        self._row, self._stamp = row, stamp
+    def __init__(self, row: Column, stamp: str, *, without_id: bool = False) -> None:
+        self._row, self._stamp, self._without_id = row, stamp, without_id
         self._unknown: set[str] = set()
         self.convert_each: dict[type, ConvertEach] = {}
         self._decoder = self._compiled()
@@ -79,7 +80,14 @@ class TypedDecoder:
         try:
             return self._decoder.decode(body)
         except FAILURES:
-            return identified(exact_json.parse(body), self._row, self._stamp)
+            value = exact_json.parse(body)
+            if (
+                self._without_id
+                and isinstance(value, dict)
+                and self._row.parts.keys() & value.keys()
+            ):
+                value = {"id": 0, **value}
+            return identified(value, self._row, self._stamp)
 
     def accept(self, unknown: Iterable[str]) -> None:
         """Lets pages with fields such as `items[].color`, which have no column, go the fast path.

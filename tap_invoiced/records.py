@@ -5,6 +5,7 @@ import time
 from itertools import groupby
 from typing import Any
 
+from invoiced_api.exceptions import InvoicedError
 from invoiced_api.reading.pages import Row
 from invoiced_api.timestamps import to_rfc_3339
 from tap_invoiced.bad_values import BadValues
@@ -18,6 +19,10 @@ from tap_invoiced.transform import Transformer
 from tap_invoiced.verification import StreamTotals
 
 LOGGER = logging.getLogger(__name__)
+
+
+class MissingIdError(InvoicedError):
+    """Some rows of a stream could not be emitted."""
 
 
 class Records:
@@ -47,10 +52,13 @@ class Records:
         if with_deletions and stream.resource.deleted_by:
             self.schema = _with_deletion(self.schema)
             full_schema = _with_deletion(full_schema)
-        row = row_column(self.schema, full_schema)
+        row = row_column(self.schema, _with_own_id(full_schema))
         self._reports_unknown = row.reports_unknown
         self._transform = Transformer(row, self.bad_values)
-        self._pages = TypedDecoder(row, stream.resource.replication_key)
+        parent = stream.resource.parent
+        self._pages = TypedDecoder(
+            row, stream.resource.replication_key, without_id=bool(parent and parent.sole)
+        )
         self.parse = self._pages.parse
 
     def lines(self, rows: list[Row]) -> bytes:
@@ -69,6 +77,14 @@ class Records:
             else:
                 self._pages.convert_each[kind](same)
         return record_lines(self._message_name, rows, to_rfc_3339(int(time.time())))
+
+    def require_ids(self) -> None:
+        """Raises MissingIdError if a row could not be emitted, since it has no id."""
+        if self.without_id:
+            raise MissingIdError(
+                f"{self.without_id} rows have no usable `id` and were not emitted. Report them to "
+                "Invoiced"
+            )
 
     def _with_id(self, rows: list[Any]) -> list[Any]:
         """The rows that can be keyed; the others are reported."""
@@ -94,3 +110,8 @@ class Records:
 
 def _with_deletion(schema: dict[str, Any]) -> dict[str, Any]:
     return {**schema, "properties": {**schema["properties"], COLUMN: COLUMN_SCHEMA}}
+
+
+def _with_own_id(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with the id by which the readers know a row, for objects that have none."""
+    return {**schema, "properties": {"id": {"type": "integer"}, **schema["properties"]}}

@@ -6,8 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from invoiced_api import exact_json
 from invoiced_api.client import Client
-from invoiced_api.exceptions import ForbiddenError, InvoicedError
+from invoiced_api.exceptions import (
+    ForbiddenError,
+    InvoicedError,
+    NotFoundError,
+    RecordRejectedError,
+)
 from invoiced_api.reading.pages import Row, listings
 from invoiced_api.reading.prefetch import Prefetcher, ThreadTransport
 from invoiced_api.reading.readers import RecountReader, StreamReader, reader_of
@@ -137,8 +143,13 @@ class Sync:
         with self._contained(one.name, one.reading):
             try:
                 self._read(one, ahead)
+                one.records.require_ids()
                 self._verify(one, ahead)
             except ForbiddenError as refusal:
+                self._refused(one, refusal, corrections)
+            except NotFoundError as refusal:
+                if one.stream.resource.documented:
+                    raise
                 self._refused(one, refusal, corrections)
             else:
                 self._emit_corrections(one, corrections)
@@ -160,10 +171,14 @@ class Sync:
             self._fail(name, reason_of(failure))
 
     def _refused(
-        self, one: StreamSync, refusal: ForbiddenError, corrections: Corrections | None
+        self, one: StreamSync, refusal: RecordRejectedError, corrections: Corrections | None
     ) -> None:
-        """The key, or the account, may not read a stream: a failure only if it could before."""
-        if bookmark(self.state, one.name, one.replication_key) is not None:
+        """The key, or the account, may not read a stream: a failure only if it could before.
+
+        A list that no page describes may come and go.
+        """
+        known = bookmark(self.state, one.name, one.replication_key)
+        if known is not None and one.stream.resource.documented:
             self._fail(one.name, f"could be read before, now: {reason_of(refusal)}")
             return
         LOGGER.warning("%s: skipped, %s", one.name, refusal)
@@ -216,7 +231,8 @@ class Sync:
         return reading.clock - self.settings.lookback_seconds
 
     def _advance(self, one: StreamSync, second: int) -> None:
-        if one.totals is None:  # else the bookmark waits until the stream is verified
+        # A bookmark waits until its stream is verified, and for rows that have no id.
+        if one.totals is None and not one.records.without_id:
             self.state = with_bookmark(self.state, one.name, one.replication_key, second)
         if (
             self._records_since_state >= STATE_EVERY_RECORDS
@@ -238,7 +254,8 @@ class Sync:
         corrections = Corrections(self.client, self.settings.page_size, deletions)
         # From here on a stream's bookmark moves; where its deletions were left must not be lost.
         self.state = deletions.hold(self.state)
-        reading = reader_of(EVENTS, self.settings.page_size, deletions.since, deletions.collect)
+        page_size, collect = self.settings.page_size, deletions.collect
+        reading = reader_of(EVENTS, page_size, deletions.since, collect, exact_json.parse)
         reading.budget = self._budget()
         ahead.add_first(reading)
         with self._contained(DELETIONS, reading):

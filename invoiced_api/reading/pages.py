@@ -71,8 +71,11 @@ class PageRequest:
     params: Params = field(default_factory=dict)
 
     def call(self) -> Request:
-        paging = {"per_page": self.per_page, "page": self.number}
-        params = {**self.params, **self.listing.params, **paging}
+        params = {**self.params, **self.listing.params}
+        included = (self.params.get("include"), self.listing.params.get("include"))
+        if all(included):
+            params["include"] = ",".join(dict.fromkeys(map(str, included)))
+        params |= {"per_page": self.per_page, "page": self.number}
         return Request(method="GET", path=self.listing.path, params=params)
 
 
@@ -118,10 +121,23 @@ def listings(
             stamp=resource.replication_key,
             parent_path=parent_path,
             parent_having=having,
-            parse=parse,
+            parse=_flagging(parse, resource.flag, params) if resource.flag else parse,
         )
         for params in resource.lists
     ]
+
+
+def _flagging(parse: Parse, flag: str, params: Mapping[str, str]) -> Parse:
+    """Parses rows, each of which then shows whether its list was asked for by a flag."""
+
+    def parse_flagged(body: bytes) -> Any:
+        rows = parse(body)
+        for row in rows if isinstance(rows, list) else ():
+            if isinstance(row, (dict, TypedRow)):
+                row[flag] = flag in params
+        return rows
+
+    return parse_flagged
 
 
 def page_of(ask: PageRequest, answer: Response) -> Page:

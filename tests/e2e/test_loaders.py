@@ -12,8 +12,11 @@ import pytest
 
 from invoiced_api.resources import RESOURCES
 from invoiced_emulator import Account, Server
+from invoiced_emulator.resources.documents import RESOURCES as SERVED
 
-STREAMS = [resource.name for resource in RESOURCES]
+STREAMS = [
+    one.name for one in RESOURCES if one.name in {"events", *(served.name for served in SERVED)}
+]
 TAP = Path(sys.executable).with_name("tap-invoiced")
 EDITED = "Larkspur Bakery"
 

@@ -49,6 +49,16 @@ JSON = st.recursive(
     max_leaves=4,
 )
 VALUES = st.sampled_from(ODD) | JSON.map(json.dumps)
+NAMED = {"id": 5, "object": "part", "name": "One", "created_at": 5, "updated_at": 1_772_000_000}
+# What the emulator does not serve.
+FURTHER: dict[str, Rows] = {
+    "attachments": [
+        {"id": 5, "file": {**NAMED, "size": 5}, "updated_at": 1_772_000_000},
+        {"id": 6, "file": None, "updated_at": None},
+    ],
+}
+# A balance has no id and comes alone.
+NAMES = [name for name in BY_NAME if name != "customer_balances"]
 MARK = "the value goes here"
 
 
@@ -65,6 +75,11 @@ def sample() -> Iterator[Callable[[str], Rows]]:
 
         found: dict[str, Rows] = {}
         for resource in RESOURCES:
+            if resource.name not in NAMES:
+                continue
+            if not resource.documented or resource.name in FURTHER:
+                found[resource.name] = FURTHER.get(resource.name, [NAMED, {**NAMED, "id": 6}])
+                continue
             parents: list[Any] = [None]
             if resource.parent:
                 having = resource.parent.having
@@ -130,7 +145,7 @@ def records_of(name: str, body: bytes, **options: Any) -> tuple[Rows, BadValues]
     return [json.loads(line)["record"] for line in lines], bad_values
 
 
-@pytest.mark.parametrize("name", list(BY_NAME))
+@pytest.mark.parametrize("name", NAMES)
 @settings(
     max_examples=40,
     deadline=None,

@@ -136,7 +136,9 @@ def test_only_values_in_the_form_of_their_columns_go_the_fast_path(
     [
         resource.name
         for resource in RESOURCES
-        if resource.way is not ReadStrategy.NEWEST_FIRST and not resource.parent
+        if resource.documented
+        and resource.way is not ReadStrategy.NEWEST_FIRST
+        and not resource.parent
     ],
 )
 def test_every_object_of_a_sample_account_goes_the_fast_path(
