@@ -212,6 +212,34 @@ def test_a_defect_in_one_stream_ends_that_stream_only(
     assert run.records("transactions") and run.records("invoices")
 
 
+NO_FEATURE = json.dumps(
+    {
+        "type": "invalid_request",
+        "message": "Your Invoiced account does not have access to this feature.",
+    }
+).encode()
+
+
+def test_a_feature_that_the_account_lacks_is_skipped_until_it_was_read_once(
+    business_server: Server, run_tap: Callable[..., Any], gateway_to: Any
+) -> None:
+    with gateway_to(business_server.url, "/subscriptions", 400, NO_FEATURE) as gateway:
+        never = run_tap(None, base_url=gateway.url)
+        state = {"bookmarks": {"subscriptions": {"updated_at": "2026-01-31T10:00:00Z"}}}
+        before = run_tap(None, base_url=gateway.url, state=state)
+        check = run_tap(None, "--check", base_url=gateway.url)
+    assert never.exit_code == 0, never.stderr
+    (warning,) = [one for one in never.stderr.splitlines() if one.startswith("WARNING subscr")]
+    assert warning.startswith("WARNING subscriptions: skipped, GET /subscriptions refused (400)")
+    assert "subscriptions" not in never.state["bookmarks"]
+    assert before.exit_code == 1
+    assert "ERROR subscriptions: could be read before, now: " in before.stderr
+    assert before.state["bookmarks"]["subscriptions"] == state["bookmarks"]["subscriptions"]
+    for run in (never, before):
+        assert run.records("invoices") and run.records("transactions")
+    assert "subscriptions: not on this account" in check.stdout.decode().splitlines()
+
+
 FAILED = RetryableError("failed")
 UNREACHABLE = RetryableError("no connection", unreachable=True)
 
