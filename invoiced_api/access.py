@@ -5,7 +5,12 @@ from dataclasses import replace
 
 from invoiced_api.client import Client, Request
 from invoiced_api.connection import Connection
-from invoiced_api.exceptions import FeatureMissingError, ForbiddenError, NotFoundError
+from invoiced_api.exceptions import (
+    FeatureMissingError,
+    NotFoundError,
+    RecordRejectedError,
+    RedirectedError,
+)
 from invoiced_api.resources import RESOURCES
 
 # Somebody waits for the answer.
@@ -34,6 +39,6 @@ def _readable(client: Client, path: str) -> str:
         client.send(Request(method="GET", path=path, params={"per_page": 1}))
     except (FeatureMissingError, NotFoundError):
         return "not on this account"
-    except ForbiddenError as refusal:
+    except (RecordRejectedError, RedirectedError) as refusal:
         return f"not readable, {refusal}"
     return "readable"

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 from invoiced_api.client import Client
 from invoiced_api.exceptions import RecordRejectedError, RetryableError
@@ -154,6 +156,43 @@ def test_a_stream_that_fails_midway_continues_from_its_last_correct_bookmark(
     assert first.rows and second.rows
     assert first.rows | second.rows == complete.rows
     assert len(second.rows) < len(complete.rows)
+
+
+def test_a_list_that_fails_on_every_page_for_a_while_takes_no_longer_than_one_page(
+    httpserver: HTTPServer, run_tap: Callable[..., Any], catalog_of: Callable[..., Any]
+) -> None:
+    """Thirty child lists recover after most of `max_retry_seconds` each: their stream fails."""
+    first_request: dict[str, float] = {}
+
+    def recovers(request: Request) -> Response:
+        since = first_request.setdefault(request.path, time.monotonic())
+        failing = time.monotonic() - since < 0.8
+        return Response("[]", status=503 if failing else 200)
+
+    customers = [{"id": number, "updated_at": 1_700_000_000} for number in range(30)]
+    headers = {"X-Total-Count": "30"}
+    httpserver.expect_request("/customers").respond_with_json(customers, headers=headers)
+    httpserver.expect_request(re.compile("/customers/.*")).respond_with_handler(recovers)
+    catalog = catalog_of("contacts")
+    catalog["streams"][0]["selected"] = True
+    settings = {"base_url": httpserver.url_for("").rstrip("/"), "max_connections": 1}
+    began = time.monotonic()
+    run = run_tap(None, catalog=catalog, max_retry_seconds=1, **settings)
+    assert run.exit_code == 1
+    assert "contacts failed (503)" in run.complaint
+    assert time.monotonic() - began < 12  # thirty times 0.8 s would be 24
+
+
+def test_check_names_each_list_that_cannot_be_read(
+    business_server: Server, run_tap: Callable[..., Any], gateway_to: Any
+) -> None:
+    refusal = b'{"type": "invalid_request", "message": "Gone."}'
+    with gateway_to(business_server.url, "/charges", 410, refusal) as gateway:
+        run = run_tap(None, "--check", base_url=gateway.url)
+    lines = run.stdout.decode().splitlines()
+    assert run.exit_code == 0
+    assert "charges: not readable, GET /charges refused (410): Gone." in lines
+    assert "refunds: readable" in lines
 
 
 def test_the_command_ends_with_one_critical_line_that_names_stream_reason_and_remedy(
