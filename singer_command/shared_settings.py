@@ -18,6 +18,7 @@ TARGET_SETTINGS = frozenset(
         "ledger",
         "account",
         "mirror_limit",
+        "pipeline",
         "unknown_streams",
         "rejects",
         "max_rejects",

@@ -145,7 +145,7 @@ def _prepare(
         # One that is looked for in the wrong folder knows nothing of what was written.
         LOGGER.info("the ledger is new: %s", file)
     use_account(ledger, settings.connection, settings.account)
-    sender, unit = Sender(client), UnitOfWork(ledger, time.time)
+    sender, unit = Sender(client), UnitOfWork(ledger, time.time, settings.pipeline)
     if options.dry_run:
         settings = replace(settings, rejects=None, responses=None, response_webhook=None)
         sender = DryRunSender(client, write)

@@ -7,5 +7,9 @@ class InvalidRecordError(Exception):
     """The record cannot become a write; the message says why, without a value."""
 
 
+class InDoubtError(InvalidRecordError):
+    """The record was sent before, and nothing shows any more whether Invoiced carried it out."""
+
+
 class TooManyRejectsError(InvalidInputError):
     """More records were refused than `max_rejects` allows."""

@@ -108,8 +108,10 @@ class MessageHandler:
         if self.finished or len(self.queue):
             return False
         if not self._intake_over:
-            self.intake.finish()
+            doubt = self.intake.finish()
             self._intake_over = True
+            if doubt and self.problem is None:
+                self.problem = InvalidInputError(doubt)
             return True
         if self.problem:
             raise self.problem

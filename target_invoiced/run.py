@@ -94,9 +94,10 @@ class TargetRun:
         requests = RequestBuilder(self.unit, self.now, self.clock)
         self._dispatch = Dispatch(self.unit, self._queue, self._parking, requests)
         self._shutdown = Shutdown(self._workers, self._queue, requests, self.clock)
+        reader = MessageReader(self.events.release_chunk, self.sample)
         self._handler = MessageHandler(
-            reader=MessageReader(self.events.release_chunk, self.sample),
-            intake=self._intake(),
+            reader=reader,
+            intake=self._intake(reader),
             mirror=Mirror(self.unit, self._queue, self._states, self.clock),
             parking=self._parking,
             queue=self._queue,
@@ -105,7 +106,7 @@ class TargetRun:
             sample=self.sample,
         )
 
-    def _intake(self) -> Intake:
+    def _intake(self, reader: MessageReader) -> Intake:
         return Intake(
             settings=self.settings,
             unit=self.unit,
@@ -115,6 +116,7 @@ class TargetRun:
             writing=self._queue.writing,
             skip=lambda stream: self.report.skip(stream, self.clock()),
             clock=self.clock,
+            input_digest=reader.input_digest,
         )
 
     @property
@@ -202,13 +204,15 @@ class TargetRun:
             self.responses.committed()
 
     def _emit_state(self) -> None:
-        for mark in self._states.ready():
-            if self.write_state is not None:
-                if self.unit.journal_in_use:
-                    self.unit.ledger.journal.cover(
-                        mark.segment, mark.digest, began=mark.began, over=mark.over
-                    )
-                self.write_state(exact_json.dumps(mark.value, orjson.OPT_APPEND_NEWLINE))
+        ready = self._states.ready()
+        if self.write_state is None or not ready:
+            return
+        if self.unit.journal_in_use:
+            with self.unit.ledger.transaction():
+                for mark in ready:
+                    self.unit.ledger.journal.cover(self.unit.run, mark.segment, mark.digest)
+        for mark in ready:
+            self.write_state(exact_json.dumps(mark.value, orjson.OPT_APPEND_NEWLINE))
 
     def _handle_event(self, event: Event) -> None:
         match event:

@@ -34,6 +34,14 @@ class Ids(Enum):
     EXTERNAL = "external"
 
 
+class DoubtPolicy(Enum):
+    """What becomes of a record when nothing shows whether it was sent before."""
+
+    REJECT = "reject"
+    SEND = "send"
+    SKIP = "skip"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointStream:
     """Where a stream's records go, and what of them."""
@@ -44,6 +52,8 @@ class EndpointStream:
     operations: frozenset[OperationKind] = frozenset(OperationKind)
     mirror: bool = False
     mirror_limit: int = DEFAULT_MIRROR_LIMIT
+    doubt: DoubtPolicy = DoubtPolicy.REJECT
+    key_properties: tuple[str, ...] = ()
 
     @property
     def writes(self) -> WriteCalls:
@@ -60,9 +70,16 @@ class CustomCallStream:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     exclude: frozenset[str] = frozenset()
     batch_size: int = 1
+    doubt: DoubtPolicy = DoubtPolicy.REJECT
 
 
 StreamSettings = EndpointStream | CustomCallStream
+# What an entry of the setting `streams` may hold.
+ENDPOINT_KEYS = (
+    *("endpoint", "ids", "exclude", "operations", "mirror"),
+    *("mirror_limit", "doubt", "key_properties"),
+)
+CALL_KEYS = ("method", "path", "headers", "ids", "exclude", "batch_size", "doubt")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +99,7 @@ class TargetSettings:
     report: str | None
     allow_card_like: frozenset[str]
     allow_side_effects: frozenset[SideEffect]
+    pipeline: str = "default"
 
     @property
     def mixes_ids(self) -> bool:
@@ -177,6 +195,14 @@ TARGET_SETTINGS = (
         "remove; `streams` may set it for one stream",
     ),
     Setting(
+        name="pipeline",
+        kind="name",
+        parse=settings.text,
+        default="default",
+        help="the pipeline's name in the ledger, if several write equal records without a key into "
+        "one account",
+    ),
+    Setting(
         name="unknown_streams",
         kind='"error" or "skip"',
         parse=settings.one_of(("error", "skip")),
@@ -258,6 +284,7 @@ def target_settings(config: Mapping[str, Any], environ: Mapping[str, str]) -> Ta
         skip_unknown_streams=values["unknown_streams"] == "skip",
         ledger=values["ledger"],
         account=values["account"],
+        pipeline=values["pipeline"],
         rejects=values["rejects"],
         max_rejects=None if values["max_rejects"] == -1 else values["max_rejects"],
         responses=values["responses"],
@@ -289,7 +316,7 @@ def _stream(
 
 
 def _endpoint(name: str, given: dict[str, Any], default: Ids, mirror_limit: int) -> EndpointStream:
-    _only(given, "endpoint", "ids", "exclude", "operations", "mirror", "mirror_limit")
+    _only(given, *ENDPOINT_KEYS)
     endpoint = given.get("endpoint", name)
     if not isinstance(endpoint, str) or endpoint not in ENDPOINTS:
         raise _Wrong(
@@ -313,6 +340,8 @@ def _endpoint(name: str, given: dict[str, Any], default: Ids, mirror_limit: int)
             operations=frozenset(OperationKind(one) for one in operations),
             mirror=mirror,
             mirror_limit=limit,
+            doubt=_doubt(given),
+            key_properties=_key_properties(given, ids),
         )
     except ValueError:
         raise _Wrong(
@@ -321,7 +350,7 @@ def _endpoint(name: str, given: dict[str, Any], default: Ids, mirror_limit: int)
 
 
 def _call(given: dict[str, Any], default: Ids) -> CustomCallStream:
-    _only(given, "method", "path", "headers", "ids", "exclude", "batch_size")
+    _only(given, *CALL_KEYS)
     methods = ("POST", "PATCH", "PUT", "DELETE")
     method, path = str(given.get("method", "")).upper(), given.get("path")
     if method not in methods:
@@ -342,11 +371,30 @@ def _call(given: dict[str, Any], default: Ids) -> CustomCallStream:
             headers=headers,
             exclude=names(given.get("exclude", [])),
             batch_size=settings.integer(1, MOST_IN_A_BATCH)(given.get("batch_size", 1)),
+            doubt=_doubt(given),
         )
     except ValueError:
         raise _Wrong(
             f"needs `exclude` as a list of names and `batch_size` of 1 to {MOST_IN_A_BATCH}"
         ) from None
+
+
+def _doubt(given: dict[str, Any]) -> DoubtPolicy:
+    try:
+        return DoubtPolicy(given.get("doubt", DoubtPolicy.REJECT.value))
+    except ValueError:
+        raise _Wrong('needs "reject", "send" or "skip" as `doubt`') from None
+
+
+def _key_properties(given: dict[str, Any], ids: Ids) -> tuple[str, ...]:
+    """The attributes that are the key, in place of those that the SCHEMA names."""
+    written = given.get("key_properties", [])
+    names(written)
+    if not written:
+        return ()
+    if ids is not Ids.EXTERNAL:
+        raise _Wrong('can only have `key_properties` with "external" as `ids`')
+    return tuple(dict.fromkeys(written)) if isinstance(written, list) else tuple(names(written))
 
 
 def _only(given: dict[str, Any], *known: str) -> None:

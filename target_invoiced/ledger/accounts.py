@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from target_invoiced.ledger.database import Database
-from target_invoiced.ledger.tables import ACCOUNTS, JOURNAL, KEY_ORDERS, OBJECTS, PARKED, TABLES
+from target_invoiced.ledger.replay import Stage
+from target_invoiced.ledger.tables import ACCOUNTS, ENTRIES, KEY_ORDERS, OBJECTS, PARKED, TABLES
 
 # Tables that say nothing of what an account holds.
 ABOUT_ACCOUNTS = (ACCOUNTS.name, KEY_ORDERS.name)
@@ -108,9 +109,11 @@ class Accounts:
 
     @staticmethod
     def _expire_idempotency_keys(connection: sa.Connection, account: str) -> None:
-        for table in (OBJECTS, JOURNAL, PARKED):
-            connection.execute(
-                sa.update(table)
-                .where(table.c.account == account, table.c.announced_at.is_not(None))
-                .values(announced_at=0)
-            )
+        in_flight = {
+            OBJECTS: OBJECTS.c.announced_at.is_not(None),
+            PARKED: PARKED.c.announced_at.is_not(None),
+            ENTRIES: ENTRIES.c.stage == Stage.ANNOUNCED.value,
+        }
+        for table, unknown in in_flight.items():
+            mine = (table.c.account == account) & unknown
+            connection.execute(sa.update(table).where(mine).values(announced_at=0))

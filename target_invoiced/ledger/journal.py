@@ -1,105 +1,224 @@
-"""What was sent of records without a key, since the last STATE but one."""
+"""The records without a key that were sent, and the batches of custom calls."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from target_invoiced.ledger.database import Database, parts
-from target_invoiced.ledger.replay import Entry, JournalHistory, Stage
-from target_invoiced.ledger.tables import JOURNAL, STATES
+from target_invoiced.ledger.replay import ENTRY_LIVES_S, Entry, Stage
+from target_invoiced.ledger.tables import BATCHES, ENTRIES
+
+# Entries of one content that are fetched together with those of others.
+FEW = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Journaled:
-    """An entry of the journal, and the path of what it became."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentBatch:
+    """A request for several records, as it was sent. `path` and `bodies` are JSON."""
 
-    entry: Entry
-    made: str | None = None
+    id: str
+    method: str
+    path: bytes
+    bodies: bytes
 
 
 class Journal:
-    """The journal of the account."""
+    """The entries of the account."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def past(self) -> tuple[JournalHistory, int, int]:
-        """What earlier runs left, the segment of the last STATE, and the last ordinal."""
-        of_account = JOURNAL.c.account == self._database.account
-        with self._database.transaction() as connection:
-            states = {
-                row.segment: row.digest
-                for row in connection.execute(
-                    sa.select(STATES).where(STATES.c.account == self._database.account)
-                )
-            }
-            query = sa.select(JOURNAL).where(of_account)
-            rows = list(connection.execute(query.order_by(JOURNAL.c.segment, JOURNAL.c.ordinal)))
-        last = max(states, default=0)
-        past = JournalHistory(
-            began_at=states.get(last - 1),
-            covered=[_entry(row) for row in rows if row.segment <= last],
-            covered_by=states.get(last),
-            uncovered=[_entry(row) for row in rows if row.segment > last],
-        )
-        return past, last, max((row.ordinal for row in rows), default=0)
+    @property
+    def _ours(self) -> Any:
+        return ENTRIES.c.account == self._database.account
 
-    def enter(self, rows: Iterable[Journaled], replacing: Iterable[int] = ()) -> None:
-        """Put down entries; those `replacing` others, which came again, take their place."""
-        gone = list(replacing)
+    def in_use(self) -> bool:
+        """Whether there is any entry."""
         with self._database.transaction() as connection:
-            for part in parts(gone):
-                connection.execute(
-                    sa.delete(JOURNAL).where(
-                        JOURNAL.c.account == self._database.account, JOURNAL.c.ordinal.in_(part)
-                    )
-                )
+            query = sa.select(ENTRIES.c.id).where(self._ours).limit(1)
+            return connection.execute(query).first() is not None
+
+    def equal(self, pipeline: str, wanted: dict[bytes, int], *, run: str, now: int) -> list[Entry]:
+        """Entries of these contents that this run has not matched, oldest first.
+
+        At most as many of each content as are wanted, in each of pending and covered, and none
+        that has lived for too long.
+        """
+        found: list[Entry] = []
+        with self._database.transaction() as connection:
+            for digests in parts(list(wanted)):
+                mine = self._ours & (ENTRIES.c.pipeline == pipeline) & (ENTRIES.c.run != run)
+                of_these = mine & ENTRIES.c.digest.in_(digests)
+                count = sa.func.count()
+                counts = sa.select(ENTRIES.c.digest, count).where(of_these)
+                rows = connection.execute(counts.group_by(ENTRIES.c.digest)).all()
+                few = [digest for digest, number in rows if number <= FEW]
+                found += self._fetch(connection, mine & ENTRIES.c.digest.in_(few), now)
+                for digest, number in rows:
+                    if number > FEW:
+                        same = mine & (ENTRIES.c.digest == digest)
+                        for state in (ENTRIES.c.state.is_(None), ENTRIES.c.state.is_not(None)):
+                            found += self._fetch(connection, same & state, now, wanted[digest])
+        return found
+
+    def covered_by(
+        self, pipeline: str, digests: Collection[bytes], state: bytes, *, run: str, now: int
+    ) -> list[Entry]:
+        """Entries of these contents that the STATE covers and this run has not matched."""
+        found: list[Entry] = []
+        with self._database.transaction() as connection:
+            for some in parts(list(digests)):
+                mine = self._ours & (ENTRIES.c.pipeline == pipeline) & (ENTRIES.c.run != run)
+                wanted = mine & ENTRIES.c.digest.in_(some) & (ENTRIES.c.state == state)
+                found += self._fetch(connection, wanted, now)
+        return found
+
+    def of_rejects(self, digests: Collection[bytes]) -> list[Entry]:
+        """The entries of corrected rejects, of whatever run and age."""
+        found: list[Entry] = []
+        with self._database.transaction() as connection:
+            for some in parts(list(digests)):
+                query = sa.select(ENTRIES).where(self._ours & ENTRIES.c.digest.in_(some))
+                found += [_entry(row) for row in connection.execute(query)]
+        return found
+
+    def _fetch(
+        self, connection: sa.Connection, wanted: Any, now: int, limit: int | None = None
+    ) -> list[Entry]:
+        recent = ENTRIES.c.announced_at > now - ENTRY_LIVES_S
+        undecided = ENTRIES.c.state.is_(None) & (ENTRIES.c.stage != Stage.SETTLED.value)
+        query = sa.select(ENTRIES).where(wanted & (recent | undecided))
+        query = query.order_by(ENTRIES.c.announced_at, ENTRIES.c.id)
+        if limit is not None:
+            query = query.limit(limit)
+        return [_entry(row) for row in connection.execute(query)]
+
+    def enter(self, rows: Iterable[Entry], removed: Sequence[str] = ()) -> None:
+        """Insert or replace entries, and remove those with the ids `removed`."""
+        with self._database.transaction() as connection:
+            for part in parts(list(removed)):
+                ids = self._ours & ENTRIES.c.id.in_(part)
+                connection.execute(sa.delete(ENTRIES).where(ids))
             values = [
                 {
                     "account": self._database.account,
-                    "ordinal": row.entry.ordinal,
-                    "segment": row.entry.segment,
-                    "digest": row.entry.digest,
-                    "stage": row.entry.stage.value,
-                    "idempotency_key": row.entry.idempotency_key,
-                    "announced_at": row.entry.announced_at,
-                    "made": row.made,
+                    "id": row.id,
+                    "pipeline": row.pipeline,
+                    "stream": row.stream,
+                    "digest": row.digest,
+                    "line": row.line,
+                    "stage": row.stage.value,
+                    "idempotency_key": row.idempotency_key,
+                    "batch": row.batch,
+                    "announced_at": row.announced_at,
+                    "run": row.run,
+                    "segment": row.segment,
+                    "state": row.state,
+                    "path": row.path,
+                    "reject_id": row.reject_id,
+                    "corrected": row.corrected,
                 }
                 for row in rows
             ]
             if values:
-                self._database.upsert(JOURNAL, values)
+                self._database.upsert(ENTRIES, values)
 
-    def cover(self, segment: int, digest: bytes, *, began: int, over: bool) -> None:
-        """The STATE that ends the segment is about to be echoed: forget what lies further back.
-
-        What earlier runs, up to the ordinal `began`, sent of this segment and what did not come
-        again may come behind the STATE, unless that is `over`. It is no part of the segment any
-        more: the same input is laid beside that, should the STATE be lost.
-        """
+    def rotate(self, entry: Entry, idempotency_key: str, now: int) -> None:
+        """The request of the entry, and of all others of its batch, goes out under another key."""
+        wanted = ENTRIES.c.batch == entry.batch if entry.batch else ENTRIES.c.id == entry.id
+        values = {"idempotency_key": idempotency_key, "announced_at": now}
         with self._database.transaction() as connection:
-            ours = JOURNAL.c.account == self._database.account
-            connection.execute(sa.delete(JOURNAL).where(ours, JOURNAL.c.segment < segment))
-            left = ours & (JOURNAL.c.segment == segment) & (JOURNAL.c.ordinal <= began)
-            if over:
-                connection.execute(sa.delete(JOURNAL).where(left))
-            else:
-                connection.execute(sa.update(JOURNAL).where(left).values(segment=segment + 1))
-            kept = STATES.c.segment.in_((segment - 1, segment))
-            ours = STATES.c.account == self._database.account
-            connection.execute(sa.delete(STATES).where(ours, ~kept))
-            row = {"account": self._database.account, "segment": segment, "digest": digest}
-            self._database.upsert(STATES, [row])
+            connection.execute(sa.update(ENTRIES).where(self._ours & wanted).values(values))
+
+    def settle_rejects(self, ids: Sequence[str]) -> None:
+        """These rejects were corrected and written: the rejected records need nothing more."""
+        for part in parts(list(ids)):
+            mine = self._ours & ENTRIES.c.reject_id.in_(part) & ~ENTRIES.c.corrected
+            with self._database.transaction() as connection:
+                values = {"stage": Stage.SETTLED.value, "batch": None}
+                connection.execute(sa.update(ENTRIES).where(mine).values(values))
+
+    def cover(self, run: str, segment: int, state: bytes) -> None:
+        """The STATE behind the segment is about to be echoed."""
+        mine = self._ours & (ENTRIES.c.run == run) & ENTRIES.c.state.is_(None)
+        mine &= ENTRIES.c.segment <= segment
+        with self._database.transaction() as connection:
+            connection.execute(sa.update(ENTRIES).where(mine).values(state=state))
+
+    def expire(self, now: int, limit: int) -> tuple[list[Entry], int]:
+        """Drop the entries that have lived for too long.
+
+        Returns some of those that no STATE ever covered, at most `limit`, and their number.
+        """
+        old = self._ours & (ENTRIES.c.announced_at <= now - ENTRY_LIVES_S)
+        old &= ~ENTRIES.c.corrected
+        pending = old & ENTRIES.c.state.is_(None) & (ENTRIES.c.stage == Stage.SETTLED.value)
+        with self._database.transaction() as connection:
+            query = sa.select(ENTRIES).where(pending).order_by(ENTRIES.c.announced_at).limit(limit)
+            named = [_entry(row) for row in connection.execute(query)]
+            dropped = connection.execute(sa.delete(ENTRIES).where(pending)).rowcount
+            connection.execute(sa.delete(ENTRIES).where(old & ENTRIES.c.state.is_not(None)))
+            known = sa.select(ENTRIES.c.batch).where(self._ours, ENTRIES.c.batch.is_not(None))
+            unused = ~BATCHES.c.id.in_(known) & (BATCHES.c.account == self._database.account)
+            connection.execute(sa.delete(BATCHES).where(unused))
+        return named, int(dropped)
+
+    # Batches
+
+    def batch(self, id: str) -> SentBatch | None:
+        """The batch as it was sent; None for one of a version that did not keep it."""
+        query = sa.select(BATCHES).where(
+            BATCHES.c.account == self._database.account, BATCHES.c.id == id
+        )
+        with self._database.transaction() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            return None
+        return SentBatch(id=row.id, method=row.method, path=row.path, bodies=row.bodies)
+
+    def keep_batches(self, batches: Iterable[SentBatch]) -> None:
+        rows = [
+            {
+                "account": self._database.account,
+                "id": one.id,
+                "method": one.method,
+                "path": one.path,
+                "bodies": one.bodies,
+            }
+            for one in batches
+        ]
+        if rows:
+            self._database.upsert(BATCHES, rows)
+
+    def end_batch(self, id: str, stage: Stage) -> None:
+        """The outcome of the whole batch is known, also of records that did not come again."""
+        mine = self._ours & (ENTRIES.c.batch == id) & (ENTRIES.c.stage == Stage.ANNOUNCED.value)
+        with self._database.transaction() as connection:
+            connection.execute(sa.update(ENTRIES).where(mine).values(stage=stage.value, batch=None))
+            connection.execute(
+                sa.delete(BATCHES).where(
+                    BATCHES.c.account == self._database.account, BATCHES.c.id == id
+                )
+            )
 
 
 def _entry(row: Any) -> Entry:
     return Entry(
-        segment=row.segment,
-        ordinal=row.ordinal,
+        id=row.id,
+        pipeline=row.pipeline,
+        stream=row.stream,
         digest=row.digest,
+        line=row.line,
         stage=Stage(row.stage),
         idempotency_key=row.idempotency_key,
+        batch=row.batch,
         announced_at=row.announced_at,
+        run=row.run,
+        segment=row.segment,
+        state=row.state,
+        path=row.path,
+        reject_id=row.reject_id,
+        corrected=row.corrected,
     )

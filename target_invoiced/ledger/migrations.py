@@ -6,11 +6,14 @@ A new column of an old table needs a step that calls `add_column`. A step may ru
 has its table in the newest form already, or lacks it.
 """
 
+import time
+import uuid
+from collections import Counter
 from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from target_invoiced.ledger.tables import ACCOUNTS, OBJECTS, TABLES, VERSIONS
+from target_invoiced.ledger.tables import ACCOUNTS, ENTRIES, OBJECTS, TABLES, VERSIONS
 
 Step = Callable[[sa.Connection], None]
 
@@ -40,8 +43,55 @@ def _keep_key_orders(connection: sa.Connection) -> None:
     """Nothing but a new table."""
 
 
+def _match_as_a_multiset(connection: sa.Connection) -> None:
+    """0.1.0 kept what it sent in order, by segments between STATEs, and one pipeline per ledger."""
+    inspector = sa.inspect(connection)
+    if not inspector.has_table("invoiced_journal"):
+        return
+    ENTRIES.create(connection, checkfirst=True)
+    old = sa.MetaData()
+    journal = sa.Table("invoiced_journal", old, autoload_with=connection)
+    states = sa.Table("invoiced_states", old, autoload_with=connection)
+    digests = {
+        (row.account, row.segment): row.digest for row in connection.execute(sa.select(states))
+    }
+    rows = list(connection.execute(sa.select(journal)))
+    shared = Counter(row.idempotency_key for row in rows)
+    values = [
+        {
+            "account": row.account,
+            "id": uuid.uuid4().hex,
+            "pipeline": "default",
+            "stream": "",
+            "digest": row.digest,
+            "line": b"",
+            "stage": row.stage,
+            "idempotency_key": row.idempotency_key,
+            "batch": row.idempotency_key if shared[row.idempotency_key] > 1 else None,
+            # A record that was parked or rejected had no time.
+            "announced_at": row.announced_at or int(time.time()),
+            "run": "0.1.0",
+            "segment": row.segment,
+            "state": digests.get((row.account, row.segment)),
+            "path": row.made,
+            "reject_id": None,
+            "corrected": False,
+        }
+        for row in rows
+    ]
+    if values:
+        connection.execute(sa.insert(ENTRIES), values)
+    journal.drop(connection)
+    states.drop(connection)
+
+
 # The step at place n brings a ledger of version n + 1 to version n + 2; 0.1.0's is version 1.
-STEPS: tuple[Step, ...] = (_name_accounts, _keep_parents, _keep_key_orders)
+STEPS: tuple[Step, ...] = (
+    _name_accounts,
+    _keep_parents,
+    _keep_key_orders,
+    _match_as_a_multiset,
+)
 VERSION = 1 + len(STEPS)
 
 

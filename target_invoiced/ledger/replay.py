@@ -1,22 +1,49 @@
-"""Which records of a replayed input were sent before, where no key tells. Pure.
+"""Which records of an input were sent before, where no key tells. Pure.
 
-Two records without a key may be equal and both be meant: two payments of the same amount. So what
-was sent is kept as a sequence, and when input comes again it is laid beside that.
+Records without a key may be equal and all be meant: two payments of the same amount. The ledger
+therefore keeps an entry for each record that was sent, and an input that comes again is compared
+with those entries as a multiset: by pipeline, stream, content and count. Order and the records of
+other streams do not matter. An entry belongs to the run that sent it or matched it last. A STATE
+covers the entries of its own run that came before it, once it is echoed; it never touches those of
+another run or pipeline. An entry that no STATE covers is pending: its record comes again. An entry
+that a STATE covers may come again only if that STATE was lost downstream, so that the input has to
+show it: the same STATE follows, or the input is the same line by line from its first one.
+
+Entries that this run sent or matched are never matched again, so equal records count.
+
+| entry of an earlier run        | event                            | the record is     | entry then           |
+| ------------------------------ | -------------------------------- | ----------------- | -------------------- |
+| none                           | equal content comes              | new: sent         | pending, of this run |
+| pending, outcome known         | equal content comes              | unchanged         | pending, of this run |
+| pending, outcome unknown       | equal content comes, within 23 h | repeated, same key| pending, of this run |
+| pending, outcome unknown       | equal content comes, later       | in doubt          | stays                |
+| pending, rejected              | equal content comes              | sent again        | the same reject      |
+| pending, outcome known         | 23 h have passed                 | -                 | dropped, WARNING     |
+| covered                        | equal content comes              | held back         | stays                |
+| covered by S, one held back    | S follows                        | unchanged         | covered, of this run |
+| pending and covered, one held  | another STATE follows            | as for pending    | pending, of this run |
+| covered only, one held back    | another STATE follows            | new: sent         | stays                |
+| covered, one held back         | the input ends                   | in doubt, unless  | stays                |
+|                                |                                  | the input is equal|                      |
+| covered                        | 23 h have passed                 | -                 | dropped              |
+| of this run                    | a STATE behind it is echoed      | -                 | covered by that      |
+| of a corrected reject          | its reject id comes, at any time | as for pending    | of this run          |
+
+An entry whose outcome is unknown is never covered, since STATE waits for outcomes.
 """
 
-from collections import defaultdict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Generic, TypeVar
 
-Item = TypeVar("Item")
+# Invoiced remembers an idempotency key for 24 hours; an hour is left for clocks that differ.
+ENTRY_LIVES_S = 23 * 3600
 
 
 class Stage(Enum):
     """How far a record had come when it was last heard of."""
 
-    ANNOUNCED = "announced"
+    ANNOUNCED = "announced"  # sent, or about to be: its outcome is unknown
     SETTLED = "settled"
     PARKED = "parked"
     REJECTED = "rejected"
@@ -24,130 +51,118 @@ class Stage(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One record without a key, in its order of arrival.
+    """One record without a key that was sent.
 
-    `digest` is of its content, `idempotency_key` the one it is sent under, `announced_at` when
-    that was made known, in UNIX seconds. `segment` counts the STATEs that came before it.
+    `digest` is of its content (or of its reject id, for a corrected reject), `line` of the whole
+    input up to it. `batch` names the request that it was sent in with others. `announced_at` is
+    when it was first sent, in UNIX seconds. `run` sent it or matched it last, before its STATE
+    number `segment`. `state` is the digest of the STATE that covers it. `path` is its object's.
+    A `corrected` one is found by its reject id alone, and does not expire.
+
+    More than 12 fields: it is a row of the ledger.
     """
 
-    segment: int = 0
-    ordinal: int
+    id: str
+    pipeline: str = ""
+    stream: str
     digest: bytes
+    line: bytes = b""
     stage: Stage
-    idempotency_key: str
-    announced_at: int
+    idempotency_key: str = ""
+    batch: str | None = None
+    announced_at: int = 0
+    run: str = ""
+    segment: int = 0
+    state: bytes | None = None
+    path: str | None = None
+    reject_id: str | None = None
+    corrected: bool = False
+
+    @property
+    def pending(self) -> bool:
+        return self.state is None
 
 
 @dataclass(frozen=True, slots=True)
-class JournalHistory:
-    """What earlier runs left: two STATEs, what came between them, and what came after.
+class New:
+    """The record was not sent before."""
 
-    The next input begins behind one of the two, since the second may have been echoed without
-    being stored. States are told apart by digests, None before the first.
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The record is the one of the entry."""
+
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The next STATE, or the end of the input, shows which record it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Nothing shows whether the record is the one of the entry."""
+
+    entry: Entry
+
+
+Decision = New | Match | Hold | Doubt
+
+
+def on_arrival(equal: Sequence[Entry], line: bytes, *, may_hold: bool = True) -> Decision:
+    """A record comes, and `equal` are the unmatched entries of its content.
+
+    `line` is the digest of the input up to the record. Without `may_hold`, too many are held back
+    already.
     """
+    covered = [entry for entry in equal if not entry.pending]
+    if covered and may_hold:
+        return Hold()
+    if covered:
+        same = _same_line(covered, line)
+        return Match(same) if same else at_end(equal, line)
+    return Match(equal[0]) if equal else New()
 
-    began_at: bytes | None = None
-    covered: Sequence[Entry] = ()
-    covered_by: bytes | None = None
-    uncovered: Sequence[Entry] = ()
+
+def at_state(equal: Sequence[Entry], state: bytes) -> Decision:
+    """A STATE follows the record that was held back."""
+    covered = [entry for entry in equal if entry.state == state]
+    pending = [entry for entry in equal if entry.pending]
+    found = [*covered, *pending]
+    return Match(found[0]) if found else New()
 
 
-class ReplayMatcher(Generic[Item]):
-    """Lays the records of an input beside the past: which of them were there already?
+def at_end(equal: Sequence[Entry], line: bytes) -> Decision:
+    """No STATE follows the record that was held back."""
+    pending = [entry for entry in equal if entry.pending]
+    if pending:
+        return Match(pending[0])
+    same = _same_line(equal, line)
+    if same:
+        return Match(same)
+    return Doubt(equal[-1]) if equal else New()
 
-    It has to be found out where the input begins. While what comes is what came between the two
-    STATEs, in the same order, it is held back: the second STATE in its place tells that the input
-    begins at the first one, anything else that it begins at the second. Records that are in
-    neither part, such as those that were never sent, decide nothing.
-    """
 
-    def __init__(self, past: JournalHistory) -> None:
-        self._past = past
-        self._met = {entry.digest for entry in (*past.covered, *past.uncovered)}
-        self._held: list[tuple[Item, bytes]] = []
-        self._came = self._came_again = False
-        self._over = 0
-        self._rest: defaultdict[bytes, deque[Entry]] | None = None
-        if not past.covered:
-            self._follow(past.uncovered)
+def _same_line(entries: Sequence[Entry], line: bytes) -> Entry | None:
+    return next((entry for entry in entries if entry.line and entry.line == line), None)
 
-    def record(self, item: Item, digest: bytes) -> list[tuple[Item, Entry | None]]:
-        """The items that are decided by now, each with its entry if it was there before."""
-        self._came = True
-        if self._rest is not None:
-            return [(item, self._taken(digest))]
-        if digest not in self._met:
-            return [(item, None)]
-        position = len(self._held)
-        covered = self._past.covered
-        if position < len(covered) and covered[position].digest == digest:
-            self._held.append((item, digest))
-            return []
-        return [*self._decide(from_the_earlier=False), (item, self._taken(digest))]
 
-    def state(self, digest: bytes) -> list[tuple[Item, Entry | None]]:
-        """The same, when a STATE comes."""
-        if self._rest is not None:
-            return []
-        return self._decide(self._is_earlier(digest) or self._is_later(digest))
+@dataclass(slots=True)
+class Candidates:
+    """Unmatched entries by content. Each is matched once."""
 
-    def segments_back(self, digest: bytes) -> int:
-        """How many segments before the first one that is new the first STATE of the input ends.
+    _equal: dict[bytes, list[Entry]] = field(default_factory=dict)
 
-        The later of the two STATEs ends the last one before, also when the input begins with it.
-        """
-        if self._is_later(digest):
-            return 1
-        if self._is_earlier(digest):
-            return 2
-        return int(not self._held and digest == self._past.covered_by)
-
-    def ends(self, segment: int) -> bool:
-        """Whether, at the STATE that ends the segment, nothing of its past will come any more.
-
-        STATEs may stand elsewhere than they did, so that what did not come yet may come still: as
-        long as something else does. Where records came and all were new, the input is past it.
-        """
-        over = self._came and not self._came_again
-        if over:
-            self._over = segment
-        self._came = self._came_again = False
-        return over
-
-    def _is_earlier(self, digest: bytes) -> bool:
-        """Whether a STATE is the earlier one, and the input begins with it."""
-        return not self._held and digest == self._past.began_at
-
-    def _is_later(self, digest: bytes) -> bool:
-        """Whether a STATE is the later one, in its place."""
-        return len(self._held) == len(self._past.covered) and digest == self._past.covered_by
-
-    def end(self) -> list[tuple[Item, Entry]]:
-        """The items still held back when the input ends, each with the entry that it looks like.
-
-        What was written then is to be left alone: since no STATE covers it, it comes again.
-        """
-        held, self._held = self._held, []
-        return [(item, entry) for (item, _), entry in zip(held, self._past.covered, strict=False)]
-
-    def _decide(self, from_the_earlier: bool) -> list[tuple[Item, Entry | None]]:
-        covered = self._past.covered if from_the_earlier else ()
-        self._follow([*covered, *self._past.uncovered])
-        held, self._held = self._held, []
-        return [(item, self._taken(digest)) for item, digest in held]
-
-    def _follow(self, entries: Sequence[Entry]) -> None:
-        """From here on each entry is met once. Writes overtake each other: order says nothing."""
-        self._rest = defaultdict(deque)
+    @classmethod
+    def of(cls, entries: Sequence[Entry]) -> "Candidates":
+        found: dict[bytes, list[Entry]] = {}
         for entry in entries:
-            self._rest[entry.digest].append(entry)
+            found.setdefault(entry.digest, []).append(entry)
+        return cls(found)
 
-    def _taken(self, digest: bytes) -> Entry | None:
-        assert self._rest is not None
-        entries = self._rest.get(digest)
-        while entries:
-            entry = entries.popleft()
-            if entry.segment > self._over:
-                self._came_again = True
-                return entry
-        return None
+    def equal(self, digest: bytes) -> Sequence[Entry]:
+        return self._equal.get(digest, ())
+
+    def take(self, entry: Entry) -> None:
+        self._equal[entry.digest].remove(entry)

@@ -43,24 +43,41 @@ KEY_ORDERS = sa.Table(
     sa.Column("names", sa.Text, primary_key=True, comment="key properties, sorted, as JSON"),
     sa.Column("ordered", sa.Text, nullable=False, comment="in the order of the keys, as JSON"),
 )
-JOURNAL = sa.Table(
-    "invoiced_journal",
+ENTRIES = sa.Table(
+    "invoiced_entries",
     TABLES,
     sa.Column("account", sa.Text, primary_key=True),
-    sa.Column("ordinal", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("segment", sa.BigInteger, nullable=False, comment="STATEs that came before"),
-    sa.Column("digest", sa.LargeBinary, nullable=False),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("pipeline", sa.Text, nullable=False),
+    sa.Column("stream", sa.Text, nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False, comment="of the content, or reject id"),
+    sa.Column("line", sa.LargeBinary, nullable=False, comment="digest of the input up to it"),
     sa.Column("stage", sa.Text, nullable=False),
     sa.Column("idempotency_key", sa.Text, nullable=False),
-    sa.Column("announced_at", sa.Integer, nullable=False),
-    sa.Column("made", sa.Text, comment="the path of the object that it became"),
+    sa.Column("batch", sa.Text, comment="the request that it was sent in with others"),
+    sa.Column("announced_at", sa.Integer, nullable=False, comment="when it was first sent"),
+    sa.Column("run", sa.Text, nullable=False, comment="that sent it or matched it last"),
+    sa.Column("segment", sa.BigInteger, nullable=False, comment="STATEs of the run before it"),
+    sa.Column("state", sa.LargeBinary, comment="digest of the STATE that covers it"),
+    sa.Column("path", sa.Text, comment="of the object that it became"),
+    sa.Column("reject_id", sa.Text, comment="in the file of rejects"),
+    sa.Column("corrected", sa.Boolean, nullable=False, comment="found by its reject id alone"),
 )
-STATES = sa.Table(
-    "invoiced_states",
+sa.Index(
+    "invoiced_entries_by_content",
+    *(ENTRIES.c.account, ENTRIES.c.pipeline, ENTRIES.c.digest, ENTRIES.c.run),
+)
+sa.Index("invoiced_entries_by_run", ENTRIES.c.account, ENTRIES.c.run, ENTRIES.c.state)
+sa.Index("invoiced_entries_by_reject", ENTRIES.c.account, ENTRIES.c.reject_id)
+sa.Index("invoiced_entries_by_batch", ENTRIES.c.account, ENTRIES.c.batch)
+BATCHES = sa.Table(
+    "invoiced_batches",
     TABLES,
     sa.Column("account", sa.Text, primary_key=True),
-    sa.Column("segment", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("digest", sa.LargeBinary, nullable=False),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("method", sa.Text, nullable=False),
+    sa.Column("path", sa.LargeBinary, nullable=False, comment="JSON"),
+    sa.Column("bodies", sa.LargeBinary, nullable=False, comment="JSON"),
 )
 PARKED = sa.Table(
     "invoiced_parked",

@@ -33,7 +33,8 @@ class Rejected:
     """Refused, by Invoiced (`status`, and `param` if one attribute is at fault) or before it.
 
     `id` is the object's that was created all the same, before a later step was refused. `waits`:
-    the ledger keeps the record for the day when what it refers to is there.
+    the ledger keeps the record until the object that it refers to is there. `doubt`: whether it was
+    carried out before is not known.
     """
 
     reason: str
@@ -41,6 +42,7 @@ class Rejected:
     param: str | None = None
     id: int | str | None = None
     waits: bool = False
+    doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True)

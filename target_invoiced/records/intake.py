@@ -9,15 +9,16 @@ from invoiced_api.exceptions import InvalidInputError
 from invoiced_api.resources import ENDPOINTS
 from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.ledger.keys import ObjectMapping
-from target_invoiced.ledger.replay import Entry, ReplayMatcher, Stage
+from target_invoiced.ledger.replay import Entry, Stage
 from target_invoiced.mapping.card_numbers import shows_card_number
-from target_invoiced.mapping.keys import ExternalKey, digest
-from target_invoiced.mapping.operations import CustomCall
+from target_invoiced.mapping.keys import ExternalKey
 from target_invoiced.mapping.outcomes import Done, Kind, Outcome, Rejected
 from target_invoiced.mapping.paths import placeholders
+from target_invoiced.records.batches import Batches
+from target_invoiced.records.keyless import KeylessMatcher, state_digest
 from target_invoiced.records.record import PendingRecord, Stream
 from target_invoiced.records.unit_of_work import UnitOfWork
-from target_invoiced.settings import CustomCallStream, EndpointStream, Ids, TargetSettings
+from target_invoiced.settings import EndpointStream, Ids, TargetSettings
 from target_invoiced.singer.checkpoints import StateTracker
 from target_invoiced.singer.messages import Record, Schema
 
@@ -27,33 +28,30 @@ LOGGER = logging.getLogger(__name__)
 TEST_STREAM = "meltano_test_stream"
 
 
-# What was written, or waits in the ledger, needs nothing more when it comes again.
+# A record that was written, or waits in the ledger, needs nothing more when it comes again.
 FINAL_STAGES = (Stage.SETTLED, Stage.PARKED)
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A STATE, and where the journal stands when it comes.
-
-    `began` is the last ordinal of earlier runs: what came again has a later one. `over`: nothing
-    else of what they sent before this STATE will come again.
-    """
+    """A STATE, and how many came before it in this run. `digest` is of its value."""
 
     segment: int
     digest: bytes
-    began: int
-    over: bool
     value: Any
 
 
 @dataclass(slots=True)
 class Intake:
-    """Takes messages in. `record_outcome` is told of records that need no request, `enqueue` of the others.
+    """Takes messages in.
 
-    `writing` says whether a write for a key is yet to finish, `skip` counts a record of a stream
-    that goes nowhere. `clock` is monotonic, in seconds. `replayed` counts records without a key
-    that an earlier run has sent; `unversioned` are mirrors with records that have no version,
-    `seen_versions` those of which a record came.
+    `record_outcome` takes records that need no request, `enqueue` the others. `writing` says
+    whether a write for a key is yet to finish, `skip` counts a record of a stream that is skipped.
+    `input_digest` is of the input up to the latest record. `clock` is monotonic, in seconds.
+    `replayed` counts records without a key that an earlier run has sent; `unversioned` are mirrors
+    with records that have no version, `seen_versions` those of which a record came.
+
+    More than 12 fields: the callbacks keep what is below it out of its sight.
     """
 
     settings: TargetSettings
@@ -64,29 +62,23 @@ class Intake:
     writing: Callable[[ExternalKey], bool]
     skip: Callable[[str], None]
     clock: Callable[[], float]
+    input_digest: Callable[[], bytes]
     replayed: int = 0
     unversioned: set[str] = field(default_factory=set)
     seen_versions: set[tuple[str, int | None]] = field(default_factory=set)
-    _alignment: ReplayMatcher[PendingRecord] = field(init=False)
-    _segment: int = field(init=False)
-    _ordinal: int = field(init=False)
-    _began: int = field(init=False)
-    _placed: bool = False
+    _keyless: KeylessMatcher = field(init=False)
+    _batches: Batches = field(init=False)
     _streams: dict[str, Stream | None] = field(default_factory=dict)
-    _batches: dict[str, list[PendingRecord]] = field(default_factory=dict)
     _warned_of: set[tuple[str, str]] = field(default_factory=set)
     _without_key: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        past, last, self._began = self.unit.ledger.journal.past()
-        self._ordinal = self._began
-        self._alignment = ReplayMatcher(past)
-        self.unit.journal_in_use = bool(past.covered or past.uncovered)
-        self._segment = last + 1
+        self._keyless = KeylessMatcher(self.unit, self._resolve, self._skip_replayed)
+        self._batches = Batches(self.unit, self.enqueue)
 
     def add_schema(self, message: Schema) -> None:
         """Raises InvalidInputError for a stream without an endpoint, and for what is no schema."""
-        self._send_batch(message.stream)
+        self._batches.send(message.stream)
         self._streams[message.stream] = self._stream(message)
 
     def _stream(self, message: Schema) -> Stream | None:
@@ -116,6 +108,8 @@ class Intake:
 
     def _with_key(self, message: Schema, to: EndpointStream) -> Schema:
         """The SCHEMA with its key in the ledger's order. Raises InvalidInputError for a wrong key."""
+        if to.key_properties:
+            message = replace(message, key_properties=list(to.key_properties))
         names = message.key_properties
         if to.ids is Ids.INVOICED:
             allowed = {"id", *to.resource.key, *placeholders(to.writes.path or to.resource.path)}
@@ -143,34 +137,41 @@ class Intake:
         return self._streams[name]
 
     def add_state(self, value: Any) -> None:
-        """STATE ends a segment of the journal."""
-        mark = digest(value)
-        if not self._placed:
-            self._placed = True
-            self._segment -= self._alignment.segments_back(mark)
-        self._apply_journal(self._alignment.state(mark))
+        """A STATE: it shows what the records before it are, and comes after all of them."""
+        mark, segment = state_digest(value), self._keyless.segment
+        self._keyless.add_state(mark)
         self.send_batches()
-        over = self._alignment.ends(self._segment)
-        self.states.add_state(Checkpoint(self._segment, mark, self._began, over, value))
-        self._segment += 1
+        self.states.add_state(Checkpoint(segment, mark, value))
 
-    def finish(self) -> None:
-        """The input is over."""
-        for pending, entry in self._alignment.end():
-            if entry.stage in FINAL_STAGES:
-                self._skip_replayed(pending)
-            else:
-                self._apply_journal([(pending, entry)])
+    def finish(self) -> str | None:
+        """The input is over. Returns what is wrong if records are left in doubt."""
+        self._keyless.finish()
         self.send_batches()
+        keyless = self._keyless
+        if not keyless.doubtful:
+            return None
+        for doubt in keyless.doubts:
+            LOGGER.error("%s", doubt)
+        return (
+            f"{keyless.doubtful} records were not sent: {keyless.doubts[0]}. Run again from the "
+            "last state, or set `doubt` of the stream to send or skip them."
+        )
+
+    def send_batches(self) -> None:
+        self._batches.send_all()
 
     def add_records(self, messages: Iterable[Record]) -> None:
         """Take in several records at once, since the ledger is asked for all of them in one go."""
         records = [pending for message in messages if (pending := self._pending(message))]
+        candidates = self._keyless.candidates(one for one in records if one.journaled)
         keys = [pending.key for pending in records if pending.key]
         if self.unit.parked.count and keys:
             self.unit.flush()
         known, parked = self.unit.keys.look_up(keys), self.unit.parked.by_key(keys)
         for pending in records:
+            if pending.journaled:
+                self._keyless.accept(pending, candidates)
+                continue
             if pending.key is None:
                 self._accept(pending, None)
                 continue
@@ -207,6 +208,10 @@ class Intake:
         except InvalidRecordError as problem:
             self.record_outcome(pending, Rejected(str(problem)))
             return None
+        if stream.keyless(record, pending.key):
+            position = pending.position or 0
+            pending.journaled = True
+            pending.line = self.input_digest() + position.to_bytes(8, "big")
         return pending
 
     def _accept(self, pending: PendingRecord, known: ObjectMapping | None) -> None:
@@ -227,59 +232,44 @@ class Intake:
             # Once the writes before it have finished, it may stand for something else.
         if known:
             self.unit.pin(pending, known)
-        if pending.stream.keyless(pending.record, pending.key):
-            self._ordinal += 1
-            pending.ordinal, pending.segment = self._ordinal, self._segment
-            self._apply_journal(self._alignment.record(pending, pending.digest))
+        if pending.journaled and pending.entry and pending.entry.batch:
+            self._resend(pending, pending.entry)
+        elif pending.journaled:
+            self._batches.add(pending)
         else:
             self.enqueue(pending)
 
-    def _apply_journal(self, decided: Iterable[tuple[PendingRecord, Entry | None]]) -> None:
-        """What the journal says of records without a key."""
-        for pending, entry in decided:
-            pending.entry, pending.segment = entry, self._segment
-            if entry:
-                # At once, whatever becomes of it now: the journal keeps the order of the input.
-                self.unit.journal(pending, entry.stage, entry.idempotency_key, entry.announced_at)
-            if entry and entry.stage in FINAL_STAGES:
-                self._skip_replayed(pending)
-            elif (
-                isinstance(pending.stream.settings, CustomCallStream)
-                and pending.stream.settings.batch_size > 1
-            ):
-                self._add_to_batch(pending, pending.stream.settings.batch_size)
-            else:
-                self.enqueue(pending)
+    def _resolve(self, pending: PendingRecord, entry: Entry | None) -> None:
+        """Go on with a record without a key, of which an earlier run left the entry."""
+        pending.entry = entry
+        if entry:
+            self.unit.journal(pending, entry.stage)
+        if entry and entry.stage in FINAL_STAGES:
+            self._skip_replayed(pending)
+        else:
+            self._accept(pending, None)
+
+    def _resend(self, pending: PendingRecord, entry: Entry) -> None:
+        """Send the batch of the entry again, if its outcome is unknown."""
+        stage = self._batches.resend(pending, entry)
+        if stage is Stage.SETTLED:
+            self.unit.journal(pending, Stage.SETTLED, batch=None)
+            self._skip_replayed(pending)
+        elif stage is not None:
+            self.unit.journal(pending, stage, batch=None)
+            self._batches.add(pending)
 
     def _skip_replayed(self, pending: PendingRecord) -> None:
         self.replayed += 1
         self.record_outcome(pending, Done(Kind.UNCHANGED))
 
-    def _add_to_batch(self, pending: PendingRecord, size: int) -> None:
-        batch = self._batches.setdefault(pending.stream.name, [])
-        if batch and _call(batch[0]) != _call(pending):
-            self._send_batch(pending.stream.name)
-            batch = self._batches.setdefault(pending.stream.name, [])
-        batch.append(pending)
-        if len(batch) == size:
-            self._send_batch(pending.stream.name)
-
-    def send_batches(self) -> None:
-        for stream in list(self._batches):
-            self._send_batch(stream)
-
-    def _send_batch(self, stream: str) -> None:
-        batch = self._batches.pop(stream, None)
-        if batch:
-            batch[0].batch_rest = batch[1:]
-            self.enqueue(batch[0])
-
     def _warn_of_no_key(self, stream: str) -> None:
         if stream not in self._without_key:
             self._without_key.add(stream)
             LOGGER.warning(
-                "%s: its SCHEMA names no `key_properties`: records that come again in a later run "
-                "are created again. Tell the tap which columns are the key",
+                "%s: its SCHEMA names no `key_properties`: records that come again a day later are "
+                "created again. Name the columns that are the key in `key_properties` of the "
+                "stream in the setting `streams`, or at the tap",
                 stream,
             )
 
@@ -289,10 +279,3 @@ class Intake:
             if (stream, name) not in self._warned_of:
                 self._warned_of.add((stream, name))
                 LOGGER.warning("%s: Invoiced has no attribute `%s`: left out", stream, name)
-
-
-def _call(pending: PendingRecord) -> tuple[Any, str | None]:
-    """What the records of a batch have in common: one path, and one key if it was sent before."""
-    announced = pending.entry is not None and pending.entry.stage is Stage.ANNOUNCED
-    key = pending.entry.idempotency_key if pending.entry and announced else None
-    return pending.operation.path if isinstance(pending.operation, CustomCall) else (), key

@@ -139,10 +139,14 @@ class PendingRecord:
     key: ExternalKey | None = None
     # Its place in the input; None if it was parked by an earlier run.
     position: int | None = None
-    # Its place in the journal and what the journal has for it, if it has no key.
-    ordinal: int | None = None
-    segment: int = 0
+    # Whether an entry of the journal is kept for it, since it has no key; that entry, the digest
+    # of the input up to the record, and how many STATEs came before it.
+    journaled: bool = False
     entry: Entry | None = None
+    line: bytes = b""
+    segment: int = 0
+    # The bodies of a batch that an earlier run sent, if the record is resent with it.
+    sent_bodies: list[Any] | None = None
     # What the ledger keeps of it if it waits, or waited, for another object.
     parked: Parked | None = None
     # What it asks for of the object with the id `planned_for`, and what has to be known before.
@@ -164,7 +168,9 @@ class PendingRecord:
 
     @property
     def digest(self) -> bytes:
-        """Of the record as its stream selects it."""
+        """Of the record as its stream selects it, or of its reject id if that is all it has."""
+        if self._digest is None and self.message.reject_id and not self.key:
+            self._digest = digest("reject", self.message.reject_id)
         if self._digest is None:
             record = self.record
             if any(name.startswith(SDC_PREFIX) for name in record):

@@ -1,10 +1,13 @@
 """What a run is about to put into the ledger: all of it in one commit."""
 
+import itertools
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from target_invoiced.ledger import Ledger
-from target_invoiced.ledger.journal import Journaled
+from target_invoiced.ledger.journal import SentBatch
 from target_invoiced.ledger.keys import ObjectMapping
 from target_invoiced.ledger.replay import Entry, Stage
 from target_invoiced.records.key_cache import KeyCache
@@ -16,16 +19,24 @@ from target_invoiced.records.record import PendingRecord
 class UnitOfWork:
     """The ledger as of now: what is in it, and what will be with the next `flush`.
 
-    `now` is in UNIX seconds.
+    `now` is in UNIX seconds. `run` names this run among those of its `pipeline`.
     """
 
     ledger: Ledger
     now: Callable[[], float]
+    pipeline: str = "default"
+    run: str = field(default_factory=lambda: uuid.uuid4().hex)
     keys: KeyCache = field(init=False)
     parked: ParkedBuffer = field(init=False)
+    # Whether this run has any entry that a STATE may cover.
     journal_in_use: bool = False
-    _entries: dict[int, Journaled] = field(default_factory=dict)
-    _replaced: list[int] = field(default_factory=list)
+    ended_batches: dict[str, Stage] = field(default_factory=dict)
+    _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+    _entries: dict[str, Entry] = field(default_factory=dict)
+    _removed: list[str] = field(default_factory=list)
+    _batches: list[SentBatch] = field(default_factory=list)
+    _ending: dict[str, Stage] = field(default_factory=dict)
+    _corrected: list[str] = field(default_factory=list)
     _responses: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -35,12 +46,26 @@ class UnitOfWork:
     def flush(self) -> None:
         """Everything buffered since the last time is durable when this returns."""
         with self.keys.write_back(self.ledger.transaction()):
-            if self._entries or self._replaced:
-                self.ledger.journal.enter(self._entries.values(), self._replaced)
+            self._flush_journal()
             self.parked.write()
             self.ledger.answers.owe(self._responses)
         self.parked.written()
-        self._entries, self._replaced, self._responses = {}, [], []
+        self._entries, self._removed, self._batches = {}, [], []
+        self._ending, self._corrected, self._responses = {}, [], []
+
+    def _flush_journal(self) -> None:
+        journal = self.ledger.journal
+        journal.keep_batches(self._batches)
+        for batch, stage in self._ending.items():
+            journal.end_batch(batch, stage)
+        if self._entries or self._removed:
+            journal.enter(self._entries.values(), self._removed)
+        if self._corrected:
+            journal.settle_rejects(self._corrected)
+
+    @property
+    def entries_changed(self) -> bool:
+        return bool(self._entries or self._ending or self._corrected)
 
     def pin(self, pending: PendingRecord, known: ObjectMapping) -> None:
         """Keep the mapping of the record's key cached until `unpin`."""
@@ -57,35 +82,46 @@ class UnitOfWork:
         assert pending.key
         return self.keys.get(pending.key)
 
-    def journal(
-        self,
-        pending: PendingRecord,
-        stage: Stage,
-        idempotency_key: str,
-        announced_at: int,
-        made: str | None = None,
-    ) -> None:
-        """Record how far a record without a key has come; `made` is the path of its object."""
-        assert pending.ordinal is not None
+    def journal(self, pending: PendingRecord, stage: Stage, **values: Any) -> None:
+        """Record how far a record without a key has come. `values` are of its entry."""
         self.journal_in_use = True
-        entry = Entry(
-            segment=pending.segment,
-            ordinal=pending.ordinal,
+        entry = pending.entry or Entry(
+            id=f"{self.run}-{next(self._numbers):09}",
+            pipeline=self.pipeline,
+            stream=pending.stream.name,
             digest=pending.digest,
+            line=pending.line,
             stage=stage,
-            idempotency_key=idempotency_key,
-            announced_at=announced_at,
+            announced_at=int(self.now()),
+            run=self.run,
+            segment=pending.segment,
+            reject_id=pending.message.reject_id,
+            corrected=pending.message.reject_id is not None,
         )
-        if pending.entry and pending.entry.ordinal != pending.ordinal:
-            self._replaced.append(pending.entry.ordinal)
-        pending.entry = entry
-        self._entries[entry.ordinal] = Journaled(entry, made)
+        pending.entry = replace(entry, stage=stage, **values)
+        self._entries[entry.id] = pending.entry
 
     def unjournal(self, pending: PendingRecord) -> None:
         """The journaled record was not sent after all."""
-        assert pending.ordinal is not None
-        self._entries.pop(pending.ordinal, None)
-        self._replaced.append(pending.ordinal)
+        if pending.entry is None:
+            return
+        if pending.entry.reject_id:
+            self.journal(pending, Stage.REJECTED)
+            return
+        self._entries.pop(pending.entry.id, None)
+        self._removed.append(pending.entry.id)
+        pending.entry = None
+
+    def keep_batch(self, batch: SentBatch) -> None:
+        self._batches.append(batch)
+
+    def end_batch(self, id: str, stage: Stage) -> None:
+        """The outcome of a batch is known, also of its records that have not come again."""
+        self.ended_batches[id] = self._ending[id] = stage
+
+    def settle_reject(self, reject_id: str) -> None:
+        """The reject was corrected and written: the record that was rejected needs nothing more."""
+        self._corrected.append(reject_id)
 
     def enqueue_response(self, response: bytes) -> None:
         """The webhook is to have this response."""
@@ -103,7 +139,6 @@ class UnitOfWork:
                     pending.parked.number, idempotency_key=idempotency_key, announced_at=now
                 )
             elif pending.entry is not None:
-                entry = replace(pending.entry, idempotency_key=idempotency_key, announced_at=now)
-                self.ledger.journal.enter([Journaled(entry)])
+                self.ledger.journal.rotate(pending.entry, idempotency_key, now)
 
         return rotated

@@ -1,7 +1,9 @@
 """Refused records, kept as Singer messages that can be mended and piped in again."""
 
 import os
+import re
 from collections.abc import Collection
+from pathlib import Path
 from typing import BinaryIO
 
 from invoiced_api.exceptions import InvalidInputError
@@ -11,11 +13,15 @@ from target_invoiced.mapping.outcomes import Rejected
 from target_invoiced.results.message_file import MessageFile
 from target_invoiced.singer.messages import Record, Schema
 
+# How an id stands in the file, beside the reason.
+ID = re.compile(rb'"reject":\{"id":"([0-9a-f]{32})"')
+
 
 class Rejects:
     """Adds to a file; what earlier runs left there stays. Raises InvalidInputError if it cannot."""
 
     def __init__(self, path: str, allow_card_like: Collection[str]) -> None:
+        self._ids = _ids_in(path)
         self._file = MessageFile(path, "rejects")
         self._allow_card_like = allow_card_like
 
@@ -30,9 +36,15 @@ class Rejects:
     def close(self) -> None:
         self._file.close()
 
-    def add(self, schema: Schema, record: Record, rejected: Rejected) -> None:
-        """Durable when it returns: the state may pass the record then."""
-        reason = {"line": record.line, "reason": hide_card_numbers(rejected.reason)}
+    def add(self, schema: Schema, record: Record, rejected: Rejected, id: str) -> None:
+        """Durable when it returns: the state may pass the record then.
+
+        A reject that the file holds already, by its id, is not added once more.
+        """
+        if id in self._ids:
+            return
+        self._ids.add(id)
+        reason = {"id": id, "line": record.line, "reason": hide_card_numbers(rejected.reason)}
         if rejected.status is not None:
             reason |= {"status": rejected.status, "param": rejected.param}
         kept = {
@@ -41,3 +53,16 @@ class Rejects:
         }
         self._file.add(schema.stream, schema.schema, schema.key_properties, kept)
         self._file.flush(durable=True)
+
+
+def _ids_in(path: str) -> set[str]:
+    """The ids of the rejects that a file holds. Raises InvalidInputError if it cannot be read."""
+    try:
+        with Path(path).open("rb") as file:
+            return {id.decode() for line in file for id in ID.findall(line)}
+    except FileNotFoundError:
+        return set()
+    except OSError as error:
+        raise InvalidInputError(
+            f"setting `rejects`: {path} cannot be read: {error.strerror}."
+        ) from None

@@ -1,12 +1,14 @@
 """Outcomes -> ledger, rejects, answers, report: what is known once a record is settled."""
 
 import logging
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from target_invoiced import exact_json
 from target_invoiced.exceptions import TooManyRejectsError
 from target_invoiced.ledger.replay import Stage
+from target_invoiced.mapping.keys import digest_of
 from target_invoiced.mapping.operations import Create
 from target_invoiced.mapping.outcomes import Done, Kind, Outcome, Rejected
 from target_invoiced.mapping.paths import object_path
@@ -46,8 +48,8 @@ class OutcomeRecorder:
         """A record is parked. STATE waits for it, unless the ledger keeps it."""
         if not self.unit.parked.durable:
             return
-        if pending.ordinal is not None:
-            self.unit.journal(pending, Stage.PARKED, "", 0)
+        if pending.journaled:
+            self.unit.journal(pending, Stage.PARKED)
         self.unit.unpin(pending)
         if pending.position is not None:
             self._recorded.append(pending.position)
@@ -61,8 +63,9 @@ class OutcomeRecorder:
     def _record(self, pending: PendingRecord, outcome: Outcome) -> None:
         if pending.key and pending.pinned:
             self._put_key(pending, outcome)
-        elif pending.ordinal is not None and pending.entry is not None:
+        elif pending.journaled:
             self._put_entry(pending, outcome)
+        reject_id = _reject_id(pending) if isinstance(outcome, Rejected) else ""
         kept = self.unit.parked.durable and self.rejects is None
         if isinstance(outcome, Rejected) and pending.parked is not None and kept:
             # STATE has passed it, and nothing else keeps it.
@@ -74,7 +77,7 @@ class OutcomeRecorder:
             names = pending.stream.schema.key_properties
             key = {name: pending.message.record.get(name) for name in names}
             self.responses.add(pending.stream.name, key, outcome)
-        if isinstance(outcome, Rejected) and not self.refuse(pending, outcome):
+        if isinstance(outcome, Rejected) and not self.refuse(pending, outcome, reject_id):
             return
         if pending.position is not None:
             self._recorded.append(pending.position)
@@ -116,18 +119,29 @@ class OutcomeRecorder:
 
     def _put_entry(self, pending: PendingRecord, outcome: Outcome) -> None:
         entry = pending.entry
-        if entry is None or entry.stage is not Stage.ANNOUNCED:
+        if entry and entry.stage in (Stage.SETTLED, Stage.PARKED):
             return
-        stage = Stage.REJECTED if isinstance(outcome, Rejected) else Stage.SETTLED
-        made = object_path(pending.stream.resource, outcome.id)
-        self.unit.journal(pending, stage, entry.idempotency_key, entry.announced_at, made)
+        if isinstance(outcome, Rejected):
+            reject_id = (entry and entry.reject_id) or uuid.uuid4().hex
+            stage = Stage.ANNOUNCED if outcome.doubt else Stage.REJECTED
+            batch = entry.batch if entry and outcome.doubt else None
+            self.unit.journal(pending, stage, reject_id=reject_id, batch=batch)
+        elif entry:
+            path = object_path(pending.stream.resource, outcome.id)
+            settled = outcome.kind is not Kind.SKIPPED
+            stage = Stage.SETTLED if settled else entry.stage
+            self.unit.journal(pending, stage, path=path, batch=None if settled else entry.batch)
+            if settled and entry.corrected and entry.reject_id:
+                self.unit.settle_reject(entry.reject_id)
+        if entry and entry.batch and pending.entry and pending.entry.batch is None:
+            self.unit.end_batch(entry.batch, pending.entry.stage)
 
-    def refuse(self, pending: PendingRecord, rejected: Rejected) -> bool:
+    def refuse(self, pending: PendingRecord, rejected: Rejected, reject_id: str) -> bool:
         """Keep a reject; False if it is one too many, and ends the run."""
         schema, message = pending.stream.schema, pending.message
         where = f"line {message.line}, {message.stream}"
         if self.rejects:
-            self.rejects.add(schema, message, rejected)
+            self.rejects.add(schema, message, rejected, reject_id)
         else:
             LOGGER.error("%s: %s", where, rejected.reason)
         if self.max_rejects is None or self.report.rejected <= self.max_rejects:
@@ -148,3 +162,11 @@ def _parent(pending: PendingRecord) -> str | None:
     """What the path of the object needs besides its id: its removal may come without it."""
     parent = pending.stream.mapper.parent(pending.record)
     return exact_json.dumps(parent).decode() if parent else None
+
+
+def _reject_id(pending: PendingRecord) -> str:
+    """The id of a reject: the same whenever the same record is rejected again."""
+    if pending.entry and pending.entry.reject_id:
+        return pending.entry.reject_id
+    parked = pending.parked.idempotency_key if pending.parked else ""
+    return digest_of(pending.digest + f"{pending.stream.name} {parked}".encode()).hex()

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from target_invoiced.exceptions import InvalidRecordError
+from target_invoiced.exceptions import InDoubtError, InvalidRecordError
 from target_invoiced.ledger.parked import Parked
 from target_invoiced.mapping.keys import ExternalKey, Reference, by_own_id
 from target_invoiced.mapping.operations import NoOp, Remove, WriteRequest
@@ -12,6 +12,7 @@ from target_invoiced.records.unit_of_work import UnitOfWork
 from target_invoiced.scheduling.parking import ParkedQueue
 from target_invoiced.scheduling.queue import WriteQueue
 from target_invoiced.scheduling.requests import RequestBuilder
+from target_invoiced.settings import DoubtPolicy
 
 Job = tuple[PendingRecord, WriteRequest]
 
@@ -155,6 +156,11 @@ class Dispatch:
                     return None
         try:
             return self.requests.build(pending, ids)
+        except InDoubtError as doubt:
+            skips = pending.stream.settings.doubt is DoubtPolicy.SKIP
+            outcome = Done(Kind.SKIPPED) if skips else Rejected(str(doubt), doubt=True)
+            self.queue.finish(pending, outcome)
+            return None
         except InvalidRecordError as problem:
             self.queue.finish(pending, Rejected(str(problem)))
             return None

@@ -9,14 +9,18 @@ from typing import Any
 import orjson
 
 from invoiced_api.client import STILL_UNDER_WAY_S
-from target_invoiced.exceptions import InvalidRecordError
+from target_invoiced import exact_json
+from target_invoiced.exceptions import InDoubtError
+from target_invoiced.ledger.journal import SentBatch
 from target_invoiced.ledger.parked import Parked
 from target_invoiced.ledger.replay import Stage
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey, Reference
 from target_invoiced.mapping.operations import Create, CustomCall, Operation, WriteRequest
 from target_invoiced.mapping.references import resolve_references
+from target_invoiced.records.batches import encode_path
 from target_invoiced.records.record import PendingRecord
 from target_invoiced.records.unit_of_work import UnitOfWork
+from target_invoiced.settings import DoubtPolicy
 
 # Invoiced remembers an idempotency key for 24 hours; an hour is left for clocks that differ.
 KEY_LIVES_S = 23 * 3600
@@ -45,12 +49,14 @@ class RequestBuilder:
             by_key=pending.key is not None,
         )
         if isinstance(operation, CustomCall) and operation.batched:
-            bodies = [resolve_references(one.body, ids) for one in pending.batch]
+            bodies = pending.sent_bodies
+            if bodies is None:
+                bodies = [resolve_references(one.body, ids) for one in pending.batch]
             request = replace(request, bodies=bodies)
         journaled = isinstance(operation, (Create, CustomCall))
         if pending.key is None and pending.parked is not None and journaled:
             return self._parked(pending, pending.parked, request)
-        if pending.ordinal is not None:
+        if pending.journaled:
             return self._keyless(pending, request)
         if pending.key is None:
             return request  # to do it twice is to do it once
@@ -77,7 +83,9 @@ class RequestBuilder:
         known = self.unit.get(pending)
         again = known.idempotency_key is not None
         if again and known.announced_at is not None and self._expired(known.announced_at):
-            raise InvalidRecordError(UNKNOWN_OUTCOME)
+            self._refuse_doubt(pending)
+            again = False
+            known = replace(known, idempotency_key=None, generation=known.generation + 1)
         key = known.idempotency_key or stable_key(
             pending.key, pending.path, pending.body, known.generation
         )
@@ -85,25 +93,40 @@ class RequestBuilder:
         self.unit.keys.set(
             replace(known, digest=None, idempotency_key=key, announced_at=self._since(first))
         )
-        renewed = self.unit.on_key_rotated(pending)
-        return replace(
-            request,
-            idempotency_key=key,
-            not_before=self._not_before(again),
-            again=again,
-            keyed=True,
-            renewed=renewed,
-        )
+        return replace(self._under(pending, request, key, again), keyed=True)
 
     def _keyless(self, pending: PendingRecord, request: WriteRequest) -> WriteRequest:
-        entry = pending.entry
+        entry, key, since = pending.entry, uuid.uuid4().hex, int(self.now())
         again = entry is not None and entry.stage is Stage.ANNOUNCED
-        if entry and again and self._expired(entry.announced_at):
-            raise InvalidRecordError(UNKNOWN_OUTCOME)
-        key = entry.idempotency_key if entry and again else uuid.uuid4().hex
-        since = self._since(entry.announced_at if entry and again else None)
+        if entry and again:
+            lost = entry.batch is not None and pending.sent_bodies is None
+            if lost or self._expired(entry.announced_at):
+                self._refuse_doubt(pending)
+                again = False
+            else:
+                key, since = entry.idempotency_key, entry.announced_at
+        if pending.sent_bodies is not None and again:
+            return self._under(pending, request, key, again)
+        batch = self._batch(request, key)
         for one in pending.batch:
-            self.unit.journal(one, Stage.ANNOUNCED, key, since)
+            self.unit.journal(
+                one, Stage.ANNOUNCED, idempotency_key=key, announced_at=since, batch=batch
+            )
+        return self._under(pending, request, key, again)
+
+    def _batch(self, request: WriteRequest, key: str) -> str | None:
+        """Keep a batch as it is sent; None for another request."""
+        operation = request.operation
+        if not isinstance(operation, CustomCall) or not operation.batched:
+            return None
+        path, bodies = encode_path(operation.path), exact_json.dumps(list(request.bodies))
+        self.unit.keep_batch(SentBatch(id=key, method=operation.method, path=path, bodies=bodies))
+        return key
+
+    def _under(
+        self, pending: PendingRecord, request: WriteRequest, key: str, again: bool
+    ) -> WriteRequest:
+        """The request under its idempotency key; `again`, an earlier run has sent it."""
         return replace(
             request,
             idempotency_key=key,
@@ -111,6 +134,12 @@ class RequestBuilder:
             again=again,
             renewed=self.unit.on_key_rotated(pending),
         )
+
+    @staticmethod
+    def _refuse_doubt(pending: PendingRecord) -> None:
+        """Raises InDoubtError unless the stream sends a record whose outcome is unknown."""
+        if pending.stream.settings.doubt is not DoubtPolicy.SEND:
+            raise InDoubtError(UNKNOWN_OUTCOME)
 
     def withdraw(self, pending: PendingRecord, request: WriteRequest) -> None:
         """The request was not sent, so that the next run need not find out its outcome."""
@@ -121,7 +150,7 @@ class RequestBuilder:
             self.unit.keys.set(replace(known, idempotency_key=None, announced_at=None))
         elif pending.parked is not None and pending.parked.number is not None:
             self.unit.ledger.parked.amend(pending.parked.number, announced_at=None)
-        elif pending.ordinal is not None:
+        elif pending.journaled:
             for one in pending.batch:
                 self.unit.unjournal(one)
 
@@ -138,26 +167,21 @@ class RequestBuilder:
                 )
             )
         elif pending.entry is not None:
-            entry = pending.entry
-            self.unit.journal(pending, Stage.REJECTED, entry.idempotency_key, entry.announced_at)
+            self.unit.journal(pending, Stage.REJECTED)
 
     def _parked(
         self, pending: PendingRecord, parked: Parked, request: WriteRequest
     ) -> WriteRequest:
         """A record without a key that was parked has its idempotency key from then."""
-        if parked.announced_at is not None and self._expired(parked.announced_at):
-            raise InvalidRecordError(UNKNOWN_OUTCOME)
-        again = parked.announced_at is not None
+        key, since = parked.idempotency_key, parked.announced_at
+        if since is not None and self._expired(since):
+            self._refuse_doubt(pending)
+            key, since = uuid.uuid4().hex, None
         if parked.number is not None:
-            since = self._since(parked.announced_at)
-            self.unit.ledger.parked.amend(parked.number, announced_at=since)
-        return replace(
-            request,
-            idempotency_key=parked.idempotency_key,
-            again=again,
-            not_before=self._not_before(again),
-            renewed=self.unit.on_key_rotated(pending),
-        )
+            self.unit.ledger.parked.amend(
+                parked.number, idempotency_key=key, announced_at=self._since(since)
+            )
+        return self._under(pending, request, key, since is not None)
 
     def _expired(self, announced_at: int) -> bool:
         return self.now() - announced_at > KEY_LIVES_S

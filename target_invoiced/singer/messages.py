@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from invoiced_api.exceptions import InvalidInputError
@@ -27,7 +27,8 @@ class Record:
     """One record.
 
     `version` is that of the table it belongs to, where the tap counts versions. A record with a
-    `problem` cannot be kept or sent as it came; `record` then holds the part that can.
+    `problem` cannot be kept or sent as it came; `record` then holds the part that can. `reject_id`
+    is that of a corrected reject.
     """
 
     line: int
@@ -35,6 +36,7 @@ class Record:
     record: dict[str, Any]
     version: int | None = None
     problem: str | None = None
+    reject_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class ActivateVersion:
 
 Message = Schema | Record | Batch | State | ActivateVersion
 
+REJECT_ID = re.compile("[0-9a-f]{32}")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # Databases keep a version in 64 bits.
 MAX_VERSION = 2**63 - 1
@@ -98,7 +101,9 @@ class Reader:
             fields = _Fields(content, kind, self._number)
             stream, record = fields.text("stream"), fields.object("record")
             version = content.get("version")
-            return record_of(record, stream, self._number, version=version, clean=clean)
+            found = record_of(record, stream, self._number, version=version, clean=clean)
+            reject_id = _reject_id(content.get("reject"))
+            return replace(found, reject_id=reject_id) if reject_id else found
         if not clean and keepable(content)[1]:
             raise _bad(self._number, "is not JSON")
         if kind in READERS:
@@ -113,6 +118,12 @@ class Reader:
             self._unknown_types.add(kind)
             LOGGER.warning("line %d: skipped a message of an unknown type", self._number)
         return None
+
+
+def _reject_id(reject: Any) -> str | None:
+    """The id that the file of rejects gave to the record."""
+    id = reject.get("id") if isinstance(reject, dict) else None
+    return id if isinstance(id, str) and REJECT_ID.fullmatch(id) else None
 
 
 def parse(line: bytes) -> tuple[Any, bool]:

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 from invoiced_api.exceptions import InvalidInputError
 from target_invoiced.singer.batches import records_of
@@ -25,6 +26,7 @@ class MessageReader:
     _back: Message | None = None
     _broken: InvalidInputError | None = None
     _sampled: set[str] = field(default_factory=set)
+    _input: "blake2b" = field(default_factory=lambda: blake2b(digest_size=16))
 
     def __bool__(self) -> bool:
         begun = (self._back, self._broken, self._batch)
@@ -38,6 +40,10 @@ class MessageReader:
     def discard(self) -> None:
         self._lines.clear()
         self._back = self._broken = self._batch = None
+
+    def input_digest(self) -> bytes:
+        """Of all lines up to the one whose message was given last."""
+        return self._input.digest()
 
     def unread(self, message: Message) -> None:
         """The next message is this one again."""
@@ -58,6 +64,7 @@ class MessageReader:
                 self._batch = None
                 continue
             line = self._lines.popleft()
+            self._input.update(line)
             self._left_of_parts[0] -= 1
             if not self._left_of_parts[0]:
                 self._left_of_parts.popleft()

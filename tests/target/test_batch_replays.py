@@ -87,15 +87,12 @@ def test_a_batch_whose_answer_was_lost_is_carried_out_once(load, lists, how):
     assert sorted(lists.executed) == sorted(numbers)
 
 
-SPLIT = pytest.mark.xfail(strict=True, reason="the parts of a batch share its idempotency key")
-
-
 @pytest.mark.parametrize(
     "how",
     [
-        pytest.param("one-more-amid-them", marks=SPLIT),
-        pytest.param("smaller-batches", marks=SPLIT),
-        pytest.param("one-by-one-in-another-order", marks=SPLIT),
+        "one-more-amid-them",
+        "smaller-batches",
+        "one-by-one-in-another-order",
         "larger-batches",
         "one-more-before-them",
     ],
@@ -109,7 +106,6 @@ def test_a_batch_that_was_never_carried_out_is_carried_out_whole(load, lists, ho
     assert sorted(lists.executed) == sorted(numbers)
 
 
-@pytest.mark.xfail(strict=True, reason="only one record of the batch keeps the renewed key")
 def test_a_batch_that_failed_and_then_went_unanswered_is_sent_once(load, lists):
     """Invoiced remembers its own failure, so that the batch goes out under another key."""
     load(1, 2, 3, plan=["failed", "lost"], max_retry_seconds=2)
@@ -126,7 +122,6 @@ def test_a_batch_that_failed_before_is_sent_whole_by_smaller_batches(load, lists
     assert sorted(lists.executed) == [1, 2, 3]
 
 
-@SPLIT
 def test_equal_records_of_a_batch_without_an_answer_are_each_carried_out(load, lists):
     load(1, 1, 2, plan=["never"], **BROKEN)
     run = load(1, 1, 1, 2, state=1)

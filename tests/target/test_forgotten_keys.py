@@ -14,7 +14,7 @@ def age(file):
     """Two days pass."""
     ledger = sqlite3.connect(file)
     with closing(ledger), ledger:
-        for table in ("invoiced_objects", "invoiced_journal", "invoiced_parked"):
+        for table in ("invoiced_objects", "invoiced_entries", "invoiced_parked"):
             ledger.execute(f"UPDATE {table} SET announced_at = announced_at - {DAYS_S}")
 
 

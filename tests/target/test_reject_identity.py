@@ -47,7 +47,6 @@ def amounts(account):
 
 
 @pytest.mark.parametrize("covered", [True, False], ids=["covered-by-a-state", "not-covered"])
-@pytest.mark.xfail(strict=True, reason="a corrected reject is taken for the equal record")
 def test_a_corrected_reject_equal_to_a_written_record_is_written(
     load, singer, account, corrected, covered
 ):
@@ -69,7 +68,6 @@ def test_two_rejects_corrected_to_equal_records_are_both_written(load, singer, a
     assert amounts(account) == [10, 10, 10]
 
 
-@pytest.mark.xfail(strict=True, reason="a corrected reject is taken for the equal record")
 def test_a_corrected_reject_that_is_sent_twice_is_written_once(load, singer, account, corrected):
     load(*singer.stream("payments", payment(10), payment("ten")), singer.state(1), max_rejects=-1)
     messages = corrected(amount=10)
@@ -91,7 +89,6 @@ def test_a_corrected_reject_that_is_sent_again_a_day_later_is_written_once(
 # One that is refused again and again
 
 
-@pytest.mark.xfail(strict=True, reason="a reject is added to the file by every run")
 def test_a_reject_of_several_runs_is_in_the_file_once(
     load, singer, account, corrected, tmp_path, rejects_in
 ):
@@ -103,7 +100,6 @@ def test_a_reject_of_several_runs_is_in_the_file_once(
     assert amounts(account) == [10]
 
 
-@pytest.mark.xfail(strict=True, reason="a reject is added to the file by every run")
 def test_each_of_equal_rejects_is_in_the_file_once(
     load, singer, account, corrected, tmp_path, rejects_in
 ):
@@ -117,7 +113,6 @@ def test_each_of_equal_rejects_is_in_the_file_once(
     assert amounts(account) == [10, 10]
 
 
-@pytest.mark.xfail(strict=True, reason="a reject is added to the file by every run")
 def test_a_keyed_reject_of_several_runs_is_in_the_file_once(
     load, singer, account, tmp_path, rejects_in
 ):
@@ -127,7 +122,6 @@ def test_a_keyed_reject_of_several_runs_is_in_the_file_once(
     assert len(rejects_in(tmp_path / "rejects.singer")) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="a reject has no identity")
 def test_each_reject_has_an_id_of_its_own(load, singer, tmp_path, rejects_in):
     load(*singer.stream("payments", payment("ten"), payment("ten")), max_rejects=-1)
     ids = {one["reject"].get("id") for one in rejects_in(tmp_path / "rejects.singer")}

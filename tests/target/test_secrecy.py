@@ -131,6 +131,7 @@ class Desk:
             writing=lambda key: False,
             skip=lambda name: None,
             clock=lambda: 0.0,
+            input_digest=lambda: b"",
         )
         intake.add_schema(
             Schema(1, stream, {"type": "object"}, ["id"] if "id" in record else ["ref"])
