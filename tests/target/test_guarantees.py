@@ -179,9 +179,10 @@ def test_a_reference_to_a_key_that_was_created_again_is_to_the_new_object(
 def test_a_create_whose_reference_was_looked_up_in_vain_is_in_no_doubt_a_day_later(
     at, account, singer, later, ids, more
 ):
-    """It was about to be sent, and was not."""
+    """It was about to be sent, and was not; then the run died of its input."""
     note = {**more, "customer_id": {"number": "C-1"}, "notes": "x"}
-    at(singer.stream("notes", note), ids=ids)
+    lines = [json.dumps(one).encode() + b"\n" for one in singer.stream("notes", note)]
+    assert at(b"".join([*lines, b"oops\n"]), ids=ids).exit_code == 1
     account.add("customers", name="C", number="C-1")
     run = at([*singer.stream("notes", note), singer.state(1)], ids=ids, env=later(30))
     assert run.counts("notes").get("created") == 1, run.stderr
