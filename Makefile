@@ -7,8 +7,9 @@ NOX := .venv-nox
 E2E := .venv-e2e
 E2E_TOOLS := $(patsubst tests/e2e/requirements/%.txt,$(E2E)/%/.installed,$(wildcard tests/e2e/requirements/*.txt))
 PEER_WRITER := .venv-peer-writer
+MUTATION := .venv-mutation
 
-.PHONY: demo test check soak bench versions e2e postgresql definitions docs picture clean
+.PHONY: demo test check soak mutation bench versions e2e postgresql definitions docs picture clean
 
 demo: $(VENV)/.installed $(LOADER)/.installed
 	$(VENV)/bin/python examples/demo.py --loader $(LOADER)/bin/target-jsonl
@@ -26,6 +27,12 @@ soak: CRASHES ?= 200
 soak: STEPS ?= 100000
 soak: $(VENV)/.test-installed
 	SOAK_CRASHES=$(CRASHES) SOAK_STEPS=$(STEPS) $(VENV)/bin/pytest --numprocesses 2 tests/pair tests/model
+
+# Does a test notice if the code is broken? An hour or more for each package of the target.
+mutation: PACKAGE ?= mapping
+mutation: SAMPLE ?= 100
+mutation: $(VENV)/.test-installed $(MUTATION)/.installed
+	$(VENV)/bin/python tests/mutation/mutate.py $(PACKAGE) --tools $(MUTATION)/bin --sample $(SAMPLE)
 
 # About eight minutes; QUICK=1 takes three, to see that it works. ONLY=tap and ONLY=target measure one.
 bench: $(VENV)/.installed $(PEER)/.installed $(PEER_WRITER)/.installed
@@ -61,7 +68,7 @@ picture: $(VENV)/.installed
 	$(VENV)/bin/python examples/picture.py docs/run.svg
 
 clean:
-	rm -rf $(VENV) $(LOADER) $(PEER) $(PEER_WRITER) $(E2E) $(NOX) .venv-versions demo-output bench-output site build dist *.egg-info
+	rm -rf $(VENV) $(LOADER) $(PEER) $(PEER_WRITER) $(E2E) $(NOX) $(MUTATION) .venv-versions demo-output bench-output site build dist *.egg-info
 
 $(VENV)/.installed: setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -83,6 +90,11 @@ $(LOADER)/.installed:
 $(NOX)/.installed:
 	$(PYTHON) -m venv $(NOX)
 	$(NOX)/bin/pip install --quiet --disable-pip-version-check nox==2026.10.20
+	touch $@
+
+$(MUTATION)/.installed: tests/mutation/requirements.txt
+	$(PYTHON) -m venv $(MUTATION)
+	$(MUTATION)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 $(PEER)/.installed: benchmarks/peer-requirements.txt
