@@ -35,6 +35,7 @@ class Signals:
     def __init__(self, grace_s: float | None = None) -> None:
         self._grace_s = grace_s
         self._deferring = False
+        self._asked: int | None = None
         self.received: int | None = None
         self.on_overdue: Callable[[], None] = lambda: None
 
@@ -54,6 +55,12 @@ class Signals:
         if not self._deferring:
             raise Interrupted(signum)
 
+    def start_grace_period(self, signum: int) -> None:
+        """A run that handles the signal itself has `grace_s` to end; then the signal is raised."""
+        if self._asked is None and self._grace_s:
+            self._asked = signum
+            self._start_grace_period(self._grace_s)
+
     def _start_grace_period(self, grace_s: float) -> None:
         if HAS_ALARM:
             signal.setitimer(signal.ITIMER_REAL, grace_s, ALARM_EVERY_S)
@@ -64,6 +71,7 @@ class Signals:
         timer.start()
 
     def _overdue(self, signum: int, frame: FrameType | None) -> None:
+        self.received = self.received or self._asked
         if self._deferring:
             self.on_overdue()
         elif self.received is not None:
@@ -71,6 +79,7 @@ class Signals:
             raise Interrupted(self.received)
 
     def _exit(self) -> None:
+        self.received = self.received or self._asked
         if self._deferring and self.received is not None:
             LOGGER.critical("stopped by %s", signal.Signals(self.received).name)
             logging.shutdown()

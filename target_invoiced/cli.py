@@ -52,6 +52,9 @@ LEDGER_TIMEOUT_S = 1.0
 # times for each request, are much of what a fast account takes to answer.
 SWITCH_S = 0.0005
 
+# A run that was asked to stop ends by itself within 4 seconds, unless nobody reads its stdout.
+SIGNAL_GRACE_S = 4.5
+
 CAPABILITIES = ("about", "deletes", "schema validation", "structured-logging", "updates")
 
 
@@ -65,7 +68,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
 def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     sys.setswitchinterval(SWITCH_S)
     log_to_stderr(environ, ())
-    signals = Signals()
+    signals = Signals(grace_s=SIGNAL_GRACE_S)
     signals.install()
     stdout = Stdout(signals)
     if options.about:
@@ -90,7 +93,7 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         lines = stack.enter_context(_input(options.input))
         if target_run.rejects:
             target_run.rejects.refuse_as_input(lines)
-        target_run.events.listen_for_signals()
+        target_run.events.listen_for_signals(signals.start_grace_period)
         target_run.run(lines.fileno())
         _log_summary(target_run)
     return 0

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Semaphore, Thread
@@ -57,11 +58,15 @@ class EventQueue:
         """Whether something has come."""
         return not self._events.empty()
 
-    def listen_for_signals(self) -> None:
-        """SIGTERM and SIGINT become events, however often they come and wherever they fall."""
+    def listen_for_signals(self, started: Callable[[int], None]) -> None:
+        """SIGTERM and SIGINT become events, however often they come and wherever they fall.
+
+        `started` starts the time that the run has to end by itself.
+        """
 
         def receive(number: int, frame: FrameType | None) -> None:
             self._events.put(Signal(number))
+            started(number)
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, receive)

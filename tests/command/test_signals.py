@@ -205,6 +205,39 @@ def test_stopped_while_nobody_reads_stdout_the_tap_ends_within_five_seconds(
     assert seconds < 7  # five, and some for a busy machine
 
 
+@pytest.mark.parametrize("told", [(TERM,), (INT, TERM)], ids=["once", "both"])
+def test_stopped_while_nobody_reads_stdout_the_target_ends_within_five_seconds(
+    told: tuple[signal.Signals, ...],
+    config: Callable[..., Path],
+    environment: dict[str, str],
+    tmp_path: Path,
+) -> None:
+    """Its STATEs fill the pipe, and the thread that writes them also handles the signal."""
+    state = json.dumps({"type": "STATE", "value": {"position": "x" * 2_000}})
+    (tmp_path / "input").write_text(f"{state}\n" * 500)
+    settings = config(None, base_url="http://127.0.0.1:1", ledger=f"sqlite:///{tmp_path}/l.db")
+    command = [sys.executable, "-m", "target_invoiced", "--config", str(settings)]
+    command += ["--input", str(tmp_path / "input")]
+    read, write = os.pipe()  # nobody reads
+    with subprocess.Popen(
+        command, env=environment, stdout=write, stderr=subprocess.PIPE
+    ) as process:
+        os.close(write)
+        wait_until_it_is_full(read)
+        began = time.monotonic()
+        for signum in told:
+            process.send_signal(signum)
+            time.sleep(TEN_MS)
+        try:
+            _, log = process.communicate(timeout=20)
+        finally:
+            process.kill()
+        seconds = time.monotonic() - began
+    os.close(read)
+    says_one_of(told, process.returncode, log.decode())
+    assert seconds < 7  # five, and some for a busy machine
+
+
 def wait_until_it_is_full(read: int) -> None:
     """Until a pipe holds as much as it can: its writer is blocked from then on."""
     deadline = time.monotonic() + 30
