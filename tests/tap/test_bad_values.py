@@ -43,3 +43,10 @@ def test_any_value_can_be_shown_in_a_short_line(
         BadValues("invoices").add(7, "notes", value, "a string")
     (record,) = caplog.records
     assert len(record.getMessage()) < 140
+
+
+def test_no_part_of_a_card_number_is_shown(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        BadValues("invoices").add(7, "date", f"{'x' * 45} 4111 1111 1111 1111", "a date-time")
+    (record,) = caplog.records
+    assert "4111" not in record.getMessage()

@@ -144,3 +144,17 @@ def test_anything_but_a_boolean_is_one_line(server: Server, run_tap: Callable[..
         run = run_tap(*arguments, extra_columns="perhaps")
         assert run.exit_code == 1
         assert run.complaint.startswith("setting `extra_columns` must be true or false")
+
+
+def test_an_attribute_named_like_the_column_is_one_without_a_column() -> None:
+    records = records_of(with_extra(INVOICES))
+    row = {"id": 1, "updated_at": 5, EXTRA: None}
+    assert emitted(records, row)[EXTRA] == {EXTRA: None}
+    part = {"id": 1, "updated_at": 5, "ship_to": {EXTRA: {"a": 1}}}
+    assert emitted(records, part)["ship_to"] == {EXTRA: {EXTRA: {"a": 1}}}
+
+
+def test_kept_attributes_are_not_reported(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        emitted(records_of(with_extra(INVOICES)), {"id": 1, "updated_at": 5, "new": 1})
+    assert not caplog.records

@@ -224,3 +224,36 @@ def test_unknown_fields_of_any_name_are_dropped(name: str) -> None:
     records = records_of()
     for _ in range(3):
         assert fast(records, [{**FITTING, name: 1}]) == slow([FITTING])
+
+
+@pytest.mark.parametrize(
+    ("sent", "emitted"),
+    [
+        pytest.param("12345678901234567890123", "12345678901234567890123", id="beyond-64-bits"),
+        pytest.param("0.12345678901234567890", "0.12345678901234567890", id="twenty-digits"),
+        pytest.param("1e999", "1e999", id="no-double"),
+        pytest.param("[1.5, {}]", [1.5, {}], id="nested"),
+    ],
+)
+def test_numbers_of_free_form_parts_keep_their_digits(sent: str, emitted: Any) -> None:
+    records = records_of()
+    body = f'[{{"id": 1, "updated_at": 5, "metadata": {{"a": {sent}}}}}]'
+    (line,) = records.lines(records.parse(body.encode())).splitlines()
+    assert json.loads(line)["record"]["metadata"] == {"a": emitted}
+
+
+@pytest.mark.parametrize(
+    ("sent", "moment"),
+    [
+        pytest.param('"1700000000"', 1_700_000_000, id="seconds-as-text"),
+        pytest.param("5.0", 5, id="seconds-as-a-float"),
+        pytest.param("99999999999999", None, id="milliseconds"),
+        pytest.param("-62169984000", None, id="zero-date"),
+        pytest.param('"soon"', None, id="words"),
+        pytest.param("null", None, id="null"),
+    ],
+)
+def test_rows_are_ordered_by_usable_moments_only(sent: str, moment: int | None) -> None:
+    """The readers take what is an int for UNIX seconds, and set the bookmark by it."""
+    (row,) = records_of().parse(f'[{{"id": 1, "updated_at": {sent}}}]'.encode())
+    assert row["updated_at"] == moment if moment else type(row["updated_at"]) is not int
