@@ -46,7 +46,9 @@ class Request:
     `idempotency_key` is 6 to 64 characters; a POST without one gets a fresh one. Before a call
     that has one goes out under another, `renewed` is told of that. A `raw` call goes to somebody
     else, to whom a repetition does no harm: its answer is left unparsed, its body is bytes.
-    `budget` bounds the retries of all requests that share it.
+    `budget` bounds the retries of all requests that share it. `before_repeat` is called with the
+    last failure before the request is repeated; it raises where that might do a thing twice. Only
+    after it is an answered failure's key replaced.
     """
 
     method: str
@@ -57,6 +59,7 @@ class Request:
     idempotency_key: str | None = None
     renewed: Callable[[str], None] | None = None
     raw: bool = False
+    before_repeat: Callable[[RetryableError], None] | None = None
     budget: RetryBudget | None = field(default=None, compare=False)
 
     @property
@@ -129,9 +132,20 @@ class Client:
             call = _with_new_key(call)
 
         retries = 0
+        last: RetryableError | None = None
+
+        def renew_key() -> None:
+            nonlocal call
+            call = _with_new_key(call)
+            if call.renewed and call.idempotency_key:
+                call.renewed(call.idempotency_key)
 
         def attempt() -> Response:
-            nonlocal call
+            nonlocal last
+            if last is not None and call.before_repeat:
+                call.before_repeat(last)
+                if last.answered and call.idempotency_key:
+                    renew_key()
             try:
                 answer = self._send_once(call)
                 if call.budget:
@@ -142,10 +156,9 @@ class Client:
                     call.budget.failed()
                 # After silence the same key makes sure that nothing is done twice. An answered
                 # failure is remembered under its key, and would be answered again.
-                if failure.answered and call.idempotency_key:
-                    call = _with_new_key(call)
-                    if call.renewed and call.idempotency_key:
-                        call.renewed(call.idempotency_key)
+                last = failure
+                if failure.answered and call.idempotency_key and not call.before_repeat:
+                    renew_key()
                 raise
 
         def count_retry() -> None:
@@ -177,6 +190,11 @@ class Client:
                 "and `base_url`, or try again later."
             )
         return RetryableError(said, unreachable=failure.unreachable)
+
+    @property
+    def honours_idempotency_keys(self) -> bool:
+        """Whether a key keeps a repeated create from being carried out twice: not with a token."""
+        return not self._connection.access_token
 
     def url_of(self, call: Request) -> str:
         """Where the call goes."""
@@ -300,6 +318,7 @@ def _failure(call: Request, response: BaseHTTPResponse) -> InvoicedError:
             retry_after_s=asked_s,
             wait_asked_s=asked_s,
             answered=status == 500 and said.get("type") == "api_error",
+            throttled=status == 429,
         )
     if issubclass(kind, RecordRejectedError):
         return kind(message, status=status, param=param)

@@ -31,6 +31,7 @@ class RetryableError(InvoicedError):
         answered: Invoiced itself said that it failed. It remembers that answer under the
             request's idempotency key.
         unreachable: no connection came about, which hits every request alike.
+        throttled: 429, so that the request was not carried out.
     """
 
     def __init__(
@@ -41,12 +42,19 @@ class RetryableError(InvoicedError):
         wait_asked_s: float | None = None,
         answered: bool = False,
         unreachable: bool = False,
+        throttled: bool = False,
     ) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
         self.wait_asked_s = wait_asked_s
         self.answered = answered
         self.unreachable = unreachable
+        self.throttled = throttled
+
+    @property
+    def unsent(self) -> bool:
+        """Whether the request was certainly not carried out."""
+        return self.unreachable or self.throttled
 
 
 class IncompleteReadError(InvoicedError):

@@ -75,7 +75,7 @@ class TargetRun:
 
     def __post_init__(self) -> None:
         connections = self.settings.connection.max_connections
-        writer = Writer(self.sender, self.unit.ledger.verify)
+        writer = Writer(self.sender, self.unit.ledger.verify, self._is_known)
         self._workers = WorkerPool(connections, self.events, writer.write, self.sender.retries)
         self._recorder = OutcomeRecorder(
             unit=self.unit,
@@ -105,6 +105,10 @@ class TargetRun:
             sending=lambda: bool(len(self._workers)),
             sample=self.sample,
         )
+
+    def _is_known(self, resource: str, id: int | str) -> bool:
+        """Whether the ledger has the object for some key. May be called by any thread."""
+        return self.unit.ledger.keys.owner(resource, id) is not None
 
     def _intake(self, reader: MessageReader) -> Intake:
         return Intake(

@@ -27,19 +27,19 @@ class OperationKind(Enum):
     DELETE = "delete"
 
 
-class Ids(Enum):
-    """Whose ids the records of a stream hold: this account's, or another system's keys."""
-
-    INVOICED = "invoiced"
-    EXTERNAL = "external"
-
-
 class DoubtPolicy(Enum):
     """What becomes of a record when nothing shows whether it was sent before."""
 
     REJECT = "reject"
     SEND = "send"
     SKIP = "skip"
+
+
+class Ids(Enum):
+    """Whose ids the records of a stream hold: this account's, or another system's keys."""
+
+    INVOICED = "invoiced"
+    EXTERNAL = "external"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,7 +50,7 @@ TARGET_ARROWS = {
         "settings",
         "exceptions",
     },
-    "delivery": {"ledger", "mapping", "events", "exceptions"},
+    "delivery": {"ledger", "mapping", "events", "settings", "exceptions"},
     "message_handler": {"scheduling", "records", "singer"},
     "shutdown": {"delivery", "scheduling"},
     "run": {

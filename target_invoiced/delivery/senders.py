@@ -20,6 +20,10 @@ class Sender:
         self._client = client
         self._here = local()
 
+    @property
+    def honours_idempotency_keys(self) -> bool:
+        return self._client.honours_idempotency_keys
+
     def send(self, call: Request, why: str = "") -> Response:
         answer = self._client.send(call)
         self._here.retries = getattr(self._here, "retries", 0) + answer.retries

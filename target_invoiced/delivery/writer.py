@@ -1,16 +1,25 @@
 """A write request -> HTTP requests -> its outcome. Runs in many threads, and keeps nothing."""
 
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 from invoiced_api.client import Request, Response
-from invoiced_api.exceptions import NotFoundError, RecordRejectedError
+from invoiced_api.exceptions import NotFoundError, RecordRejectedError, RetryableError
 from invoiced_api.resources import ENDPOINTS, DeleteBehaviour
 from invoiced_api.retry import wait_until
 from target_invoiced.delivery.lookup import References
+from target_invoiced.delivery.recovery import (
+    AlreadyCreatedError,
+    CreatedObjects,
+    Recovery,
+    UndecidableError,
+    moves_money,
+)
 from target_invoiced.delivery.senders import Sender
-from target_invoiced.exceptions import InvalidRecordError
+from target_invoiced.exceptions import InDoubtError, InvalidRecordError
 from target_invoiced.mapping.identity import path_objects
 from target_invoiced.mapping.keys import NaturalKey
 from target_invoiced.mapping.operations import (
@@ -26,14 +35,22 @@ from target_invoiced.mapping.operations import (
 from target_invoiced.mapping.outcomes import Done, Found, Kind, Missing, Outcome, Rejected
 from target_invoiced.mapping.payloads import already_matches
 from target_invoiced.mapping.references import resolve_references
+from target_invoiced.settings import DoubtPolicy
 
 
 class Writer:
     """Carries out write requests. `verify` raises if another run may write to the account by now."""
 
-    def __init__(self, sender: Sender, verify: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        sender: Sender,
+        verify: Callable[[], None] = lambda: None,
+        known: Callable[[str, Any], bool] = lambda resource, id: False,
+    ) -> None:
         self._sender = sender
         self._verify = verify
+        self._created = CreatedObjects()
+        self._known = known
         self._references = References(sender)
 
     def write(self, request: WriteRequest) -> Outcome | Found | Missing:
@@ -47,7 +64,7 @@ class Writer:
                     return Missing(reference)
             return self._write(request, ids)
         except InvalidRecordError as problem:
-            return Rejected(str(problem))
+            return Rejected(str(problem), doubt=isinstance(problem, InDoubtError))
         except RecordRejectedError as refusal:
             return _rejected(refusal)
 
@@ -105,7 +122,10 @@ class Writer:
             method="POST", path=path, body=body, idempotency_key=key, renewed=request.renewed
         )
         try:
-            done = _done(Kind.CREATED, self._sender.send(call, "create"))
+            created = self._send_create(request, call)
+            if isinstance(created, Done) and created.kind is Kind.SKIPPED:
+                return created
+            done = created
         except RecordRejectedError as refusal:
             if taken is not None and create.natural and refusal.param == create.natural.attribute:
                 raise InvalidRecordError(f"{refusal}. {_ended_twin(create.natural)}") from None
@@ -118,6 +138,58 @@ class Writer:
         except RecordRejectedError as refusal:
             return _rejected(refusal, done.id)
         return Done(Kind.VOIDED, done.id, gone.status, gone.answer)
+
+    def _send_create(self, request: WriteRequest, call: Request) -> Done:
+        """The response to the create, or what an earlier attempt of it created.
+
+        Raises InDoubtError where that is not known and `doubt` is to reject.
+        """
+        protected = self._sender.honours_idempotency_keys
+        if protected and not moves_money(call.path):
+            return self._with_id(_done(Kind.CREATED, self._sender.send(call, "create")), call)
+        recovery = self._recovery(request, call)
+        with self._created.one_at_a_time(call.path, call.body):
+            try:
+                if request.again and not protected:
+                    recovery.look_up()
+                call = replace(call, before_repeat=recovery)
+                done = self._with_id(_done(Kind.CREATED, self._sender.send(call, "create")), call)
+            except AlreadyCreatedError as found:
+                done = Done(Kind.CREATED, found.row.get("id"), answer=found.row)
+            except UndecidableError as unknown:
+                if request.doubt is DoubtPolicy.SKIP:
+                    return Done(Kind.SKIPPED)
+                if request.doubt is DoubtPolicy.REJECT:
+                    raise InDoubtError(str(unknown)) from None
+                call = replace(call, before_repeat=None, idempotency_key=None)
+                done = self._with_id(_done(Kind.CREATED, self._sender.send(call, "create")), call)
+            self._created.add(call.path, done.id)
+        return done
+
+    def _recovery(self, request: WriteRequest, call: Request) -> Recovery:
+        natural = request.natural
+        if natural is None or natural.attribute not in (call.body or {}):
+            natural = None
+        return Recovery(
+            sender=self._sender,
+            created=self._created,
+            known=self._known,
+            resource=request.resource,
+            path=call.path,
+            body=call.body if isinstance(call.body, dict) else {},
+            natural=natural,
+            since=time.time() if request.since is None else request.since,
+            protected=self._sender.honours_idempotency_keys,
+        )
+
+    def _with_id(self, done: Done, call: Request) -> Done:
+        """Raises InvalidRecordError for a response without the id of the object that it created."""
+        if done.id is None:
+            raise InvalidRecordError(
+                f"{call}: the response {done.status} holds no `id`, so the object that it created "
+                "is not known. Look for it in Invoiced before you send the record again"
+            )
+        return done
 
     def _takes_its_number(
         self, request: WriteRequest, create: Create, taken: dict[str, Any]
@@ -201,11 +273,37 @@ class Writer:
         )
         wait_until(request.not_before)
         kind = {"POST": Kind.CREATED, "DELETE": Kind.DELETED}.get(send.method, Kind.UPDATED)
-        return _done(kind, self._sender.send(call, "call"))
+        try:
+            return _done(kind, self._sender.send(self._guarded(request, call), "call"))
+        except UndecidableError as unknown:
+            if request.doubt is DoubtPolicy.SKIP:
+                return Done(Kind.SKIPPED)
+            raise InDoubtError(str(unknown)) from None
+
+    def _guarded(self, request: WriteRequest, call: Request) -> Request:
+        """A call that must not be carried out twice, and that nothing shows to be carried out."""
+        protected = self._sender.honours_idempotency_keys
+        if call.method != "POST" or request.doubt is DoubtPolicy.SEND:
+            return call
+        if request.again and not protected:
+            raise UndecidableError(UNKNOWN_CALL)
+
+        def refuse(failure: RetryableError) -> None:
+            done = failure.answered and moves_money(call.path)
+            if not failure.unsent and (done or not protected):
+                raise UndecidableError(UNKNOWN_CALL)
+
+        return replace(call, before_repeat=refuse)
 
     def _get(self, path: str) -> dict[str, Any]:
         body = self._sender.send(Request(method="GET", path=path)).body
         return body if isinstance(body, dict) else {}
+
+
+UNKNOWN_CALL = (
+    "it was sent before without a usable response, and whether it was carried out is not known. "
+    "Look at its object in Invoiced, and send the record again if it was not"
+)
 
 
 def _ended_twin(natural: NaturalKey) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from invoiced_api.resources import DeleteBehaviour
 from target_invoiced.mapping.keys import NaturalKey
 from target_invoiced.mapping.outcomes import Kind
+from target_invoiced.settings import DoubtPolicy
 
 # A subscription in one of these has nothing left to cancel, and would bill if it were created.
 ENDED_STATUSES = ("canceled", "finished")
@@ -91,7 +92,8 @@ class WriteRequest:
     `bodies` are those of a batch, `references` the natural keys in its path and bodies. `by_key`:
     the ledger knows the object by a key. A create goes out under the `idempotency_key`, not before
     `not_before` (by the monotonic clock, seconds); `renewed` is told durably of a new key before
-    that is used. If it goes out `again`, after an earlier run, the answer may be of another body
+    that is used. `since` is when it was first sent, in UNIX seconds, and `doubt` the policy where
+    it is not known whether it was carried out. If it goes out `again`, after an earlier run, the answer may be of another body
     under that key: of a `keyed` record that is mended.
     """
 
@@ -104,5 +106,7 @@ class WriteRequest:
     idempotency_key: str | None = None
     not_before: float = 0.0
     again: bool = False
+    since: int | None = None
+    doubt: DoubtPolicy = DoubtPolicy.REJECT
     keyed: bool = False
     renewed: Callable[[str], None] = field(default=_keep)

@@ -35,6 +35,20 @@ class RequestBuilder:
     clock: Callable[[], float]
 
     def build(self, pending: PendingRecord, ids: dict[Reference, Any]) -> WriteRequest:
+        """The request of a record; see `_build`."""
+        request = self._build(pending, ids)
+        doubt = pending.stream.settings.doubt
+        return replace(request, since=self._first_sent(pending), doubt=doubt)
+
+    def _first_sent(self, pending: PendingRecord) -> int | None:
+        """When the create or call of the record was first sent, in UNIX seconds."""
+        if pending.key and pending.pinned:
+            return self.unit.get(pending).announced_at
+        if pending.parked is not None and pending.parked.announced_at is not None:
+            return pending.parked.announced_at
+        return pending.entry.announced_at if pending.entry else None
+
+    def _build(self, pending: PendingRecord, ids: dict[Reference, Any]) -> WriteRequest:
         """The request of a record, with ids in place of the references that are known.
 
         Journals it; the caller must flush the journal before sending it. Raises InvalidRecordError.

@@ -1,0 +1,134 @@
+"""A create whose response was lost is found again, repeated, or rejected: never doubled or lost."""
+
+import json
+import random
+
+import pytest
+
+from invoiced_emulator import Faults, Server
+from invoiced_emulator.http.faults import Fault
+
+
+class Lottery:
+    """Loses the responses of creates: some after they were carried out, some before."""
+
+    def __init__(self, seed, share=0.5, path="/payments"):
+        self.random, self.share, self.path = random.Random(seed), share, path
+        self.lost = 0
+        self.last = None
+
+    def next(self, method, path):
+        if method != "POST" or path != self.path or self.random.random() > self.share:
+            return None
+        self.lost += 1
+        return Fault(kind=self.random.choice(["drop_after", "drop_before"]))
+
+
+@pytest.fixture
+def oauth(account, run_target, singer):
+    """Runs the target with an access token, with which keys protect nothing."""
+
+    def run(messages, faults=None, **settings):
+        with Server(account, faults=faults) as server:
+            return run_target(
+                server,
+                messages,
+                **{
+                    "api_key": None,
+                    "access_token": account.api_key,
+                    "request_timeout": 0.3,
+                    "max_retry_seconds": 20,
+                    "ledger": "sqlite:///:memory:",
+                    **settings,
+                },
+            )
+
+    return run
+
+
+def payments(singer, count, **more):
+    return singer.stream(
+        "payments", *({"customer": 5, "amount": n + 1, **more} for n in range(count)), key=()
+    )
+
+
+def test_of_200_creates_with_a_token_none_is_doubled_and_none_is_lost(oauth, account, singer):
+    account.add("customers", id=5, name="Acme")
+    lottery = Lottery(1)
+    run = oauth(payments(singer, 200), lottery, max_rejects=-1)
+    assert run.exit_code == 0, run.stderr
+    assert lottery.lost > 50
+    assert sorted(row["amount"] for row in account.objects("payments")) == list(range(1, 201))
+    assert run.counts("payments")["created"] == 200
+
+
+def test_equal_creates_with_a_token_are_each_written_once(oauth, account, singer):
+    """Both are meant: an object is never taken for two records."""
+    account.add("customers", id=5, name="Acme")
+    messages = singer.stream("payments", *([{"customer": 5, "amount": 9}] * 12), key=())
+    run = oauth(messages, Lottery(2), max_rejects=-1)
+    written = len(account.objects("payments"))
+    assert written == run.counts("payments")["created"]
+    assert written + run.counts("payments").get("rejected", 0) == 12
+
+
+def test_an_undecidable_create_with_a_token_is_a_reject(oauth, account, singer):
+    """Somebody else writes an equal payment at the same time."""
+    account.add("customers", id=5, name="Acme")
+
+    class Twin(Lottery):
+        def next(self, method, path):
+            if (method, path) == ("POST", "/payments") and not self.lost:
+                self.lost += 1
+                account.add("payments", customer=5, amount=1)
+                return Fault(kind="drop_after")
+            return None
+
+    run = oauth(payments(singer, 1), Twin(1))
+    assert run.exit_code == 1
+    assert "2 objects in /payments may be it" in run.complaint
+    assert len(account.objects("payments")) == 2
+
+
+def test_a_numbered_create_with_a_token_is_found_by_its_number(oauth, account, singer):
+    lost = Faults([{"kind": "drop_after", "methods": ["POST"], "times": 1}])
+    messages = singer.stream("customers", {"name": "Acme", "number": "C-1"}, key=())
+    run = oauth(messages, lost)
+    assert run.exit_code == 0, run.stderr
+    assert run.counts("customers")["created"] == 1
+    assert len(account.objects("customers")) == 1
+
+
+def test_a_call_whose_response_was_lost_is_a_reject_with_a_token(oauth, account, singer):
+    """Nothing shows whether it was carried out."""
+    calls = {"calls": {"method": "POST", "path": "/notes"}}
+    account.add("customers", id=5, name="Acme")
+    record = {"customer_id": 5, "notes": "Hello"}
+    lost = Faults([{"kind": "drop_after", "methods": ["POST"], "times": 1}])
+    run = oauth(singer.stream("calls", record, key=()), lost, streams=calls)
+    assert run.exit_code == 1
+    assert "whether it was carried out is not known" in run.complaint
+    assert len(account.objects("notes")) == 1
+
+
+@pytest.mark.parametrize(("doubt", "count"), [("send", 2), ("skip", 1)])
+def test_a_call_in_doubt_follows_the_setting(oauth, account, singer, doubt, count):
+    calls = {"calls": {"method": "POST", "path": "/notes", "doubt": doubt}}
+    account.add("customers", id=5, name="Acme")
+    record = {"customer_id": 5, "notes": "Hello"}
+    lost = Faults([{"kind": "drop_after", "methods": ["POST"], "times": 1}])
+    run = oauth(singer.stream("calls", record, key=()), lost, streams=calls)
+    assert run.exit_code == 0, run.stderr
+    assert len(account.objects("notes")) == count
+
+
+def test_a_response_without_an_id_is_an_error_that_says_so(httpserver, run_target, singer):
+    httpserver.expect_request("/notes", method="POST").respond_with_json({"notes": "x"}, 201)
+    httpserver.expect_request("/notes", method="GET").respond_with_data(json.dumps([]))
+    run = run_target(
+        None,
+        singer.stream("notes", {"customer_id": 5, "notes": "x"}, key=()),
+        base_url=httpserver.url_for("").rstrip("/"),
+    )
+    assert run.exit_code == 1
+    assert "the response 201 holds no `id`" in run.complaint
