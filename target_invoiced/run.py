@@ -19,7 +19,7 @@ from target_invoiced.message_handler import MessageHandler
 from target_invoiced.records.intake import Intake
 from target_invoiced.records.unit_of_work import UnitOfWork
 from target_invoiced.results.rejects import Rejects
-from target_invoiced.results.report import Report
+from target_invoiced.results.report import LOG_EVERY_S, Report
 from target_invoiced.results.responses import ResponseSink
 from target_invoiced.results.settlement import OutcomeRecorder
 from target_invoiced.scheduling.dispatcher import Dispatch, Job
@@ -139,13 +139,19 @@ class TargetRun:
         try:
             more = self._tick([])
             while not self._finished():
-                more = self._tick(self.events.take(0 if more else self._shutdown.left_s))
+                more = self._tick(self.events.take(0 if more else self._wait_s))
         finally:
             self._workers.close()
             if self.responses:
                 self.responses.close(wait=self._keep_waiting)
         if self._shutdown.failure:
             raise self._shutdown.failure
+
+    @property
+    def _wait_s(self) -> float:
+        """How long to wait for an event: no longer than until the next line of progress."""
+        left_s = self._shutdown.left_s
+        return LOG_EVERY_S if left_s is None else min(left_s, LOG_EVERY_S)
 
     def _keep_waiting(self) -> bool:
         """False once the run has failed or a stop signal has arrived."""
@@ -181,6 +187,7 @@ class TargetRun:
         self._commit()
         self._workers.submit(jobs)
         self._emit_state()
+        self.report.log_progress(self.clock())
         return more
 
     def _step(self, jobs: list[Job]) -> bool:

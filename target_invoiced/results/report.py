@@ -13,6 +13,9 @@ from target_invoiced.mapping.outcomes import COLUMNS, Done, Kind, Outcome, colum
 
 LOGGER = logging.getLogger(__name__)
 
+# How often a run logs how far it is.
+LOG_EVERY_S = 30.0
+
 
 class Report:
     """Counts outcomes, requests tried again, and seconds from the first record to the last."""
@@ -22,6 +25,7 @@ class Report:
         self._began: dict[str, float] = {}
         self._ended: dict[str, float] = {}
         self.rejected = 0
+        self._logged_at: float | None = None
 
     def add(self, stream: str, outcome: Outcome, retries: int, began: float, ended: float) -> None:
         """`began` and `ended` are in seconds of one clock."""
@@ -34,6 +38,19 @@ class Report:
             counts["retries"] += retries
         self._ended[stream] = ended
         self.rejected += not isinstance(outcome, Done)
+
+    def log_progress(self, now: float) -> None:
+        """Log how far the run is, every 30 s. `now` is of the same clock as outcomes."""
+        if self._logged_at is None:
+            self._logged_at = now
+        if now - self._logged_at < LOG_EVERY_S:
+            return
+        self._logged_at = now
+        done = (
+            f"{stream} {sum(counts[c] for c in COLUMNS)}"
+            for stream, counts in self._streams.items()
+        )
+        LOGGER.info("records so far: %s; %d rejected", ", ".join(done) or "none", self.rejected)
 
     def skip(self, stream: str, now: float) -> None:
         """A record of a stream that goes nowhere."""
