@@ -69,10 +69,10 @@ class FailedStreams:
             return
         names = ", ".join(self.reasons)
         first, reason = next(iter(self.reasons.items()))
-        count = f"{len(self.reasons)} of {streams} streams failed ({names})"
+        others = "; the others are complete" if len(self.reasons) < streams else ""
         raise StreamsFailedError(
-            f"{count}; the others are complete. {first}: {reason} The next run continues each of "
-            "them from its bookmark."
+            f"{len(self.reasons)} of {streams} streams failed ({names}){others}. {first}: {reason} "
+            "The next run continues each stream from its bookmark."
         )
 
 

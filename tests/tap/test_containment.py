@@ -68,7 +68,11 @@ def key_of(stream: str, record: dict[str, Any]) -> tuple[str, Any]:
 
 
 def read(
-    url: str, state: State | None = None, streams: list[str] = EVERY, connections: int = 4
+    url: str,
+    state: State | None = None,
+    streams: list[str] = EVERY,
+    connections: int = 4,
+    progress: LogProgress | None = None,
 ) -> Read:
     """Reads streams of an account in this process, which spares starting a command 200 times."""
     config = {"api_key": API_KEY, "base_url": url, "start_date": "2015-01-01"}
@@ -81,7 +85,8 @@ def read(
     lines: list[bytes] = []
     began = time.monotonic()
     with Client(settings.connection) as client:
-        sync = Sync(client, settings, Messages(lines.append), state or {}, LogProgress())
+        shown = progress or LogProgress()
+        sync = Sync(client, settings, Messages(lines.append), state or {}, shown)
         sync.run(selected_streams(catalog))
     messages = [json.loads(line) for line in b"".join(lines).splitlines()]
     rows = {key_of(m["stream"], m["record"]) for m in messages if m["type"] == "RECORD"}
@@ -106,6 +111,10 @@ def whole(small: Server) -> Read:
     return everything
 
 
+def children_of(stream: str) -> set[str]:
+    return {name for name in EVERY if (p := BY_NAME[name].parent) and p.resource == stream}
+
+
 def pattern_of(stream: str) -> str:
     return re.sub(r"{\w+}", "[^/]+", BY_NAME[stream].path)
 
@@ -120,9 +129,7 @@ def test_a_failing_list_ends_its_stream_only_and_the_next_run_reads_the_rest(
     gateway_to: Any,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    children = {
-        r.name for r in RESOURCES if r.name in EVERY and r.parent and r.parent.resource == stream
-    }
+    children = children_of(stream)
     with gateway_to(small.url, pattern_of(stream), *answer) as gateway:
         first = read(gateway.url)
         assert gateway.seen
@@ -238,17 +245,27 @@ def test_an_account_that_only_fails_stops_the_run_at_the_second_stream(
     assert len([line for line in run.stderr.splitlines() if line.startswith("ERROR")]) == 1
 
 
-def test_a_defect_in_one_stream_ends_that_stream_only(
-    run_tap: Callable[..., Any], business: Account, gateway_to: Any
+class DefectiveProgress(LogProgress):
+    """Raises what nobody expects while one stream is read."""
+
+    def begin(self, stream: str) -> None:
+        super().begin(stream)
+        if stream == "invoices":
+            raise ZeroDivisionError("a defect")
+
+
+def test_an_unexpected_exception_ends_its_stream_only_and_is_named_as_a_defect(
+    small: Server, whole: Read, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An exception that nobody expected, here of a row that is no object."""
-    with Server(business) as server:
-        answer = (200, b'[{"id": 7, "updated_at": 1700000000, "items": [[[[1]]]]}]')
-        with gateway_to(server.url, "/estimates", *answer) as gateway:
-            run = run_tap(None, base_url=gateway.url)
-    assert run.exit_code in (0, 1)
-    assert "Traceback" not in run.stderr
-    assert run.records("transactions") and run.records("invoices")
+    done = read(small.url, progress=DefectiveProgress())
+    unread = {"invoices", *children_of("invoices")}
+    assert set(done.failed) == unread
+    reason = done.failed["invoices"]
+    assert reason.startswith("ZeroDivisionError: a defect. This is a defect of tap-invoiced: ")
+    assert "LOGLEVEL=DEBUG" in reason
+    assert f"invoices: {reason}" in [record.getMessage() for record in caplog.records]
+    assert {row for row in whole.rows if row[0] not in unread} <= done.rows
+    assert not read(small.url, done.state).failed
 
 
 NO_FEATURE = json.dumps(
