@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -188,7 +188,9 @@ def test_the_column_archived_shows_from_which_list_a_row_came(
 def test_all_four_lists_of_subscriptions_are_read(lists: Lists, read: Callable[..., Any]) -> None:
     def subscription(target: str) -> tuple[int, Any]:
         key = 1 + 2 * ("canceled=1" in target) + 4 * ("finished=1" in target)
-        return 200, [{"id": key, "updated_at": UPDATED + key}]
+        after = int(parse_qs(urlsplit(target).query).get("updated_after", ["0"])[0])
+        row = {"id": key, "updated_at": UPDATED + key}
+        return 200, [row] if row["updated_at"] > after else []
 
     lists.response = subscription  # type: ignore[method-assign]
     run = read("subscriptions")
