@@ -1,9 +1,12 @@
 """The one way to Invoiced: `Client.send`."""
 
+import logging
+import re
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timezone
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from threading import Lock
@@ -12,9 +15,10 @@ from urllib.parse import urlencode, urlsplit
 
 import orjson
 from urllib3 import BaseHTTPResponse, Timeout
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
 from invoiced_api.connection import Connection
+from invoiced_api.deadline import ResponseDeadline
 from invoiced_api.exceptions import (
     FatalError,
     FeatureMissingError,
@@ -37,6 +41,10 @@ from invoiced_api.transport import (
 # How long a write that nobody waits for any more may go on at Invoiced, and no idempotency key
 # protects it from its twin.
 STILL_UNDER_WAY_S = 5.0
+# Clocks that are kept by NTP differ by less.
+MAX_CLOCK_DIFFERENCE_S = 60
+
+LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +100,13 @@ class Response:
 
     @property
     def clock(self) -> int:
-        """The server's clock in UNIX seconds (`Date`); ours if it does not tell."""
-        return _seconds_of_date(self.headers.get("Date")) or int(time.time())
+        """The earlier of the server's clock (`Date`) and ours, in UNIX seconds.
+
+        A bookmark follows it: one that is early costs some rows twice, one that is late loses
+        changes.
+        """
+        ours = int(time.time())
+        return min(ours, server_clock(self.headers.get("Date")) or ours)
 
 
 class Client:
@@ -104,10 +117,13 @@ class Client:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._gate = ConcurrencyLimiter(connection.max_connections)
+        self._limiter = ConcurrencyLimiter(connection.max_connections)
         self._pool, self._headers = open_pool(connection)
         self._root = urlsplit(connection.base_url).path
         self._timeout = Timeout(connect=CONNECT_TIMEOUT_S, read=connection.request_timeout)
+        self._deadline = ResponseDeadline(connection.request_timeout)
+        self._pool.ConnectionCls = self._deadline.watched(self._pool.ConnectionCls)
+        self._clocks_compared = False
         self._closed = False
         self._counting = Lock()
         self.requests_sent = 0
@@ -120,6 +136,7 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self._closed = True
+        self._deadline.close()
         self._pool.close()
 
     def send(self, call: Request) -> Response:
@@ -200,7 +217,9 @@ class Client:
         """Where the call goes."""
         return f"{self._connection.base_url}{call.target}"
 
-    def _no_answer(self, call: Request, error: HTTPError) -> InvoicedError:
+    def _no_answer(
+        self, call: Request, error: HTTPError, *, too_slow: bool = False
+    ) -> InvoicedError:
         """What silence means: ask again, unless the client was closed meanwhile.
 
         One that timed out is slow, and left as much time again.
@@ -212,9 +231,27 @@ class Client:
             return FatalError(f"{call}: {step}")
         unsent = never_sent(error)
         failure = RetryableError(f"{call}: {describe(error, self._pool)}", unreachable=unsent)
-        if isinstance(error, ReadTimeoutError):
+        if too_slow:
+            limit_s = self._connection.request_timeout
+            failure = RetryableError(f"{call}: no complete response within {limit_s:g} s")
+        if too_slow or isinstance(error, ReadTimeoutError):
             return self._may_go_on(call, failure, self._connection.request_timeout)
         return failure if unsent else self._may_go_on(call, failure)
+
+    def _compare_clocks(self, response: BaseHTTPResponse) -> None:
+        """Warns once of a clock that is wrong, the server's or ours: bookmarks follow the earlier."""
+        theirs = server_clock(response.headers.get("Date"))
+        if self._clocks_compared or theirs is None:
+            return
+        self._clocks_compared = True
+        ahead_s = theirs - time.time()
+        if abs(ahead_s) > MAX_CLOCK_DIFFERENCE_S:
+            LOGGER.warning(
+                "the server's clock is %s %s this machine's: bookmarks follow the earlier of the "
+                "two. Check both clocks.",
+                duration(abs(round(ahead_s))),
+                "ahead of" if ahead_s > 0 else "behind",
+            )
 
     def _may_go_on(
         self, call: Request, failure: RetryableError, seconds: float = STILL_UNDER_WAY_S
@@ -233,7 +270,7 @@ class Client:
         if call.body is not None:
             headers["Content-Type"] = "application/json"
             body = orjson.dumps(call.body)
-        with self._gate.passing() as token:
+        with self._limiter.acquire() as token, self._deadline.exchange() as exchange:
             with self._counting:
                 self.requests_sent += 1
             try:
@@ -247,19 +284,21 @@ class Client:
                     redirect=False,
                 )
             except HTTPError as error:
-                raise self._no_answer(call, error) from None
+                raise self._no_answer(call, error, too_slow=exchange.cut) from None
+            if exchange.cut:
+                raise self._no_answer(call, ProtocolError(), too_slow=True)
             if response.status == 429:
-                self._gate.too_many(token)
+                self._limiter.on_throttled(token)
             else:
-                self._gate.fine()
+                self._limiter.on_success()
+        self._compare_clocks(response)
         try:
             answer = _answer(call, response)
             self.last_success_at = time.monotonic()
             return answer
         except RetryableError as failure:
             # What answers in Invoiced's place does not know how far that is with the request.
-            foreign = response.status >= 500 and "type" not in _error_body(response)
-            if foreign or response.status < 300:
+            if response.status < 300 or not _is_invoiceds_own(response):
                 self._may_go_on(call, failure)
             raise
 
@@ -272,6 +311,11 @@ def _answer(call: Request, response: BaseHTTPResponse) -> Response:
     if not 200 <= response.status < 300:
         raise _failure(call, response)
     body: Any = response.data
+    if call.raw and not call.writing and body.lstrip()[:1] == b"<":
+        # A page of a proxy or a portal; no JSON begins like this.
+        raise RetryableError(f"{call}: the response {response.status} is not JSON")
+    if call.raw and not call.writing and not body and response.status != 204:
+        raise RetryableError(f"{call}: the response {response.status} is empty")
     if not call.raw:
         try:
             body = orjson.loads(body) if body else None
@@ -296,6 +340,10 @@ def _failure(call: Request, response: BaseHTTPResponse) -> InvoicedError:
     status = response.status
     said = _error_body(response)
     kind = failure_for(status, writing=call.writing)
+    to_others = call.raw and call.writing
+    gateway = 400 <= status < 500 and not to_others and not _is_invoiceds_own(response)
+    if gateway:
+        kind = RetryableError
     if said.get("type") == "invalid_request" and MISSING_FEATURE in str(said.get("message")):
         kind = FeatureMissingError
     message = (
@@ -309,7 +357,9 @@ def _failure(call: Request, response: BaseHTTPResponse) -> InvoicedError:
     param = said.get("param") if isinstance(said.get("param"), str) else None
     if param:
         message += f" [{param}]"
-    if status in NEXT_STEPS:
+    if gateway and status != 429:
+        message = message.rstrip(".") + ": the response is not Invoiced's own, but a gateway's"
+    elif status in NEXT_STEPS:
         message = message.rstrip(".") + f". {NEXT_STEPS[status]}"
     if kind is RetryableError:
         asked_s = retry_after_s(response.headers.get("Retry-After"), time.time)
@@ -334,6 +384,11 @@ def _error_body(response: BaseHTTPResponse) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
+def _is_invoiceds_own(response: BaseHTTPResponse) -> bool:
+    """Whether Invoiced itself refused: its errors have a `type`."""
+    return "type" in _error_body(response)
+
+
 def duration(seconds: float) -> str:
     """`90 s`, `2 h`: for people."""
     for unit_s, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
@@ -352,9 +407,23 @@ def retry_after_s(header: str | None, clock: Callable[[], float]) -> float | Non
     return None if moment is None else max(0.0, moment - clock())
 
 
-@lru_cache(maxsize=16)  # all answers of a second say the same
-def _seconds_of_date(header: str | None) -> int | None:
+# One HTTP date; a header that was sent twice holds two, with a comma between them.
+HTTP_DATE = re.compile(
+    r"(?:[A-Za-z]+, )?\d{1,2}[ -][A-Za-z]{3}[ -]\d{2,4} [\d:]+(?: [A-Z]+| [+-]\d{4})?"
+)
+
+
+@lru_cache(maxsize=16)  # all responses of a second say the same
+def server_clock(header: str | None) -> int | None:
+    """UNIX seconds of a `Date` header, the earliest if it was sent more than once."""
+    moments = [_seconds_of_date(date) for date in HTTP_DATE.findall(header or "")]
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _seconds_of_date(header: str) -> int | None:
+    """UNIX seconds of an HTTP date, in UTC if it names no zone; None if it is none."""
     try:
-        return int(parsedate_to_datetime(header).timestamp()) if header else None
+        moment = parsedate_to_datetime(header)
     except ValueError:
         return None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp())

@@ -26,8 +26,8 @@ class ConcurrencyLimiter:
         self._room = Condition()
 
     @contextmanager
-    def passing(self) -> Iterator[int]:
-        """Held while a request is under way. Gives a token for `too_many`."""
+    def acquire(self) -> Iterator[int]:
+        """Held while a request is in flight. Gives a token for `on_throttled`."""
         with self._room:
             self._room.wait_for(lambda: self._in_flight < self.limit)
             self._in_flight += 1
@@ -39,7 +39,7 @@ class ConcurrencyLimiter:
                 self._in_flight -= 1
                 self._room.notify()
 
-    def too_many(self, token: int) -> None:
+    def on_throttled(self, token: int) -> None:
         """A request was refused for being one too many: halve, once for all sent before that."""
         with self._room:
             if token == self._cuts:
@@ -47,7 +47,7 @@ class ConcurrencyLimiter:
                 self._good = 0
                 self.limit = max(1, self.limit // 2)
 
-    def fine(self) -> None:
+    def on_success(self) -> None:
         """A request was answered."""
         with self._room:
             self._good += 1

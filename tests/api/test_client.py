@@ -1,13 +1,16 @@
 """`Client.send`: what it brings back, what it repeats, and what it never does."""
 
+import contextlib
+import socketserver
 import threading
 import time
+from contextlib import contextmanager
 from email.utils import formatdate
 
 import pytest
 from werkzeug import Response
 
-from invoiced_api.client import Client, Request, duration, retry_after_s
+from invoiced_api.client import Client, Request, duration, retry_after_s, server_clock
 from invoiced_api.connection import Connection
 from invoiced_api.exceptions import (
     FatalError,
@@ -143,24 +146,110 @@ def test_durations_are_shown_in_a_unit_that_people_use(seconds, shown):
     assert duration(seconds) == shown
 
 
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 410])
 @pytest.mark.parametrize(
     "body",
     [
         pytest.param(b"<html>no</html>", id="html"),
         pytest.param(b"", id="nothing"),
         pytest.param(b'["no"]', id="list"),
-        pytest.param(b'{"message": null, "param": 3}', id="other-types"),
+        pytest.param(b'{"message": null, "param": 3}', id="without-type"),
     ],
 )
-def test_a_refusal_without_invoiceds_own_words_is_still_a_refusal(
-    client_of, server, httpserver, body
-):
-    """Whatever stands between us and Invoiced may answer in its own way."""
-    httpserver.expect_request("/customers").respond_with_data(body, status=400)
-    client = client_of(server, base_url=httpserver.url_for("").rstrip("/"))
-    with pytest.raises(RecordRejectedError, match=r"^GET /customers refused \(400\)$") as refusal:
+@pytest.mark.parametrize("call", [LIST, CREATE], ids=["read", "write"])
+def test_a_refusal_by_a_gateway_is_retried(client_of, server, httpserver, body, status, call):
+    """Only Invoiced's own errors have a `type`; a proxy's 404 does not show that nothing is there."""
+    httpserver.expect_ordered_request("/customers").respond_with_data(body, status=status)
+    httpserver.expect_ordered_request("/customers").respond_with_data("[]", status=200)
+    url = httpserver.url_for("").rstrip("/")
+    client = client_of(server, base_url=url, request_timeout=0.2)
+    assert client.send(call).body == []
+    assert client.retries == 1
+
+
+def test_a_gateway_that_keeps_refusing_is_named(client_of, server, httpserver):
+    httpserver.expect_request("/customers").respond_with_data("<h1>no</h1>", status=404)
+    client = client_of(server, base_url=httpserver.url_for("").rstrip("/"), max_retry_seconds=0.2)
+    with pytest.raises(RetryableError, match=r"failed \(404\): .*not Invoiced's own.*gateway"):
         client.send(LIST)
-    assert refusal.value.param is None
+
+
+# Slow responses
+
+
+@pytest.mark.parametrize("dripping", ["headers", "body"])
+def test_a_response_of_one_byte_at_a_time_is_limited_as_a_whole(client_of, server, dripping):
+    """Each byte restarts a socket's own timeout."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\n"
+    with dripping_server(head if dripping == "body" else b"") as url:
+        client = client_of(server, base_url=url, request_timeout=0.6, max_retry_seconds=0.5)
+        began = time.monotonic()
+        with pytest.raises(RetryableError, match=r"no complete response within 0\.6 s"):
+            client.send(LIST)
+        assert time.monotonic() - began < 5
+
+
+@contextmanager
+def dripping_server(start):
+    """Sends `start`, then a space every 50 ms, for ever."""
+    done = threading.Event()
+
+    class Dripping(socketserver.BaseRequestHandler):
+        def handle(self):
+            with contextlib.suppress(OSError):
+                self.request.recv(65536)
+                self.request.sendall(start)
+                while not done.wait(0.05):
+                    self.request.sendall(b" " if start else b"H")
+
+    class DrippingServer(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+    with DrippingServer(("127.0.0.1", 0), Dripping) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{running.server_address[1]}"
+        finally:
+            done.set()
+            running.shutdown()
+
+
+# Clocks
+
+NOON = "Sun, 01 Mar 2026 12:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        pytest.param(NOON, 1_772_366_400, id="one"),
+        pytest.param(f"{NOON}, {NOON}", 1_772_366_400, id="sent-twice"),
+        pytest.param(f"{NOON}, Sun, 01 Mar 2026 11:59:00 GMT", 1_772_366_340, id="the-earlier"),
+        pytest.param("Sun, 01 Mar 2026 12:00:00 -0000", 1_772_366_400, id="no-zone"),
+        pytest.param("Sun, 01 Mar 2026 12:00:00", 1_772_366_400, id="naive"),
+        pytest.param("soon", None, id="no-date"),
+        pytest.param(None, None, id="none"),
+    ],
+)
+def test_the_date_header_is_read_in_utc(header, seconds, monkeypatch):
+    monkeypatch.setenv("TZ", "America/Chicago")
+    time.tzset()
+    server_clock.cache_clear()
+    try:
+        assert server_clock(header) == seconds
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize("hours", [-24, 24])
+def test_of_two_clocks_the_earlier_is_used_with_one_warning(client, clock, caplog, hours):
+    clock.seconds = int(time.time()) + hours * 3_600
+    responses = [client.send(LIST) for _ in range(3)]
+    expected = min(clock.seconds, time.time())
+    assert all(abs(response.clock - expected) < 5 for response in responses)
+    (warning,) = [one.message for one in caplog.records if "clock" in one.message]
+    assert ("ahead of" if hours > 0 else "behind") in warning
 
 
 # Repeating

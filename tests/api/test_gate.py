@@ -1,47 +1,47 @@
-"""The gate halves when requests were too many, and opens again one by one."""
+"""The limit is halved when requests were too many, and grows back one by one."""
 
 import pytest
 
 from invoiced_api.gate import ConcurrencyLimiter
 
 
-def refuse(gate: ConcurrencyLimiter) -> None:
-    with gate.passing() as token:
-        gate.too_many(token)
+def refuse(limiter: ConcurrencyLimiter) -> None:
+    with limiter.acquire() as token:
+        limiter.on_throttled(token)
 
 
-def answer(gate: ConcurrencyLimiter, times: int) -> None:
+def answer(limiter: ConcurrencyLimiter, times: int) -> None:
     for _ in range(times):
-        with gate.passing():
-            gate.fine()
+        with limiter.acquire():
+            limiter.on_success()
 
 
 def test_it_halves_on_each_refusal_down_to_one():
-    gate = ConcurrencyLimiter(16)
+    limiter = ConcurrencyLimiter(16)
     limits = []
     for _ in range(6):
-        refuse(gate)
-        limits.append(gate.limit)
+        refuse(limiter)
+        limits.append(limiter.limit)
     assert limits == [8, 4, 2, 1, 1, 1]
 
 
 def test_requests_refused_together_halve_it_once():
-    gate = ConcurrencyLimiter(16)
-    with gate.passing() as one, gate.passing() as other:
-        gate.too_many(one)
-        gate.too_many(other)
-    assert gate.limit == 8
+    limiter = ConcurrencyLimiter(16)
+    with limiter.acquire() as one, limiter.acquire() as other:
+        limiter.on_throttled(one)
+        limiter.on_throttled(other)
+    assert limiter.limit == 8
 
 
 def test_it_grows_back_by_one_after_as_many_answers_as_it_lets_through():
-    gate = ConcurrencyLimiter(16)
-    refuse(gate)
-    answer(gate, 7)
-    assert gate.limit == 8
-    answer(gate, 1)
-    assert gate.limit == 9
-    answer(gate, 1_000)
-    assert gate.limit == 16
+    limiter = ConcurrencyLimiter(16)
+    refuse(limiter)
+    answer(limiter, 7)
+    assert limiter.limit == 8
+    answer(limiter, 1)
+    assert limiter.limit == 9
+    answer(limiter, 1_000)
+    assert limiter.limit == 16
 
 
 @pytest.mark.parametrize("connections", [0, 21, -1])
