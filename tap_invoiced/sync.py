@@ -16,7 +16,7 @@ from invoiced_api.exceptions import (
 )
 from invoiced_api.reading.pages import Row, listings
 from invoiced_api.reading.prefetch import Prefetcher, ThreadTransport
-from invoiced_api.reading.readers import RecountReader, StreamReader, reader_of
+from invoiced_api.reading.readers import ParentLists, RecountReader, StreamReader, reader_of
 from invoiced_api.resources import ReadStrategy
 from invoiced_api.retry import RetryBudget
 from invoiced_api.timestamps import to_rfc_3339
@@ -96,7 +96,8 @@ class Sync:
         A stream that fails is added to `failed`, and the others are read. A run that fails or is
         stopped writes the last true state before it raises.
         """
-        syncs = [self._stream_sync(stream) for stream in streams]
+        parents = ParentLists(self.settings.page_size)
+        syncs = [self._stream_sync(stream, parents) for stream in streams]
         connections = self.settings.connection.max_connections
         try:
             transport = ThreadTransport(self.client)
@@ -111,7 +112,7 @@ class Sync:
         self.state = finished(self.state)
         self._write_state()
 
-    def _stream_sync(self, stream: Stream) -> StreamSync:
+    def _stream_sync(self, stream: Stream, parents: ParentLists) -> StreamSync:
         resource = stream.resource
         known = bookmark(self.state, stream.name, resource.replication_key)
         since = self.settings.start_date if known is None else known
@@ -126,7 +127,7 @@ class Sync:
             bad_values=BadValues(stream.name, stop=self.settings.stop_on_bad_value),
         )
         page_size = self.settings.page_size
-        reading = reader_of(resource, page_size, since, records.lines, records.parse)
+        reading = reader_of(resource, page_size, since, records.lines, records.parse, parents)
         reading.budget = self._budget()
         return StreamSync(stream, since, records, totals, reading)
 

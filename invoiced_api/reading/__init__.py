@@ -1,9 +1,17 @@
 """Reads a list completely while it changes.
 
-pages        one list query and one page of it
-strategies   which page to request next: decisions only, no network
-windows      one stretch of a stream, read page by page
-readers      one stream, read in several windows at once
-scheduler    several streams: which pages to request next
-prefetch     sends what the scheduler decides, over several connections
+pages         one list query and one page of it
+steps         what every way of reading shares; page 1 of a list
+seconds       one second that holds more rows than a page
+strategies    lists that can be asked for changes
+scans         lists that can only be read whole
+windows       one stretch of a stream, read page by page
+streams       what all readers of a stream have in common
+incremental, full_scan, newest_first, children
+              the readers, one per strategy
+spool         rows that are sorted on disk
+readers       how each resource is read
+scheduler     several streams: which pages to request next
+salvage       a broken page, read row by row
+prefetch      sends what the scheduler decides, over several connections
 """

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import Any
 
@@ -10,8 +10,22 @@ import msgspec
 import orjson
 
 from invoiced_api.client import Request, Response
-from invoiced_api.exceptions import RetryableError, UnexpectedResponseError
+from invoiced_api.exceptions import IncompleteReadError
 from invoiced_api.resources import BY_NAME, Resource
+
+
+class UnreadablePageError(IncompleteReadError):
+    """A response came, and is no page: not JSON (`broken`), or no list of objects."""
+
+    def __init__(self, message: str, *, broken: bool) -> None:
+        super().__init__(message)
+        self.broken = broken
+
+
+class SalvagedRows(list[Any]):
+    """The rows of a page that were read one by one; `unreadable` says which could not be read."""
+
+    unreadable: tuple[str, ...] = ()
 
 
 class TypedRow(msgspec.Struct, gc=False):
@@ -47,9 +61,9 @@ BY_ID = "id asc"
 class ListQuery:
     """One list query of an account. `page_size` is 1 to 100 rows.
 
-    `stamp` is the attribute that tells when a row came to be as it is, in UNIX seconds. A list may
+    `stamp` is the attribute that shows when a row came to be as it is, in UNIX seconds. A list may
     be one of children: then 404 means that it is empty, if the object at `parent_path` has gone, or
-    has nothing in `parent_having`. `parse` makes rows of an answer's body.
+    has nothing in `parent_having`. `parse` makes rows of a response's body.
     """
 
     path: str
@@ -63,12 +77,17 @@ class ListQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageRequest:
-    """One page of a list. `params` are those of the list and of the way it is read."""
+    """One page of a list. `params` are those of the list and of the way it is read.
+
+    A request that `may_be_refused` is worth a try only: if the server answers 400, the page that
+    comes back is `refused`, and the list is read in another way.
+    """
 
     listing: ListQuery
     number: int = 1
     per_page: int
     params: Params = field(default_factory=dict)
+    may_be_refused: bool = False
 
     def call(self) -> Request:
         params = {**self.params, **self.listing.params}
@@ -88,20 +107,60 @@ def changed_since(second: int, sort: str) -> dict[str, str | int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What one answer showed. `clock` is the server's, in UNIX seconds.
+    """What one response showed.
 
-    `is_last` tells that nothing follows. A full page never is, whatever the server counts.
+    Attributes:
+        rows: the rows that show when they were updated, if that was asked; else all.
+        undated: the other rows.
+        moments: when `rows` were updated, in UNIX seconds; empty where that was not asked.
+        total: `X-Total-Count`, None without it.
+        clock: the earlier of the server's clock and ours, in UNIX seconds.
+        asked: how many rows were requested.
+        single: the response was one object in place of a list.
+        refused: the server does not serve this page (see `PageRequest.may_be_refused`).
+        unreadable: says of each row that cannot be read where it is.
     """
 
     rows: list[Row]
+    undated: list[Row] = field(default_factory=list)
+    moments: list[int] = field(default_factory=list)
     total: int | None
     clock: int
-    is_last: bool
+    asked: int
+    single: bool = False
+    refused: bool = False
+    unreadable: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> int:
+        """How many rows the page showed."""
+        return len(self.rows) + len(self.undated) + len(self.unreadable)
+
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing follows page 1. A full page never is last, whatever the server counts."""
+        if self.single or not self.shown:
+            return True
+        return self.total is not None and self.shown < self.asked and self.shown >= self.total
 
     @property
     def ascending(self) -> bool:
-        moments = list(map(updated_at, self.rows))
-        return moments == sorted(moments)
+        return self.moments == sorted(self.moments)
+
+    def counted_from(self, second: int) -> int | None:
+        """How many rows are left from a second on, by the count of this page; None without it."""
+        if self.total is None:
+            return None
+        return (
+            self.total
+            - sum(moment < second for moment in self.moments)
+            - len(self.undated)
+            - len(self.unreadable)
+        )
+
+    def without_rows(self) -> "Page":
+        """What is needed of the page to compare it with the next."""
+        return replace(self, rows=[], undated=[])
 
 
 def listings(
@@ -140,39 +199,52 @@ def _flagging(parse: Parse, flag: str, params: Mapping[str, str]) -> Parse:
     return parse_flagged
 
 
-def page_of(ask: PageRequest, answer: Response) -> Page:
-    """Raises RetryableError if the answer is not JSON, UnexpectedResponseError if it is no list
-    of objects.
+def page_of(request: PageRequest, response: Response) -> Page:
+    """The page that a response shows.
+
+    Raises:
+        UnreadablePageError: if the response is not JSON, or no list of objects with an `id`.
     """
+    path, body = request.listing.path, response.body
     try:
-        body = ask.listing.parse(answer.body) if isinstance(answer.body, bytes) else answer.body
+        # A list is never without a body.
+        body = request.listing.parse(body or b"null") if isinstance(body, bytes) else body
     except json.JSONDecodeError:
-        raise RetryableError(f"GET {ask.listing.path}: the answer is not JSON") from None
+        trouble = f"GET {path}: page {request.number} is not JSON"
+        raise UnreadablePageError(trouble, broken=True) from None
     single = isinstance(body, dict)
     rows = [body] if single else body
-    stamp = ask.listing.stamp
-    dated = stamp if "updated_after" in ask.params or stamp != "updated_at" else None
-    if not isinstance(rows, list) or not _all_fit(rows, dated):
-        needed = f"`id` and `{dated}`" if dated else "`id`"
-        raise UnexpectedResponseError(
-            f"GET {ask.listing.path}: the answer is not a list of objects with {needed}. "
-            "Check `base_url`."
+    if not isinstance(rows, list) or not _have_ids(rows):
+        trouble = (
+            f"GET {path}: the response is not a list of objects with `id`. Check `base_url`, and "
+            "what stands between this machine and Invoiced."
         )
-    shown, total = (ask.number - 1) * ask.per_page + len(rows), answer.total
-    more_counted = total is not None and total > shown
+        raise UnreadablePageError(trouble, broken=False)
+    dated, undated, moments = rows, [], []
+    stamp = request.listing.stamp
+    if stamp != "updated_at" or "updated_after" in request.params:
+        moments = [row.get(stamp) for row in rows]
+        if not all(type(moment) is int for moment in moments):
+            undated = [row for row in rows if type(row.get(stamp)) is not int]
+            dated = [row for row in rows if type(row.get(stamp)) is int]
+            moments = [row[stamp] for row in dated]
     return Page(
-        rows=rows,
-        total=total,
-        clock=answer.clock,
-        is_last=single or not rows or (len(rows) < ask.per_page and not more_counted),
+        rows=dated,
+        undated=undated,
+        moments=moments,
+        total=response.total,
+        clock=response.clock,
+        asked=request.per_page,
+        single=single,
+        unreadable=rows.unreadable if isinstance(rows, SalvagedRows) else (),
     )
 
 
-def _all_fit(rows: list[Any], stamp: str | None) -> bool:
-    """Whether all are objects with an `id` and, if named, their `stamp` in UNIX seconds."""
+def refused_page(request: PageRequest) -> Page:
+    return Page(rows=[], total=None, clock=0, asked=request.per_page, refused=True)
+
+
+def _have_ids(rows: list[Any]) -> bool:
     if rows and isinstance(rows[0], TypedRow):  # all are, then
         return True
-    return all(
-        type(row) is dict and "id" in row and (stamp is None or type(row.get(stamp)) is int)
-        for row in rows
-    )
+    return all(type(row) is dict and "id" in row for row in rows)

@@ -12,14 +12,18 @@ from threading import Thread
 from typing import Protocol
 
 from invoiced_api.client import Client, Request, Response
-from invoiced_api.exceptions import NotFoundError, RetryableError
-from invoiced_api.reading.pages import ListQuery, page_of
-from invoiced_api.reading.readers import StreamReader
-from invoiced_api.reading.scheduler import MAX_BUFFERED_BYTES, InFlight, RequestScheduler
+from invoiced_api.exceptions import IncompleteReadError, NotFoundError, RecordRejectedError
+from invoiced_api.reading.pages import ListQuery, UnreadablePageError, page_of, refused_page
+from invoiced_api.reading.salvage import read_by_row
+from invoiced_api.reading.scheduler import MAX_BUFFERED_BYTES, Attempt, InFlight, RequestScheduler
+from invoiced_api.reading.streams import StreamReader
 from invoiced_api.reading.windows import EncodedChunk
 from invoiced_api.retry import RetryBudget
 
 LOGGER = logging.getLogger(__name__)
+
+# So many rows that cannot be read are named.
+MAX_UNREADABLE_NAMED = 5
 
 Result = Response | Exception
 
@@ -66,6 +70,7 @@ class Prefetcher:
     def discard(self, reader: StreamReader) -> None:
         """Forgets a reader whose chunks are not wanted any more."""
         self._scheduler.remove(reader)
+        reader.close()
 
     def chunks(self, reader: StreamReader) -> Iterator[EncodedChunk]:
         """The chunks of one of the readers, in order; each is to be exhausted before the next.
@@ -90,8 +95,15 @@ class Prefetcher:
                     self._receive(wait=True)
         finally:
             self._scheduler.remove(reader)
+            reader.close()
         if reader.failure:
             raise reader.failure
+        if reader.unreadable:
+            raise IncompleteReadError(
+                f"{len(reader.unreadable)} rows cannot be read, the others were: "
+                f"{', '.join(reader.unreadable[:MAX_UNREADABLE_NAMED])}. The stream keeps its "
+                "bookmark. Correct them at Invoiced, or report them to its support."
+            )
 
     def _receive(self, *, wait: bool) -> bool:
         """Takes in one response, if there is one or `wait`; False if there was none."""
@@ -103,27 +115,46 @@ class Prefetcher:
             return False
         sent, response = ended
         if isinstance(response, Exception):
-            self._scheduler.receive(sent, response)
+            if sent.request.may_be_refused and is_bad_request(response):
+                self._scheduler.receive(sent, refused_page(sent.request))
+            else:
+                self._scheduler.receive(sent, response)
             return True
-        sent.reader.requests += 1 + response.retries
-        sent.reader.retries += response.retries
-        if isinstance(response.body, bytes):
-            sent.reader.bytes_per_page = len(response.body)
+        self._count(sent.reader, response)
         try:
             page = page_of(sent.request, response)
-        except RetryableError as garbled:
-            self._request_again(sent, garbled)
+        except UnreadablePageError as unreadable:
+            self._request_again(sent, unreadable)
         except Exception as failure:  # noqa: BLE001  # raised where the chunks are read
             self._scheduler.receive(sent, failure)
         else:
+            if page.shown:
+                sent.reader.bytes_per_row = sent.reader.bytes_per_page // page.shown
             self._scheduler.receive(sent, page)
         return True
 
-    def _request_again(self, sent: InFlight, garbled: RetryableError) -> None:
-        """Once more, parsed by the thread that asks, which also waits and tries as often as set."""
-        LOGGER.warning("%s; trying again", garbled)
+    def _count(self, reader: StreamReader, response: Response) -> None:
+        reader.requests += 1 + response.retries
+        reader.retries += response.retries
+        if isinstance(response.body, bytes):
+            reader.bytes_per_page = len(response.body)
+
+    def _request_again(self, sent: InFlight, unreadable: UnreadablePageError) -> None:
+        """Once more; then row by row, if the page is a list that is broken somewhere."""
+        if sent.attempt is Attempt.FIRST:
+            following = Attempt.SECOND
+        elif sent.attempt is Attempt.SECOND and unreadable.broken:
+            following = Attempt.BY_ROW
+        else:
+            self._scheduler.receive(sent, unreadable)
+            return
+        LOGGER.warning("%s; requested again%s", unreadable, following.value)
         sent.reader.retries += 1
-        self._transport.submit(replace(sent, parsed=True))
+        self._transport.submit(replace(sent, attempt=following))
+
+
+def is_bad_request(failure: Exception) -> bool:
+    return isinstance(failure, RecordRejectedError) and failure.status == 400
 
 
 class ThreadTransport:
@@ -164,11 +195,12 @@ class ThreadTransport:
                 self._results.put((sent, failure))
 
     def _send(self, sent: InFlight) -> Response:
-        """Unparsed, unless the request says otherwise: threads are to wait, not to compute."""
+        """The unparsed response: threads are to wait, not to compute."""
         listing, budget = sent.request.listing, sent.reader.budget
-        call = replace(sent.request.call(), raw=not sent.parsed, budget=budget)
+        if sent.attempt is Attempt.BY_ROW:
+            return read_by_row(self._client.send, sent.request)
         try:
-            return self._client.send(call)
+            return self._client.send(replace(sent.request.call(), raw=True, budget=budget))
         except NotFoundError:
             if listing.parent_path and self._has_no_children(listing, budget):
                 return Response(headers={}, body=[])

@@ -19,9 +19,10 @@ requested whatever is buffered. So a wait always has something to wait for.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 from invoiced_api.reading.pages import Page, PageRequest
-from invoiced_api.reading.readers import StreamReader
+from invoiced_api.reading.streams import StreamReader
 from invoiced_api.reading.windows import WindowReader
 
 # How much may wait for its turn, in bytes of chunks; what holds up the output always goes.
@@ -30,19 +31,26 @@ MAX_BUFFERED_BYTES = 24 * 1024 * 1024
 MIN_PAGES_BUFFERED = 96
 
 
+class Attempt(Enum):
+    """How a page is requested, after responses that could not be read."""
+
+    FIRST = ""
+    SECOND = " once"
+    BY_ROW = ", row by row"
+
+
 @dataclass(frozen=True, slots=True)
 class InFlight:
     """A page that was requested for a window of a reader.
 
-    `expected_bytes` are reserved for it. It is `parsed` by the thread that sends it where the
-    response was no JSON before: then it is retried like any failure.
+    `expected_bytes` are reserved for it.
     """
 
     reader: StreamReader
     window: WindowReader
     request: PageRequest
     expected_bytes: int
-    parsed: bool = False
+    attempt: Attempt = Attempt.FIRST
 
 
 class RequestScheduler:
@@ -109,15 +117,16 @@ class RequestScheduler:
         """Takes in the page that was requested, or why there is none."""
         self.in_flight -= 1
         self._reserved_bytes -= sent.expected_bytes
-        if sent.reader.failure:
-            return
-        if isinstance(result, Exception):
-            sent.reader.failure = result
+        reader, window = sent.reader, sent.window
+        if reader.failure and not reader.shares(window):
             return
         try:
-            sent.reader.receive(sent.window, result)
+            if isinstance(result, Exception):
+                reader.fail(window, result)
+            else:
+                reader.receive(window, result)
         except Exception as failure:  # noqa: BLE001  # raised where the chunks are read
-            sent.reader.failure = failure
+            reader.fail(window, failure)
 
     def encode_one(self) -> bool:
         """Encodes one chunk, of the first reader that has rows for one; False if none has."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from invoiced_api.reading.pages import Page, PageRequest, Row
-from invoiced_api.reading.strategies import OnRows, PageSteps, Window
+from invoiced_api.reading.steps import OnRows, PageSteps, Window
 
 # Rows -> the bytes of a chunk.
 Encode = Callable[[list[Row]], bytes]

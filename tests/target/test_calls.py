@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+# As Invoiced says it; an error without a type comes from a gateway, and is retried.
+REFUSAL = {"type": "invalid_request", "message": "no"}
+
 
 @pytest.fixture
 def call(run_target, httpserver, singer):
@@ -106,7 +109,7 @@ def test_a_batch_holds_only_what_goes_to_one_path(call, httpserver, singer):
 def test_the_records_of_a_refused_batch_are_rejects_one_by_one(
     run_target, httpserver, singer, tmp_path
 ):
-    httpserver.expect_ordered_request("/any").respond_with_json({"message": "no"}, status=400)
+    httpserver.expect_ordered_request("/any").respond_with_json(REFUSAL, status=400)
     httpserver.expect_ordered_request("/any").respond_with_data("")
     file = tmp_path / "rejects.singer"
     run = run_target(

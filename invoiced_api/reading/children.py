@@ -1,0 +1,127 @@
+"""Streams whose lists stand below each object of another resource."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from invoiced_api.reading.pages import ListQuery, Page, Row
+from invoiced_api.reading.scans import by_id
+from invoiced_api.reading.steps import OnRows, PageSteps, Window
+from invoiced_api.reading.streams import StreamReader
+from invoiced_api.reading.windows import Encode, WindowReader
+from invoiced_api.resources import Parent
+
+# How many lists of children are under way at once.
+MAX_CHILD_LISTS = 64
+
+
+class ParentList:
+    """The ids of all objects of a resource, read once for all the streams below it.
+
+    `having` names an attribute that parents with children have. `reader_of` makes the reader of
+    the parents; it is driven by whichever child needs it. `ids` only grows.
+    """
+
+    def __init__(self, reader_of: Callable[[Encode], StreamReader], having: str | None) -> None:
+        self.ids: list[Any] = []
+        self._having = having
+        self._seen: set[Any] = set()
+        self.reader = reader_of(self._collect)
+
+    def advance(self) -> None:
+        self.reader.advance()
+        while self.reader.encode_one() or self.reader.next_chunk():
+            self.reader.advance()
+
+    def _collect(self, rows: list[Row]) -> bytes:
+        for row in rows:
+            wanted = self._having is None or row.get(self._having) is not None
+            if wanted and row["id"] not in self._seen:
+                self._seen.add(row["id"])
+                self.ids.append(row["id"])
+        return b""
+
+
+class ChildReader(StreamReader):
+    """Reads the lists below each parent, several at once.
+
+    `below` gives the lists of a parent's id. Rows get the parent's id as `attribute`. They come
+    parent by parent, so no chunk moves a bookmark.
+    """
+
+    def __init__(
+        self,
+        parents: ParentList,
+        parent: Parent,
+        below: Callable[[Any], Sequence[ListQuery]],
+        since: int,
+        encode: Encode,
+    ) -> None:
+        super().__init__((), since, encode)
+        self._parents = parents
+        self._parent = parent
+        self._below = below
+        self._opened = 0  # of the parents' ids
+
+    @property
+    def total(self) -> int:
+        return self._parents.reader.total
+
+    @property
+    def clock(self) -> int:
+        return self._parents.reader.clock
+
+    @property
+    def finished(self) -> bool:
+        return self._parents.reader.finished and not self._pending_parents and not self._windows
+
+    @property
+    def _pending_parents(self) -> int:
+        return len(self._parents.ids) - self._opened
+
+    def advance(self) -> None:
+        if self._parents.reader.failure:
+            raise self._parents.reader.failure
+        self._parents.advance()
+        super().advance()
+        while self._pending_parents and len(self._windows) < MAX_CHILD_LISTS:
+            read = partial(self._children, self._parents.ids[self._opened])
+            self._opened += 1
+            self._windows.append(WindowReader(read, Window(self._since)))
+
+    def wanted(self) -> Iterator[WindowReader]:
+        yield from super().wanted()
+        if self._pending_parents < MAX_CHILD_LISTS:
+            yield from self._parents.reader.wanted()
+
+    def holds_up_output(self, window: WindowReader) -> bool:
+        return not self._windows or super().holds_up_output(window)
+
+    def receive(self, window: WindowReader, page: Page) -> None:
+        if not self.shares(window):
+            super().receive(window, page)
+            return
+        try:
+            self._parents.reader.receive(window, page)
+        except Exception as failure:  # noqa: BLE001  # raised where the chunks are read
+            self.fail(window, failure)
+
+    def fail(self, window: WindowReader, failure: Exception) -> None:
+        """Without the parents' list, every stream below it fails."""
+        if self.shares(window):
+            self._parents.reader.fail(window, failure)
+        super().fail(window, failure)
+
+    def shares(self, window: WindowReader) -> bool:
+        return window not in self._windows
+
+    def _newest(self, rows: list[Row]) -> int:
+        return self._since
+
+    def _children(self, parent: Any, window: Window, on_rows: OnRows) -> PageSteps:
+        def with_parent(rows: list[Row]) -> None:
+            for row in rows:
+                row[self._parent.attribute] = parent
+            on_rows(rows)
+
+        return by_id(self._below(parent), window, with_parent)

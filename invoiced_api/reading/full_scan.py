@@ -1,0 +1,280 @@
+"""A stream whose lists are read whole, with several pages in flight."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from types import MappingProxyType
+
+from invoiced_api.reading.pages import ListQuery, Page, PageRequest, Params, Row
+from invoiced_api.reading.scans import Scan, looked_at, page_request, within
+from invoiced_api.reading.spool import Spool
+from invoiced_api.reading.steps import OnRows, PageSteps, Window, incomplete
+from invoiced_api.reading.streams import StreamReader
+from invoiced_api.reading.windows import Encode, EncodedChunk, WindowReader
+
+# How many pages of a list are requested before the first of them has come.
+MAX_PAGES_AHEAD = 32
+# The server may refuse pages that are not requested in order. Each refusal halves the pages
+# ahead; so many pages in a row that are not refused allow one more.
+PAGES_PER_STEP = 32
+
+
+class _PagedList:
+    """The pages of one list in one pass: which are opened, which have come.
+
+    `last` is the number of the last page, None until page 1 shows it, or where there is no count;
+    then pages are read one after the other, until one is empty.
+    """
+
+    def __init__(self, query: ListQuery) -> None:
+        self.query = query
+        self.opened = 0
+        self.received = 0  # all pages up to this one have come
+        self.first: Page | None = None
+        self.last: int | None = None
+        self.empty = False
+        self._arrived: set[int] = set()
+
+    @property
+    def planned(self) -> bool:
+        """Whether no more pages are to be opened."""
+        if self.first is None:
+            return False
+        return self.empty or (self.last is not None and self.opened >= self.last)
+
+    def may_open(self) -> bool:
+        if self.first is None:
+            return self.opened == 0
+        in_turn = self.last is not None or self.opened == self.received
+        return not self.planned and in_turn and self.opened < self.received + MAX_PAGES_AHEAD
+
+    def add(self, number: int, page: Page) -> None:
+        if number == 1:
+            self.first = page.without_rows()
+            self.last = self._last_page(page)
+        self.empty |= not page.shown and self.last is None
+        self._arrived.add(number)
+        while self.received + 1 in self._arrived:
+            self.received += 1
+            self._arrived.discard(self.received)
+
+    def _last_page(self, page: Page) -> int | None:
+        if page.single or not page.shown:
+            return 1
+        if page.total is None:
+            return None
+        if page.shown > page.asked and page.shown >= page.total:
+            return 1
+        return -(-page.total // page.shown)
+
+
+class _PageReader(WindowReader):
+    """One page of a list. One that was refused waits for the page before."""
+
+    paged: _PagedList
+    number: int
+    refused: bool = False
+
+
+class FullScanReader(StreamReader):
+    """Reads lists that cannot be asked for changes, and leaves out what is older than `since`.
+
+    Rows come out page by page in the order of the lists, or `in_order` of their changes, by way
+    of a temporary file. No chunk moves a bookmark, unless in order.
+
+        pass ──all pages are out──> check ──complete──> (spooled rows) ──> finished
+         ^ forward, several pages     │ count again,
+         │ in flight                  │ last page again
+         └──────not settled───────────┘
+    """
+
+    def __init__(
+        self,
+        lists: Sequence[ListQuery],
+        since: int,
+        encode: Encode,
+        params: Params = MappingProxyType({}),
+        *,
+        in_order: bool = False,
+    ) -> None:
+        super().__init__(lists, since, encode)
+        self._params = params
+        self._scan = Scan(lists[0].stamp)
+        self._spool = Spool() if in_order else None
+        self._spooled: Iterator[EncodedChunk] | None = None
+        self._next_spooled: EncodedChunk | None = None
+        self._ahead = MAX_PAGES_AHEAD
+        self._unrefused = 0
+        self._checks: list[WindowReader] | None = None
+        self._recounts: list[int | None] = []
+        self._last_pages: list[Page] = []
+        self._lists_read = [_PagedList(query) for query in lists]
+        self._done = False
+
+    @property
+    def finished(self) -> bool:
+        return self._done and not self._next_spooled
+
+    def advance(self) -> None:
+        super().advance()
+        self._open_pages()
+        if not self._windows and not self._done and self._all_planned:
+            self._finish_pass()
+
+    def wanted(self) -> Iterator[WindowReader]:
+        for window in super().wanted():
+            if not isinstance(window, _PageReader) or self._in_turn(window):
+                yield window
+
+    def next_chunk(self) -> EncodedChunk | None:
+        if self._spooled is None:
+            return super().next_chunk()
+        chunk, self._next_spooled = self._next_spooled, next(self._spooled, None)
+        return chunk
+
+    def encode_one(self) -> bool:
+        """Encodes the next page's rows, in the order of the pages: later ones may be older versions."""
+        for window in self._windows:
+            if window.unencoded:
+                self._encode_page(window, window.unencoded.popleft())
+                return True
+            if window.request:
+                return False
+        return False
+
+    def _encode_page(self, window: WindowReader, rows: list[Row]) -> None:
+        self.buffered_bytes -= self._weight(rows)
+        here = Window(self._since)
+        taken = [r for r in self._scan.take(rows) if within(self._scan.moment(r), here)]
+        if not taken:
+            return
+        moments = [self._scan.moment(row) for row in taken]
+        content = self._encode(taken)
+        if self._spool:
+            self._spool.add(moments, content)
+        else:
+            window.chunks.append(EncodedChunk(content, len(taken), self._since))
+            self.buffered_bytes += len(content)
+
+    @property
+    def _all_planned(self) -> bool:
+        return all(paged.planned for paged in self._lists_read)
+
+    def _open_pages(self) -> None:
+        for paged in self._lists_read:
+            while paged.may_open() and len(self._windows) < 2 * MAX_PAGES_AHEAD:
+                paged.opened += 1
+                read = partial(self._read_page, paged, paged.opened)
+                window = _PageReader(read, Window(self._since))
+                window.paged, window.number = paged, paged.opened
+                self._windows.append(window)
+            if not paged.planned:
+                break
+
+    def _in_turn(self, window: _PageReader) -> bool:
+        behind = window.number - window.paged.received
+        return behind <= (1 if window.refused else self._ahead)
+
+    def _read_page(
+        self, paged: _PagedList, number: int, window: Window, on_rows: OnRows
+    ) -> PageSteps:
+        if number == 1:
+            page = yield from looked_at(
+                page_request(paged.query, 1, self._params), expects_rows=None
+            )
+            self._scan.start_list(page)
+            if self._scan.number == 1:
+                self._heads.append(page.without_rows())
+        else:
+            page = yield page_request(paged.query, number, self._params, may_be_refused=True)
+            self._adapt(refused=page.refused)
+            if page.refused:
+                self._refused(paged, number)
+            if page.refused or (not page.shown and paged.last is not None):
+                request = page_request(paged.query, number, self._params)
+                page = yield from looked_at(request, expects_rows=paged.last is not None)
+        paged.add(number, page)
+        self._scan.add_page(page, number)
+        self._stop_if_repeated(paged, number, page)
+        rows = [*page.rows, *page.undated]
+        if rows:
+            on_rows(rows)
+
+    def _stop_if_repeated(self, paged: _PagedList, number: int, page: Page) -> None:
+        """Without a count, only the rows show that a server ignores `page`."""
+        first = paged.first
+        if number == 1 or first is None or first.total is not None:
+            return
+        if self._scan.repeats_page_1(page):
+            raise incomplete(
+                paged.query, "every page shows the same rows: the server ignores `page`"
+            )
+
+    def _refused(self, paged: _PagedList, number: int) -> None:
+        for window in self._windows:
+            if isinstance(window, _PageReader) and (window.paged, window.number) == (paged, number):
+                window.refused = True
+
+    def _adapt(self, *, refused: bool) -> None:
+        self._unrefused = 0 if refused else self._unrefused + 1
+        if refused:
+            self._ahead = max(1, self._ahead // 2)
+        elif self._unrefused >= PAGES_PER_STEP and self._ahead > 1:
+            self._unrefused, self._ahead = 0, min(self._ahead + 1, MAX_PAGES_AHEAD)
+
+    def _finish_pass(self) -> None:
+        if self._checks is None and self._whole:
+            self._end()
+        elif self._checks is None and self._scan.provable:
+            self._checks = list(self._open_checks())
+            self._windows.extend(self._checks)
+        elif self._proven or self._scan.settled(self._lists[0]):
+            self._end()
+        else:
+            self._checks = None
+            self._recounts, self._last_pages = [], []
+            self._lists_read = [_PagedList(query) for query in self._lists]
+            self._scan.start_pass()
+            self._open_pages()
+
+    @property
+    def _whole(self) -> bool:
+        """Whether each list was one page, which showed it at one moment."""
+        one_page = all(
+            paged.last == 1 or (paged.last is None and paged.received <= 2)
+            for paged in self._lists_read
+        )
+        return one_page and self._scan.counted in (None, self._scan.seen)
+
+    @property
+    def _proven(self) -> bool:
+        if self._checks is None or None in self._recounts:
+            return False
+        recount = sum(count or 0 for count in self._recounts)
+        return all(self._scan.proven_by(recount, page) for page in self._last_pages)
+
+    def _open_checks(self) -> Iterator[WindowReader]:
+        for paged in self._lists_read:
+            for read in (self._recount, self._reread):
+                yield WindowReader(partial(read, paged), Window(self._since))
+
+    def _recount(self, paged: _PagedList, window: Window, on_rows: OnRows) -> PageSteps:
+        page = yield PageRequest(listing=paged.query, per_page=1, params=self._params)
+        self._recounts.append(page.total)
+
+    def _reread(self, paged: _PagedList, window: Window, on_rows: OnRows) -> PageSteps:
+        last = paged.last or 1
+        page = yield page_request(paged.query, last, self._params, may_be_refused=last > 1)
+        self._last_pages.append(page)
+
+    def _end(self) -> None:
+        self._done = True
+        if self._spool:
+            self._spooled = self._spool.chunks(self._lists[0].page_size, self._since)
+            self._next_spooled = next(self._spooled, None)
+
+    def close(self) -> None:
+        if self._spool:
+            self._spool.close()
+
+    def _newest(self, rows: list[Row]) -> int:
+        return self._since

@@ -1,0 +1,241 @@
+"""A stream whose lists can be asked for what was updated after a moment, in that order."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+from invoiced_api.reading.full_scan import FullScanReader
+from invoiced_api.reading.pages import BY_ID, INCREMENTAL, ListQuery, Page, changed_since
+from invoiced_api.reading.steps import OnRows, PageSteps, UnsortedError, Window, head, sorts
+from invoiced_api.reading.strategies import ascending, merged, recent
+from invoiced_api.reading.streams import StreamReader
+from invoiced_api.reading.windows import Encode, EncodedChunk, WindowReader, cut
+
+LOGGER = logging.getLogger(__name__)
+
+# A window of more pages is cut into pieces of about so many.
+MAX_PAGES_PER_WINDOW = 10
+# Where less is left, windows are smaller, so that all connections have one or two to the end.
+MIN_PAGES_PER_WINDOW = 2
+LAST_WINDOWS = 32
+# One row in so many that a page of a window has to spare.
+SPARE = 20
+# So many rows that do not show when they were updated are named in the log.
+MAX_UNDATED_NAMED = 5
+
+
+class IncrementalReader(StreamReader):
+    """Reads lists that can be asked for changes.
+
+    The time to be read, from the bookmark to the server's clock, is cut into windows; one that
+    proves too full is cut again. When all windows are read the tail follows: what changed since
+    the clock was read.
+
+        opening ──heads known──> windows (while the sort order is still probed)
+           │                        │ all windows have ended
+           │                        v
+           │                       tail ──ended──> finished
+           │ the server ignores     │
+           │ `sort`                 │ a page is not sorted
+           └──> full scan <─────────┘
+                    └──ended, its rows sorted here──> finished
+    """
+
+    def __init__(self, lists: Sequence[ListQuery], since: int, encode: Encode) -> None:
+        super().__init__(lists, since, encode)
+        self._trusts_sort = True
+        self._opened = False
+        self._tail_follows = False
+        self._overfull: list[tuple[WindowReader, int]] = []
+        self._undated: set[Any] = set()
+        self._fallback: FullScanReader | None = None
+        self._openings = [WindowReader(partial(self._open, one), Window(since)) for one in lists]
+
+    @property
+    def finished(self) -> bool:
+        if self._fallback:
+            return self._fallback.finished
+        return self._opened and not self._opening and not self._windows and not self._tail_follows
+
+    @property
+    def buffered_bytes(self) -> int:
+        return self._fallback.buffered_bytes if self._fallback else self._buffered_bytes
+
+    @buffered_bytes.setter
+    def buffered_bytes(self, value: int) -> None:
+        self._buffered_bytes = value
+
+    @property
+    def _opening(self) -> bool:
+        return any(opening.request for opening in self._openings)
+
+    def advance(self) -> None:
+        if self._fallback is None and not self._opening and not self._trusts_sort:
+            self._fall_back()
+        if self._fallback:
+            self._fallback.bytes_per_row = self.bytes_per_row
+            self._fallback.advance()
+            self.unreadable = self._fallback.unreadable
+            return
+        if not self._opened and len(self._heads) == len(self._lists):
+            self._opened = True
+            self._windows.extend(self._first_windows())
+        self._cut_overfull()
+        if self._tail_follows and not any(window.request for window in self._windows):
+            self._tail_follows = False
+            # After all windows: its last page shows what is left at one moment.
+            self._windows.append(self._tail(self.clock))
+        super().advance()
+
+    def wanted(self) -> Iterator[WindowReader]:
+        if self._fallback:
+            yield from self._fallback.wanted()
+            return
+        for opening in self._openings:
+            if opening.request and not opening.in_flight:
+                yield opening
+        yield from super().wanted()
+
+    def holds_up_output(self, window: WindowReader) -> bool:
+        if self._fallback:
+            return self._fallback.holds_up_output(window)
+        return window in self._openings if self._opening else super().holds_up_output(window)
+
+    def receive(self, window: WindowReader, page: Page) -> None:
+        if self._fallback:
+            if window not in self._openings:
+                self._fallback.receive(window, page)
+            return
+        request = window.request
+        try:
+            super().receive(window, page)
+        except UnsortedError:
+            self._trusts_sort = False
+            return
+        self._take_undated(window, page)
+        sorted_page = request is not None and request.params.get("sort") == INCREMENTAL
+        if sorted_page and len(self._lists) == 1 and page.total is not None:
+            self._overfull.append((window, page.total - page.shown))
+
+    def encode_one(self) -> bool:
+        return self._fallback.encode_one() if self._fallback else super().encode_one()
+
+    def next_chunk(self) -> EncodedChunk | None:
+        if self._fallback:
+            return self._fallback.next_chunk()
+        return None if self._opening else super().next_chunk()
+
+    def close(self) -> None:
+        if self._fallback:
+            self._fallback.close()
+
+    def _take_undated(self, window: WindowReader, page: Page) -> None:
+        """Rows that do not show when they were updated come out once, and move no bookmark."""
+        new = [row for row in page.undated if row["id"] not in self._undated]
+        if not new or window in self._openings:
+            return
+        for row in new:
+            self._undated.add(row["id"])
+            if len(self._undated) <= MAX_UNDATED_NAMED:
+                stamp, path = self._lists[0].stamp, self._lists[0].path
+                LOGGER.warning(
+                    "GET %s: %s has no usable `%s`: emitted, and read again in every run",
+                    path,
+                    row["id"],
+                    stamp,
+                )
+        window.unencoded.append(new)
+        self._unencoded.append(window)
+        self.buffered_bytes += self._weight(new)
+
+    def _open(self, listing: ListQuery, window: Window, on_rows: OnRows) -> PageSteps:
+        """How much there is, by which clock; and whether what follows may rely on `sort`."""
+        page = yield from head(listing, window.since)
+        self._heads.append(page)
+        if (page.total or 0) > listing.page_size:
+            self._trusts_sort &= yield from sorts(listing, window.since)
+
+    def _fall_back(self) -> None:
+        """Starts again: what the windows have read so far relied on the order."""
+        for window in self._windows:
+            window.abandoned = True
+        self._windows.clear()
+        self._unencoded.clear()
+        self._fallback = self._full_scan()
+
+    def _full_scan(self) -> FullScanReader:
+        params = changed_since(self._since, BY_ID)
+        return FullScanReader(self._lists, self._since, self._encode, params, in_order=True)
+
+    def _first_windows(self) -> Iterator[WindowReader]:
+        few = MIN_PAGES_PER_WINDOW * self._lists[0].page_size
+        if self._since >= self.clock or (len(self._lists) == 1 and self.total <= few):
+            yield self._tail(self._since)
+            return
+        self._tail_follows = True
+        earliest = min(max(self._earliest(), self._since), self.clock - 1)
+        edges = cut(earliest, self.clock, self.total, self._fair(self.total))
+        for since, until in pairwise([self._since, *edges[1:]]):
+            yield self._window(Window(since, until))
+
+    def _earliest(self) -> int:
+        """Before it there is nothing to read; the bookmark may be years earlier."""
+        return min((page.moments[0] for page in self._heads if page.moments), default=0)
+
+    def _window(self, window: Window) -> WindowReader:
+        if len(self._lists) == 1:
+            return WindowReader(partial(ascending, self._lists[0]), window)
+        return WindowReader(partial(merged, self._lists), window)
+
+    def _tail(self, since: int) -> WindowReader:
+        if len(self._lists) == 1:
+            return self._window(Window(since))
+        return WindowReader(partial(recent, self._lists), Window(since))
+
+    def _cut_overfull(self) -> None:
+        for window, rows_ahead in self._overfull:
+            if window in self._windows:
+                self._cut_again(window, rows_ahead)
+        self._overfull.clear()
+
+    def _cut_again(self, window: WindowReader, rows_ahead: int) -> None:
+        """Gives the later pieces of a window away when more is left in it than it should hold."""
+        index = self._windows.index(window)
+        last = index + 1 == len(self._windows)
+        behind = 0 if last else self._windows[index + 1].rows_ahead
+        until = window.window.until
+        if until is None or behind is None or not window.request:
+            return
+        edges = cut(window.window.since, until, rows_ahead - behind, self._fair(rows_ahead))
+        window.window.until = edges[1]
+        for place, (since, end) in enumerate(pairwise(edges[1:]), start=index + 1):
+            self._windows.insert(place, self._window(Window(since, end)))
+
+    def _fair(self, rows_ahead: int) -> int:
+        """How many rows a window should hold when so many are left to be read: whole pages.
+
+        A page shows the last row of the one before again, and the last page is to show that the
+        window has ended, even if it holds some more rows than thought.
+        """
+        page_size = self._lists[0].page_size
+        pages = rows_ahead // (LAST_WINDOWS * page_size)
+        pages = min(max(pages, MIN_PAGES_PER_WINDOW), MAX_PAGES_PER_WINDOW)
+        return max(1, pages * (page_size - 1) - page_size // SPARE)
+
+
+class RecountReader(IncrementalReader):
+    """Counts what was updated since a second, and reads what changed since a later one."""
+
+    def __init__(
+        self, lists: Sequence[ListQuery], since: int, changed_since: int, encode: Encode
+    ) -> None:
+        super().__init__(lists, since, encode)
+        self._changed_since = changed_since
+
+    def _open(self, listing: ListQuery, window: Window, on_rows: OnRows) -> PageSteps:
+        self._heads.append((yield from head(listing, window.since)))
+
+    def _first_windows(self) -> Iterator[WindowReader]:
+        yield self._tail(self._changed_since)

@@ -1,0 +1,55 @@
+"""A stream whose list comes newest first, and in which nothing ever changes."""
+
+from functools import partial
+from itertools import pairwise
+
+from invoiced_api.reading.full_scan import FullScanReader
+from invoiced_api.reading.incremental import MAX_PAGES_PER_WINDOW, IncrementalReader
+from invoiced_api.reading.pages import ListQuery, Page, PageRequest
+from invoiced_api.reading.scans import UnfilteredError, newest_first
+from invoiced_api.reading.steps import OnRows, PageSteps, Window
+from invoiced_api.reading.windows import WindowReader, cut
+
+
+class NewestFirstReader(IncrementalReader):
+    """Reads such a list oldest first, by windows of dates.
+
+    A window that counts too many rows is given up for smaller ones, so that no window holds much
+    in memory. Where the server ignores the dates the list is read whole.
+    """
+
+    def receive(self, window: WindowReader, page: Page) -> None:
+        request = window.request
+        try:
+            super().receive(window, page)
+        except UnfilteredError:
+            self._trusts_sort = False
+            return
+        if request and request.number == 1 and page.total is not None and window in self._windows:
+            self._split(window, page.total)
+
+    def _split(self, window: WindowReader, rows: int) -> None:
+        """Gives a window that holds too many rows up for smaller ones."""
+        since, until = window.window.since, window.window.until
+        most = MAX_PAGES_PER_WINDOW * self._lists[0].page_size
+        if until is None or rows <= most or until - since < 2 or self._fallback:
+            return
+        place = self._windows.index(window)
+        window.abandoned = True
+        del self._windows[place]
+        edges = cut(since, until, rows, self._fair(rows))
+        for offset, (start, end) in enumerate(pairwise(edges)):
+            self._windows.insert(place + offset, self._window(Window(start, end)))
+
+    def _open(self, listing: ListQuery, window: Window, on_rows: OnRows) -> PageSteps:
+        params = {"start_date": window.since}
+        self._heads.append((yield PageRequest(listing=listing, per_page=1, params=params)))
+
+    def _earliest(self) -> int:
+        return self._since
+
+    def _full_scan(self) -> FullScanReader:
+        return FullScanReader(self._lists, self._since, self._encode, in_order=True)
+
+    def _window(self, window: Window) -> WindowReader:
+        return WindowReader(partial(newest_first, self._lists[0]), window)

@@ -1,0 +1,36 @@
+"""A page that is not JSON, read row by row: one broken row must not cost the others."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+from invoiced_api.client import Request, Response
+from invoiced_api.reading.pages import PageRequest, SalvagedRows
+
+
+def read_by_row(send: Callable[[Request], Response], request: PageRequest) -> Response:
+    """The rows of a page by pages of one row; each that is broken twice is left out and named."""
+    rows, broken = SalvagedRows(), list[str]()
+    headers = None
+    for position in range(request.per_page):
+        number = (request.number - 1) * request.per_page + position + 1
+        one = replace(request, number=number, per_page=1)
+        response = send(replace(one.call(), raw=True))
+        headers = headers or response.headers
+        try:
+            row = _parsed(one, response)
+        except json.JSONDecodeError:
+            try:
+                row = _parsed(one, send(replace(one.call(), raw=True)))
+            except json.JSONDecodeError:
+                broken.append(f"row {position + 1} of page {request.number}")
+                continue
+        if not row:
+            break
+        rows += row if isinstance(row, list) else [row]
+    rows.unreadable = tuple(broken)
+    return Response(headers=headers or {}, body=rows)
+
+
+def _parsed(request: PageRequest, response: Response) -> object:
+    return request.listing.parse(response.body)

@@ -1,0 +1,303 @@
+"""A list that can only be read whole: pages forward, in the order in which the server lists them.
+
+A deletion shifts rows to the left, and the next page starts one row too late; so a pass over the
+pages proves little by itself. A scan is complete when
+
+- each list was one page, which shows it at one moment; or
+- one pass saw as many rows as page 1 counted before and after it, in the order of their ids, none
+  of them new since it began, and the last page still shows no other: then no row came, so none
+  went either, and nothing shifted; or
+- two passes saw the same rows, and no fewer than were counted.
+"""
+
+from collections.abc import Generator, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from invoiced_api.reading.pages import ListQuery, Page, PageRequest, Params, Row
+from invoiced_api.reading.steps import MAX_LOOKS, OnRows, PageSteps, Window, incomplete
+
+# How often to read a list that never comes to rest: to be hidden, a row would have to be shifted
+# over the edge of a page in each pass. The number of the pass is kept beside each row's id.
+MAX_PASSES = 6
+PASS_BITS = 3
+# A row that was updated less than so long before a pass may be new since then.
+FRESH_S = 60
+
+
+class Scan:
+    """What passes over the same lists have seen. Rows are to be taken in the order of the pages.
+
+    Attributes:
+        number: of the pass, from 1.
+        counted: what page 1 of each list counted in this pass, together; None without a count.
+        seen: how many rows this pass saw, each counted once.
+        in_id_order: whether they came in the order of their ids, which are numbers.
+        fresh: whether some may be new since the pass began.
+        pages: how many pages it was.
+        repeats: whether every page showed the rows of page 1.
+    """
+
+    def __init__(self, stamp: str = "updated_at") -> None:
+        self._stamp = stamp
+        # id -> when it was updated, and the last pass that saw it
+        self._known: dict[Any, int] = {}
+        self.number = 0
+        self.seen = 0
+        self.start_pass()
+
+    def start_pass(self) -> None:
+        self._seen_before = self.seen
+        self.number += 1
+        self.counted: int | None = 0
+        self.seen = self._again = self._new = self.pages = 0
+        self.in_id_order = True
+        self.fresh = False
+        self.repeats = True
+        self._began: int | None = None
+        self._first_ids: list[Any] = []
+        self._last_id: Any = None
+
+    def start_list(self, page: Page) -> None:
+        """Page 1 of the next list has come."""
+        if self._began is None:
+            self._began = page.clock
+        self._last_id = None
+        self._first_ids = [row["id"] for row in page.rows]
+        known = self.counted is not None and page.total is not None
+        self.counted = (self.counted or 0) + (page.total or 0) if known else None
+
+    def add_page(self, page: Page, number: int) -> None:
+        """The next page has come. One without rows only shows that the list has ended."""
+        self.pages += bool(page.shown)
+        if number > 1:
+            self.repeats &= self.repeats_page_1(page)
+
+    def repeats_page_1(self, page: Page) -> bool:
+        return bool(page.rows) and self._first_ids == [row["id"] for row in page.rows]
+
+    def take(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows that are new, or newer than any version before."""
+        fresh_from = (self._began or 0) - FRESH_S
+        taken = []
+        for row in rows:
+            key, moment = row["id"], self.moment(row)
+            state = self._known.get(key)
+            self._check_order(key)
+            self.fresh |= moment >= fresh_from
+            if state is None:
+                self._new += moment < (self._began or 0)
+                self.seen += 1
+                taken.append(row)
+            else:
+                last_pass = state & ((1 << PASS_BITS) - 1)
+                self.seen += last_pass != self.number
+                self._again += last_pass == self.number - 1
+                if moment > state >> PASS_BITS:
+                    taken.append(row)
+                moment = max(moment, state >> PASS_BITS)
+            self._known[key] = (moment << PASS_BITS) + self.number
+        return taken
+
+    def moment(self, row: Row) -> int:
+        """When a row was updated, 0 if it does not show that."""
+        moment = row.get(self._stamp)
+        return moment if type(moment) is int and moment > 0 else 0
+
+    def knows(self, rows: Sequence[Row]) -> bool:
+        return all(row["id"] in self._known for row in rows)
+
+    def proven_by(self, recount: int | None, last_page: Page | None) -> bool:
+        """Whether this pass alone is complete, by what was counted and listed after it."""
+        if recount is None or last_page is None or last_page.refused:
+            return False
+        steady = self.counted == recount == self.seen
+        return steady and self.in_id_order and not self.fresh and self.knows(last_page.rows)
+
+    @property
+    def provable(self) -> bool:
+        """Whether a count and the last page could show that this pass was complete."""
+        return self.in_id_order and not self.fresh and self.counted == self.seen
+
+    def settled(self, listing: ListQuery) -> bool:
+        """Whether passes agree.
+
+        Raises:
+            IncompleteReadError: if they do on fewer rows than are counted, or if nothing new can
+                be expected of another one.
+        """
+        if self.pages > 1 and self.repeats and self._short and len(self._first_ids) > 1:
+            raise incomplete(listing, "every page shows the same rows: the server ignores `page`")
+        agree = self.number > 1 and not self._new and self._again == self._seen_before
+        # Rows in another order on each page: no pass sees them all, and all passes together do.
+        agree |= self.number > 2 and not self._new and not self._short
+        if (agree or self.number == MAX_PASSES) and self._short:
+            raise incomplete(
+                listing,
+                f"{self.counted} rows are counted, and {len(self._known)} were listed in "
+                f"{self.number} passes",
+            )
+        return agree or self.number == MAX_PASSES
+
+    @property
+    def _short(self) -> bool:
+        return self.counted is not None and len(self._known) < self.counted
+
+    def _check_order(self, key: Any) -> None:
+        last = self._last_id
+        self.in_id_order &= type(key) is int and (last is None or last < key)
+        self._last_id = key
+
+
+def goes_on(page: Page, first: Page, shown: int) -> bool:
+    """Whether a list has another page, after so many rows of it were shown."""
+    if page.single or not page.shown:
+        return False
+    if first.shown > first.asked and (first.total is None or shown >= first.total):
+        return False  # a list that ignores paging, and came whole
+    if first.total is None:
+        return True
+    return shown < first.total or page.shown >= page.asked
+
+
+def page_request(
+    listing: ListQuery, number: int, params: Params, *, may_be_refused: bool = False
+) -> PageRequest:
+    return PageRequest(
+        listing=listing,
+        number=number,
+        per_page=listing.page_size,
+        params=params,
+        may_be_refused=may_be_refused,
+    )
+
+
+def by_id(
+    lists: Sequence[ListQuery],
+    window: Window,
+    on_rows: OnRows,
+    params: Params = MappingProxyType({}),
+) -> PageSteps:
+    """The rows of a window of lists that are read whole, one page after the other; all in memory.
+
+    Rows that do not show when they were updated always belong to the window.
+    """
+    scan, newest = Scan(lists[0].stamp), dict[Any, Row]()
+    while True:
+        for listing in lists:
+            yield from _forward(listing, params, scan, newest)
+        whole = scan.pages == len(lists) and scan.counted in (None, scan.seen)
+        if whole or scan.settled(lists[0]):
+            break
+        scan.start_pass()
+    rows = [row for row in newest.values() if within(scan.moment(row), window)]
+    rows.sort(key=scan.moment)
+    for start in range(0, len(rows), lists[0].page_size):
+        on_rows(rows[start : start + lists[0].page_size])
+
+
+def within(moment: int, window: Window) -> bool:
+    return not moment or (
+        moment >= window.since and (window.until is None or moment < window.until)
+    )
+
+
+def _forward(
+    listing: ListQuery, params: Params, scan: Scan, newest: dict[Any, Row]
+) -> Generator[PageRequest, Page, None]:
+    first = page = yield from looked_at(page_request(listing, 1, params), expects_rows=None)
+    scan.start_list(page)
+    number = shown = 0
+    while True:
+        number += 1
+        if number > 1 and ignores_paging(listing, first, page, scan):
+            break
+        shown += page.shown
+        scan.add_page(page, number)
+        rows = [*page.rows, *page.undated]
+        newest.update((row["id"], row) for row in scan.take(rows))
+        if not goes_on(page, first, shown) or number >= max_pages(first):
+            break
+        request = page_request(listing, number + 1, params)
+        expects_rows = first.total is not None and shown < first.total
+        page = yield from looked_at(request, expects_rows=expects_rows)
+
+
+def ignores_paging(listing: ListQuery, first: Page, page: Page, scan: Scan) -> bool:
+    """Whether a list without a count shows page 1 again, which was all of it.
+
+    Raises:
+        IncompleteReadError: if page 1 was full, so that it need not be all.
+    """
+    if first.total is not None or not scan.repeats_page_1(page):
+        return False
+    if first.shown == first.asked:
+        raise incomplete(listing, "every page shows the same rows: the server ignores `page`")
+    return True
+
+
+def max_pages(first: Page) -> float:
+    """So many pages hold every row that page 1 counts, and show that none follows."""
+    if first.total is None:
+        return float("inf")
+    return -(-first.total // max(1, first.shown)) + 1
+
+
+def looked_at(
+    request: PageRequest, *, expects_rows: bool | None
+) -> Generator[PageRequest, Page, Page]:
+    """A page, requested again if it shows no rows though some are counted.
+
+    `expects_rows` is None where the page itself shows the count.
+    """
+    page = yield request
+    for _ in range(MAX_LOOKS - 1):
+        expected = bool(page.total) if expects_rows is None else expects_rows
+        if page.shown or page.refused or not expected:
+            break
+        page = yield request
+    return page
+
+
+def newest_first(listing: ListQuery, window: Window, on_rows: OnRows) -> PageSteps:
+    """The rows of a window of a list that comes newest first and whose rows never change.
+
+    New rows come in before the first page, which shifts the others to the right: turning pages
+    meets some twice and loses none. So what page 1 counts must be there at the end.
+
+    Raises:
+        UnfilteredError: if the server shows rows that are not of the window.
+    """
+    params: dict[str, str | int] = {"start_date": window.since}
+    if window.until is not None:
+        params["end_date"] = window.until - 1
+    # All rows of one second come out as they come in, since a second may hold any number.
+    one_second = window.until is not None and window.until - window.since == 1
+    known: dict[Any, Row | None] = {}
+    for _ in range(MAX_LOOKS):
+        first = page = yield from looked_at(page_request(listing, 1, params), expects_rows=None)
+        number, shown = 1, 0
+        while True:
+            if not all(within(moment, window) for moment in page.moments):
+                raise UnfilteredError
+            shown += page.shown
+            new = {row["id"]: row for row in page.rows if row["id"] not in known}
+            known |= dict.fromkeys(new) if one_second else new
+            if one_second and new:
+                on_rows([*new.values()])
+            if not goes_on(page, first, shown) or not new or number > max_pages(first):
+                break
+            number += 1
+            page = yield page_request(listing, number, params)
+        if first.total is None or len(known) >= first.total - len(first.undated):
+            break
+    else:
+        raise incomplete(listing, f"{first.total} rows are counted, and {len(known)} were listed")
+    rows = [row for row in known.values() if row is not None]
+    rows.sort(key=lambda row: (row[listing.stamp], row["id"]))
+    for start in range(0, len(rows), listing.page_size):
+        on_rows(rows[start : start + listing.page_size])
+
+
+class UnfilteredError(Exception):
+    """A list shows rows outside the dates that were requested: the server ignores them."""

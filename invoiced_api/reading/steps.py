@@ -1,0 +1,100 @@
+"""The steps that every way of reading shares: page 1 of a list, and whether the server sorts.
+
+A way of reading is a generator: it yields the page it needs, is sent that page, and calls
+`on_rows` with rows. Whoever drives it decides when, and over which connection.
+
+No server is taken at its word. A page that contradicts itself is requested again; then the list
+fails with `IncompleteReadError`, which names what is wrong.
+"""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any
+
+from invoiced_api.exceptions import IncompleteReadError
+from invoiced_api.reading.pages import (
+    INCREMENTAL,
+    LATEST_FIRST,
+    ListQuery,
+    Page,
+    PageRequest,
+    Row,
+    changed_since,
+)
+
+OnRows = Callable[[list[Row]], None]
+PageSteps = Generator[PageRequest, Page, None]
+
+# How often to look whether the server sorts, while the first row keeps changing.
+MAX_PROBES = 5
+# How often to request a page that contradicts itself or the page before.
+MAX_LOOKS = 4
+
+
+@dataclass(slots=True)
+class Window:
+    """A stretch of time to be read: `since <= updated_at < until`, in UNIX seconds.
+
+    While it is read, `since` moves to the right: what was updated before it has been emitted.
+    `until` may be moved to the left by whoever takes over the rest; None is without an end.
+    """
+
+    since: int
+    until: int | None = None
+
+
+def first_page(
+    listing: ListQuery, since: int, sort: str = INCREMENTAL, per_page: int = 0
+) -> Generator[PageRequest, Page, Page]:
+    """Page 1 of what was updated since a second, which shows the rows that it counts."""
+    trouble = ""
+    for _ in range(MAX_LOOKS):
+        page = yield PageRequest(
+            listing=listing,
+            per_page=per_page or listing.page_size,
+            params=changed_since(since, sort),
+        )
+        if not page.shown and page.total:
+            trouble = f"page 1 shows no rows, and `X-Total-Count` says {page.total}"
+        elif page.rows and min(page.moments) < since:
+            trouble = "rows are older than `updated_after`: the server ignores that parameter"
+        else:
+            return page
+    raise incomplete(listing, trouble)
+
+
+def incomplete(listing: ListQuery, trouble: str) -> IncompleteReadError:
+    """What is wrong with a list, as the failure of its stream."""
+    return IncompleteReadError(
+        f"GET {listing.path}: {trouble}. The list cannot be read completely: the stream keeps its "
+        "bookmark. Run again, and check what stands between this machine and Invoiced."
+    )
+
+
+def head(listing: ListQuery, since: int) -> Generator[PageRequest, Page, Page]:
+    """The first row of a list, for the number of all and the clock."""
+    return (yield from first_page(listing, since, per_page=1))
+
+
+def sorts(listing: ListQuery, since: int) -> Generator[PageRequest, Page, bool]:
+    """Whether the server honours `sort`: the latest change is another row than the earliest.
+
+    The earliest is requested before and after, so that a row that moves or goes meanwhile is not
+    mistaken for an answer. If all rows share one second the two may be the same row; then the
+    answer is no, and reading by id is right as well. For lists of more than a page.
+    """
+    earliest = _first_id((yield from head(listing, since)))
+    for _ in range(MAX_PROBES):
+        latest = _first_id((yield from first_page(listing, since, LATEST_FIRST, per_page=1)))
+        before, earliest = earliest, _first_id((yield from head(listing, since)))
+        if before == earliest:
+            return bool(latest != earliest)
+    return False
+
+
+def _first_id(page: Page) -> Any:
+    return page.rows[0]["id"] if page.rows else None
+
+
+class UnsortedError(Exception):
+    """A page is not in the order of changes: what relies on the order starts again without it."""

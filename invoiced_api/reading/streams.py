@@ -1,0 +1,147 @@
+"""What all readers of a stream have in common.
+
+Decisions only: no network, no threads. Pages may arrive in any order; chunks come out in the order
+of the windows. A reader changes state in two places only:
+
+    receive(window, page)   takes a page in: its rows, and the next page the window needs
+    advance()               drops windows that have ended, opens the next ones
+
+`wanted` and `next_chunk` change no windows. So whoever drives a reader calls `advance` first and
+sends what is `wanted` after it: then an unfinished reader has a chunk to hand out, rows to
+encode, or a page in flight.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from invoiced_api.reading.pages import ListQuery, Page, Row
+from invoiced_api.reading.windows import Encode, EncodedChunk, WindowReader
+from invoiced_api.retry import RetryBudget
+
+# The least that a row weighs which is parsed and not yet encoded.
+BYTES_PER_UNENCODED_ROW = 8 * 1024
+
+
+class StreamReader:
+    """A stream that is being read: windows under way, and the chunks that come out of them.
+
+    `encode` turns rows into a chunk's content; it is called once per chunk, in no certain order.
+    `total` (rows that the server counted) and `clock` (the server's, in UNIX seconds, before the
+    first row) are known once the first chunk is out. `requests` and `retries` are counted by
+    whoever drives the reader, who also sets `failure` when a request failed for good.
+    `bytes_per_page` is what its latest page weighed, `bytes_per_row`
+    what its first row did.
+    """
+
+    def __init__(self, lists: Sequence[ListQuery], since: int, encode: Encode) -> None:
+        self._lists = lists
+        self._since = since
+        self._encode = encode
+        self._heads: list[Page] = []
+        self._windows: deque[WindowReader] = deque()
+        self._unencoded: deque[WindowReader] = deque()
+        self.buffered_bytes = 0
+        self.failure: Exception | None = None
+        self.budget: RetryBudget | None = None  # for the retries of all its requests
+        self.unreadable: list[str] = []
+        self._unreadable_since: int | None = None
+        self.bytes_per_page = 0
+        self.bytes_per_row = 0
+        self.requests = 0
+        self.retries = 0
+
+    @property
+    def total(self) -> int:
+        return sum(page.total or 0 for page in self._heads)
+
+    @property
+    def clock(self) -> int:
+        return min(page.clock for page in self._heads)
+
+    @property
+    def finished(self) -> bool:
+        """Whether everything came out. As of the last `advance`."""
+        return not self._windows
+
+    def advance(self) -> None:
+        """Drops windows that have ended, opens the next ones. Needs no page, sends nothing."""
+        while self._windows and self._windows[0].drained:
+            self._windows.popleft()
+
+    def wanted(self) -> Iterator[WindowReader]:
+        """The windows that need a page which was not requested yet, the most urgent first."""
+        return (window for window in self._windows if window.request and not window.in_flight)
+
+    def holds_up_output(self, window: WindowReader) -> bool:
+        """Whether nothing can come out before this window continues."""
+        front = self._windows[0] if self._windows else None
+        return window is front and not (window.unencoded or window.chunks)
+
+    def receive(self, window: WindowReader, page: Page) -> None:
+        """Takes in the page that a window requested."""
+        if window.abandoned:
+            return
+        if page.unreadable:
+            self._note_unreadable(window, page)
+        waiting = len(window.unencoded)
+        window.receive(page)
+        for rows in islice(window.unencoded, waiting, None):
+            self._unencoded.append(window)
+            self.buffered_bytes += self._weight(rows)
+
+    def fail(self, window: WindowReader, failure: Exception) -> None:
+        """The page that a window requested cannot be had."""
+        self.failure = self.failure or failure
+
+    def shares(self, window: WindowReader) -> bool:
+        """Whether other readers depend on the window too, even if this one has failed."""
+        return False
+
+    def encode_one(self) -> bool:
+        """Encodes one chunk of rows that have arrived; False if there are none."""
+        if not self._unencoded:
+            return False
+        window = self._unencoded.popleft()
+        rows = window.unencoded.popleft()
+        count, newest = len(rows), self._newest(rows)
+        self.buffered_bytes -= self._weight(rows)
+        chunk = EncodedChunk(self._encode(rows), count, newest)
+        self.buffered_bytes += len(chunk.content)
+        window.chunks.append(chunk)
+        return True
+
+    def _weight(self, rows: list[Row]) -> int:
+        """Bytes of rows that are parsed and not yet encoded."""
+        return max(BYTES_PER_UNENCODED_ROW, self.bytes_per_row) * len(rows)
+
+    def next_chunk(self) -> EncodedChunk | None:
+        """The next chunk in order, None if it has not arrived (or everything is out)."""
+        if not self._windows or not self._windows[0].chunks:
+            return None
+        chunk = self._windows[0].chunks.popleft()
+        self.buffered_bytes -= len(chunk.content)
+        return self._held_back(chunk)
+
+    def _note_unreadable(self, window: WindowReader, page: Page) -> None:
+        """No bookmark may pass a row that was not read."""
+        request = window.request
+        path = request.listing.path if request else ""
+        self.unreadable += [f"GET {path} {row}" for row in page.unreadable]
+        since = window.window.since
+        known = self._unreadable_since
+        self._unreadable_since = since if known is None else min(known, since)
+
+    def _held_back(self, chunk: EncodedChunk) -> EncodedChunk:
+        since = self._unreadable_since
+        if since is None or chunk.newest <= since:
+            return chunk
+        return replace(chunk, newest=since)
+
+    def close(self) -> None:
+        """Gives back what the reader holds outside of memory."""
+
+    def _newest(self, rows: list[Row]) -> int:
+        moment = rows[-1].get(self._lists[0].stamp)
+        return moment if type(moment) is int else self._since
