@@ -98,7 +98,7 @@ class FullScanReader(StreamReader):
     ) -> None:
         super().__init__(lists, since, encode)
         self._params = params
-        self._scan = Scan(lists[0].stamp)
+        self._scan = Scan(lists[0].stamp, lists[0].flag)
         self._spool = Spool() if in_order else None
         self._spooled: Iterator[EncodedChunk] | None = None
         self._next_spooled: EncodedChunk | None = None

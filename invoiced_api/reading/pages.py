@@ -72,6 +72,7 @@ class ListQuery:
     stamp: str = "updated_at"
     parent_path: str = ""
     parent_having: str | None = None
+    flag: str | None = None
     parse: Parse = orjson.loads
 
 
@@ -180,6 +181,7 @@ def listings(
             stamp=resource.replication_key,
             parent_path=parent_path,
             parent_having=having,
+            flag=resource.flag,
             parse=_flagging(parse, resource.flag, params) if resource.flag else parse,
         )
         for params in resource.lists

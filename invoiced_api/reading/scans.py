@@ -38,8 +38,9 @@ class Scan:
         repeats: whether every page showed the rows of page 1.
     """
 
-    def __init__(self, stamp: str = "updated_at") -> None:
+    def __init__(self, stamp: str = "updated_at", flag: str | None = None) -> None:
         self._stamp = stamp
+        self._flag = flag
         # id -> when it was updated, and the last pass that saw it
         self._known: dict[Any, int] = {}
         self.number = 0
@@ -81,23 +82,35 @@ class Scan:
         fresh_from = (self._began or 0) - FRESH_S
         taken = []
         for row in rows:
-            key, moment = row["id"], self.moment(row)
+            key, moment = self._key(row), self.moment(row)
             state = self._known.get(key)
-            self._check_order(key)
+            self._check_order(row["id"])
             self.fresh |= moment >= fresh_from
             if state is None:
                 self._new += moment < (self._began or 0)
                 self.seen += 1
-                taken.append(row)
+                if not self._is_replaced(row):
+                    taken.append(row)
             else:
                 last_pass = state & ((1 << PASS_BITS) - 1)
                 self.seen += last_pass != self.number
                 self._again += last_pass == self.number - 1
-                if moment > state >> PASS_BITS:
+                if moment > state >> PASS_BITS and not self._is_replaced(row):
                     taken.append(row)
                 moment = max(moment, state >> PASS_BITS)
             self._known[key] = (moment << PASS_BITS) + self.number
         return taken
+
+    def _key(self, row: Row) -> Any:
+        """An archived object and the one that reuses its id are two."""
+        return (row["id"], bool(row.get(self._flag))) if self._flag else row["id"]
+
+    def _is_replaced(self, row: Row) -> bool:
+        """Whether a row is of an archived object, and this pass saw a live one of its id."""
+        if not self._flag or not row.get(self._flag):
+            return False
+        live = self._known.get((row["id"], False))
+        return live is not None and live & ((1 << PASS_BITS) - 1) == self.number
 
     def moment(self, row: Row) -> int:
         """When a row was updated, 0 if it does not show that."""
@@ -105,7 +118,7 @@ class Scan:
         return moment if type(moment) is int and moment > 0 else 0
 
     def knows(self, rows: Sequence[Row]) -> bool:
-        return all(row["id"] in self._known for row in rows)
+        return all(self._key(row) in self._known for row in rows)
 
     def proven_by(self, recount: int | None, last_page: Page | None) -> bool:
         """Whether this pass alone is complete, by what was counted and listed after it."""

@@ -210,3 +210,17 @@ def test_the_update_time_is_asked_for_wherever_it_is_a_bookmark(
             assert "include=" in target and "updated_at" in target.partition("include=")[2], target
     payments = [one for one in lists.targets if one.startswith("/payments")]
     assert payments and all("applied_to" in one for one in payments)
+
+
+@pytest.mark.parametrize("old_update", [UPDATED - 5, UPDATED, UPDATED + 5])
+def test_of_a_reused_id_the_live_object_is_emitted(
+    old_update: int, lists: Lists, read: Callable[..., Any]
+) -> None:
+    """DELETE archives an item, and its id may then be given to another."""
+    live = [{"id": key, "name": "New", "updated_at": UPDATED} for key in ("a", "b")]
+    old = [{"id": key, "name": "Old", "updated_at": old_update} for key in ("b", "c")]
+    lists.response = lambda target: (200, old if "archived=1" in target else live)  # type: ignore[method-assign]
+    run = read("items")
+    assert run.exit_code == 0, run.stderr
+    shown = [(one["id"], one["name"], one["archived"]) for one in run.records("items")]
+    assert sorted(shown) == [("a", "New", False), ("b", "New", False), ("c", "Old", True)]
