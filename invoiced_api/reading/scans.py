@@ -20,7 +20,10 @@ from invoiced_api.reading.steps import MAX_LOOKS, OnRows, PageSteps, Window, inc
 # How often to read a list that never comes to rest: to be hidden, a row would have to be shifted
 # over the edge of a page in each pass. The number of the pass is kept beside each row's id.
 MAX_PASSES = 6
-PASS_BITS = 3
+# The same while fewer rows were listed than are counted: rows that come in another order on each
+# page take many passes.
+MAX_SHORT_PASSES = 20
+PASS_BITS = 5
 # A row that was updated less than so long before a pass may be new since then.
 FRESH_S = 60
 
@@ -144,13 +147,13 @@ class Scan:
         agree = self.number > 1 and not self._new and self._again == self._seen_before
         # Rows in another order on each page: no pass sees them all, and all passes together do.
         agree |= self.number > 2 and not self._new and not self._short
-        if (agree or self.number == MAX_PASSES) and self._short:
+        if self._short and (agree or self.number >= MAX_SHORT_PASSES):
             raise incomplete(
                 listing,
                 f"{self.counted} rows are counted, and {len(self._known)} were listed in "
                 f"{self.number} passes",
             )
-        return agree or self.number == MAX_PASSES
+        return agree or (self.number >= MAX_PASSES and not self._short)
 
     @property
     def _short(self) -> bool:
