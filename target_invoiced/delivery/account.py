@@ -46,7 +46,7 @@ def _account(
 ) -> Credential:
     """The account of the run, with the credential that the run uses. Raises InvalidInputError."""
     there = [one for one in known if one.base_url == base_url]
-    mine = next((one for one in there if _fingerprint(secret, one.salt) == one.fingerprint), None)
+    mine = next((one for one in there if _is_of(secret, one)), None)
     if name is None:
         if mine is not None:
             return mine
@@ -66,6 +66,9 @@ def _account(
                 f"setting `account`: the ledger knows `{name}` at {named.base_url}, and this run "
                 f"writes to {base_url}. Choose another name for one of the two."
             )
+        same = [one for one in known if one.account == named.account and _is_of(secret, one)]
+        if same:  # the account has another address than before
+            return replace(same[0], base_url=base_url, name=name)
         return _new(named.account, base_url, secret, name)
     _refuse_unconfirmed([one for one in there if one.name is None], base_url, holds_anything)
     return _new(uuid.uuid4().hex, base_url, secret, name)
@@ -98,6 +101,10 @@ def _new(account: str, base_url: str, secret: str, name: str | None = None) -> C
         fingerprint=_fingerprint(secret, salt),
         name=name,
     )
+
+
+def _is_of(secret: str, credential: Credential) -> bool:
+    return _fingerprint(secret, credential.salt) == credential.fingerprint
 
 
 def _fingerprint(secret: str, salt: str) -> str:

@@ -90,6 +90,8 @@ class OutcomeRecorder:
         match outcome:
             case Done(Kind.SKIPPED):
                 return
+            case Rejected(doubt=True):
+                return  # its outcome stays unknown until `doubt` or a look-up decides
             case Done() if pending.deletes:
                 if known.id is None:
                     return  # it never was here

@@ -132,3 +132,31 @@ def test_a_response_without_an_id_is_an_error_that_says_so(httpserver, run_targe
     )
     assert run.exit_code == 1
     assert "the response 201 holds no `id`" in run.complaint
+
+
+def test_a_keyed_record_in_doubt_stays_in_doubt_in_the_next_run(oauth, account, singer, tmp_path):
+    """A reject that comes again with the next run of a schedule is not sent as if it were new."""
+    account.add("customers", id=5, name="Acme", number="C-1")
+    keyed = {"id": "k", "customer": {"number": "C-1"}, "amount": 1}
+    messages = singer.stream("payments", keyed)
+    settings = {"ids": "external", "ledger": f"sqlite:///{tmp_path}/doubt.db", "account": "main"}
+
+    class Twins(Lottery):
+        def next(self, method, path):
+            if (method, path) == ("POST", "/payments") and not self.lost:
+                self.lost += 1
+                account.add("payments", customer=5, amount=1)
+                account.add("payments", customer=5, amount=1)
+                return Fault(kind="drop_before")
+            return None
+
+    assert oauth(messages, Twins(1), **settings).exit_code == 1
+    again = oauth(messages, **settings)
+    assert again.exit_code == 1
+    assert "may be it" in again.complaint
+    assert len(account.objects("payments")) == 2
+    decided = oauth(
+        messages, **settings, streams={"payments": {"ids": "external", "doubt": "send"}}
+    )
+    assert decided.exit_code == 0, decided.stderr
+    assert len(account.objects("payments")) == 3
