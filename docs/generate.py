@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from invoiced_api.bodies import Body, Each, Kind, One, Plain, Ref
+from invoiced_api.bodies import Body, Each, Kind, One, Plain, Ref, RefList
 from invoiced_api.connection import CONNECTION_SETTINGS
 from invoiced_api.resources import RESOURCES, DeleteBehaviour, Resource, SideEffect, WriteCalls
 from invoiced_api.settings import Setting
@@ -221,18 +221,19 @@ def _flat(body: Body, within: str = "") -> Iterator[tuple[str, Kind]]:
 def _goes_out(kind: Kind) -> str:
     match kind:
         case Plain.JSON:
-            return "JSON"
-        case Plain.METADATA:
-            return "metadata"
+            return "list"
         case Plain.TIMESTAMP:
-            return "date-time"
+            return "date"
+        case Plain():
+            return kind.value
+        case RefList(resource):
+            return f"ids of [{resource}](#{resource})"
         case Ref(resource):
             return f"id of [{resource}](#{resource})"
         case One():
             return "object"
         case Each():
             return "list of objects"
-    return "as it is"
 
 
 SETTINGS_INTRO = """

@@ -6,13 +6,16 @@ from enum import Enum
 
 
 class Plain(Enum):
-    """An attribute whose value goes out as it is, or as UNIX seconds.
+    """The type of an attribute that is no part or reference.
 
-    JSON is no text but a number, a boolean, a list or an object: a string there stands for one.
-    Metadata is an object of the caller's own, of few and short keys and values.
+    JSON is a list of the caller's own. Metadata is an object of the caller's own, of few and short
+    keys and values. A timestamp goes out as UNIX seconds.
     """
 
-    VALUE = "value"
+    TEXT = "text"
+    NUMBER = "number"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
     JSON = "json"
     METADATA = "metadata"
     TIMESTAMP = "timestamp"
@@ -54,18 +57,30 @@ Kind = Plain | Ref | One | Each | RefList
 Body = Mapping[str, Kind]
 
 
-def body(values: str = "", /, *, json: str = "", timestamps: str = "", **kinds: Kind) -> Body:
-    """A body of plain values and timestamps, named in strings of words, and of other kinds.
+def body(
+    texts: str = "",
+    /,
+    *,
+    numbers: str = "",
+    integers: str = "",
+    booleans: str = "",
+    json: str = "",
+    timestamps: str = "",
+    **kinds: Kind,
+) -> Body:
+    """A body of attributes named in strings of words, by their type, and of others by name.
 
-    The value `metadata` is of its own kind, wherever it stands.
+    `metadata` has a type of its own, wherever it stands.
     """
-    return {
-        **dict.fromkeys(values.split(), Plain.VALUE),
-        **{word: _kind_of_json(word) for word in json.split()},
-        **dict.fromkeys(timestamps.split(), Plain.TIMESTAMP),
-        **kinds,
+    named = {
+        Plain.TEXT: texts,
+        Plain.NUMBER: numbers,
+        Plain.INTEGER: integers,
+        Plain.BOOLEAN: booleans,
+        Plain.JSON: json,
+        Plain.TIMESTAMP: timestamps,
     }
-
-
-def _kind_of_json(word: str) -> Plain:
-    return Plain.METADATA if word == "metadata" else Plain.JSON
+    plain = {word: kind for kind, words in named.items() for word in words.split()}
+    if "metadata" in plain:
+        plain["metadata"] = Plain.METADATA
+    return {**plain, **kinds}

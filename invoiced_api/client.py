@@ -32,6 +32,7 @@ from invoiced_api.retry import RetryBudget, retrying
 from invoiced_api.transport import (
     CONNECT_TIMEOUT_S,
     describe,
+    fix_target,
     never_sent,
     open_pool,
     redirect_target,
@@ -115,10 +116,13 @@ class Client:
     May be used by several threads at once. `requests_sent` and `retries` count over its life.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, exact_target: str | None = None) -> None:
+        """Every request of the client goes to the `exact_target`, if given: see `fix_target`."""
         self._connection = connection
         self._limiter = ConcurrencyLimiter(connection.max_connections)
         self._pool, self._headers = open_pool(connection)
+        if exact_target is not None:
+            fix_target(self._pool, exact_target)
         self._root = urlsplit(connection.base_url).path
         self._timeout = Timeout(connect=CONNECT_TIMEOUT_S, read=connection.request_timeout)
         self._deadline = ResponseDeadline(connection.request_timeout)

@@ -56,7 +56,8 @@ class WriteCalls:
     created, if that is not their list; `each` is one object, below `path` unless given. Both name
     in braces the attributes that fill them. A `sole` object is the only one of its parent: it is
     set (PUT) at `path`, which is also where it is deleted. Of the attributes in `either` a create
-    takes one, the first that a record has. `side_effect` is what every create has.
+    takes one, the first that a record has. `side_effect` is what every create has. Invoiced refuses
+    to clear an attribute in `required`.
     """
 
     create: Body
@@ -67,6 +68,7 @@ class WriteCalls:
     sole: bool = False
     either: tuple[str, ...] = ()
     side_effect: SideEffect | None = None
+    required: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,11 +120,18 @@ class Resource:
 SHIPPING = One(
     body("name attention_to address1 address2 city state postal_code country"),
 )
-DISCOUNT = body(json="amount", timestamps="expires", coupon=Ref("coupons"))
-TAX = body(json="amount", tax_rate=Ref("tax_rates"))
-ADDON = body("description", json="amount quantity", plan=Ref("plans"))
-LINE = body("type name description", json="quantity unit_cost discountable taxable metadata")
+DISCOUNT = body(numbers="amount", timestamps="expires", coupon=Ref("coupons"))
+TAX = body(numbers="amount", tax_rate=Ref("tax_rates"))
+ADDON = body("description", numbers="amount quantity", plan=Ref("plans"))
+LINE = body(
+    "type name description",
+    numbers="quantity unit_cost",
+    booleans="discountable taxable",
+    json="metadata",
+)
 LINE_ITEM: Body = {**LINE, **body(catalog_item=Ref("items"))}
+# What a line of a subscription's plan has beside.
+SERVICE = body(booleans="prorated", timestamps="period_start period_end", plan=Ref("plans"))
 
 
 def parts(own_id: Body) -> Body:
@@ -133,7 +142,7 @@ def parts(own_id: Body) -> Body:
     return {"discounts": Each({**own_id, **DISCOUNT}), "taxes": Each({**own_id, **TAX})}
 
 
-NEW, KNOWN = body(), body(json="id")
+NEW, KNOWN = body(), body(integers="id")
 NEW_LINES: Body = {"items": Each({**LINE_ITEM, **parts(NEW)}), **parts(NEW)}
 KNOWN_LINES: Body = {"items": Each({**KNOWN, **LINE_ITEM, **parts(KNOWN)}), **parts(KNOWN)}
 
@@ -144,26 +153,37 @@ COUPONS = RefList("coupons", "coupon")
 CUSTOMER = body(
     "name number email payment_terms attention_to address1 address2 city state postal_code country "
     "language currency phone tax_id avalara_entity_use_code avalara_exemption_number type notes",
-    json="autopay chase chasing_cadence next_chase_step credit_hold credit_limit owner taxable "
-    "sign_up_page metadata disabled_payment_methods ach_gateway cc_gateway",
+    numbers="credit_limit",
+    integers="chasing_cadence next_chase_step owner sign_up_page ach_gateway cc_gateway "
+    "late_fee_schedule",
+    booleans="autopay chase credit_hold taxable active bill_to_parent consolidated",
+    json="metadata disabled_payment_methods",
     parent_customer=Ref("customers"),
     taxes=TAX_RATES,
 )
 DOCUMENT = body(
     "name number currency notes",
-    json="draft closed metadata attachments calculate_taxes",
+    booleans="draft closed calculate_taxes",
+    json="metadata attachments",
     timestamps="date",
 )
 INVOICE: Body = {
     **DOCUMENT,
-    **body("payment_terms purchase_order", json="disabled_payment_methods", timestamps="due_date"),
+    **body(
+        "payment_terms purchase_order",
+        booleans="late_fees",
+        json="disabled_payment_methods",
+        timestamps="due_date",
+    ),
     "ship_to": SHIPPING,
 }
 ESTIMATE: Body = {
     **DOCUMENT,
     **body(
         "payment_terms purchase_order",
-        json="disabled_payment_methods deposit deposit_paid",
+        numbers="deposit",
+        booleans="deposit_paid",
+        json="disabled_payment_methods",
         timestamps="expiration_date",
     ),
     "ship_to": SHIPPING,
@@ -171,7 +191,10 @@ ESTIMATE: Body = {
 CREDIT_NOTE: Body = {**DOCUMENT, **body("purchase_order")}
 SUBSCRIPTION = body(
     "contract_renewal_mode",
-    json="quantity paused contract_renewal_cycles cancel_at_period_end metadata",
+    numbers="quantity amount",
+    integers="contract_renewal_cycles",
+    booleans="paused cancel_at_period_end",
+    json="metadata",
     timestamps="start_date",
     plan=Ref("plans"),
     ship_to=SHIPPING,
@@ -179,12 +202,15 @@ SUBSCRIPTION = body(
     taxes=TAX_RATES,
 )
 TRANSACTION = body(
-    "method status gateway gateway_id currency notes", json="amount metadata", timestamps="date"
+    "method status gateway gateway_id currency notes",
+    numbers="amount",
+    json="metadata",
+    timestamps="date",
 )
 OF_CUSTOMER = body(customer=Ref("customers"))
 APPLICATION = body(
     "type document_type",
-    json="amount",
+    numbers="amount",
     invoice=Ref("invoices"),
     estimate=Ref("estimates"),
     credit_note=Ref("credit_notes"),
@@ -192,7 +218,10 @@ APPLICATION = body(
 PAYMENT: Body = {
     **OF_CUSTOMER,
     **body(
-        "method currency reference ach_sender_id source notes", json="amount", timestamps="date"
+        "method currency reference ach_sender_id source notes",
+        numbers="amount",
+        json="metadata",
+        timestamps="date",
     ),
     "applied_to": Each(APPLICATION),
 }
@@ -200,16 +229,18 @@ CHARGE: Body = {
     **OF_CUSTOMER,
     **body(
         "method currency invoiced_token gateway_token payment_source_type receipt_email",
-        json="amount payment_source_id vault_method make_default",
+        numbers="amount",
+        integers="payment_source_id",
+        booleans="vault_method make_default",
     ),
     "applied_to": Each(APPLICATION),
 }
-ADJUSTMENT: Body = {**OF_CUSTOMER, **body("currency notes", json="amount", timestamps="date")}
+ADJUSTMENT: Body = {**OF_CUSTOMER, **body("currency notes", numbers="amount", timestamps="date")}
 CONTACT = body(
     "name title email phone department address1 address2 city state postal_code country",
-    json="primary sms_enabled",
+    booleans="primary sms_enabled send_new_invoices",
 )
-TASK = body("name action", json="user_id", timestamps="due_date")
+TASK = body("name action", integers="user_id", timestamps="due_date")
 NAMED = body("name", json="metadata")
 
 # Some accounts show `updated_at` only if it is asked for.
@@ -231,9 +262,12 @@ RESOURCES = (
             create=body(
                 "id name currency description type avalara_tax_code avalara_location_code "
                 "gl_account",
-                json="unit_cost taxable discountable metadata",
+                numbers="unit_cost",
+                booleans="taxable discountable",
+                json="metadata",
+                taxes=TAX_RATES,
             ),
-            update=body("name description type", json="metadata"),
+            update=body("name description type", json="metadata", taxes=TAX_RATES),
         ),
     ),
     Resource(
@@ -246,7 +280,9 @@ RESOURCES = (
         writes=WriteCalls(
             create=body(
                 "id name currency pricing_mode quantity_type interval",
-                json="amount interval_count tiers metadata",
+                numbers="amount",
+                integers="interval_count",
+                json="tiers metadata",
                 catalog_item=Ref("items"),
             ),
             update=NAMED,
@@ -262,7 +298,10 @@ RESOURCES = (
         writes=WriteCalls(
             create=body(
                 "id name currency",
-                json="value is_percent exclusive max_redemptions metadata",
+                numbers="value",
+                integers="max_redemptions",
+                booleans="is_percent exclusive",
+                json="metadata",
                 timestamps="expiration_date",
             ),
             update=NAMED,
@@ -276,7 +315,12 @@ RESOURCES = (
         flag="archived",
         natural_key="id",
         writes=WriteCalls(
-            create=body("id name currency", json="value inclusive is_percent metadata"),
+            create=body(
+                "id name currency",
+                numbers="value",
+                booleans="inclusive is_percent",
+                json="metadata",
+            ),
             update=NAMED,
         ),
     ),
@@ -288,7 +332,7 @@ RESOURCES = (
         deleted_by=("customer.deleted", "customer.merged"),
         natural_key="number",
         writes=WriteCalls(
-            create={**CUSTOMER, **body(json="autopay_delay_days")},
+            create={**CUSTOMER, **body(integers="autopay_delay_days")},
             update=CUSTOMER,
         ),
     ),
@@ -305,15 +349,16 @@ RESOURCES = (
             create={
                 **OF_CUSTOMER,
                 **SUBSCRIPTION,
-                **body("bill_in", json="bill_in_advance_days cycles snap_to_nth_day"),
+                **body("bill_in", integers="bill_in_advance_days cycles snap_to_nth_day"),
                 **body(addons=Each(ADDON)),
             },
             update={
                 **SUBSCRIPTION,
-                **body(json="prorate", timestamps="proration_date"),
+                **body(booleans="prorate", timestamps="proration_date"),
                 **body(addons=Each({**KNOWN, **ADDON})),
             },
             removal=DeleteBehaviour.CANCEL,
+            required=frozenset({"plan", "quantity", "start_date"}),
         ),
     ),
     Resource(
@@ -325,8 +370,8 @@ RESOURCES = (
         deleted_by=("invoice.deleted",),
         natural_key="number",
         writes=WriteCalls(
-            create={**OF_CUSTOMER, **INVOICE, **body(json="autopay"), **NEW_LINES},
-            update={**INVOICE, **body(json="sent"), **KNOWN_LINES},
+            create={**OF_CUSTOMER, **INVOICE, **body(booleans="autopay"), **NEW_LINES},
+            update={**INVOICE, **body(booleans="sent"), **KNOWN_LINES},
             removal=DeleteBehaviour.VOID_ONCE_ISSUED,
         ),
     ),
@@ -372,6 +417,7 @@ RESOURCES = (
                 **body("type", invoice=Ref("invoices"), credit_note=Ref("credit_notes")),
             },
             update=TRANSACTION,
+            required=frozenset({"method", "status", "amount"}),
         ),
     ),
     Resource(
@@ -380,7 +426,12 @@ RESOURCES = (
         customer_column="customer",
         money=("amount", "balance"),
         lists=({"include": "applied_to"},),
-        writes=WriteCalls(create=PAYMENT, update=PAYMENT, removal=DeleteBehaviour.VOID),
+        writes=WriteCalls(
+            create=PAYMENT,
+            update=PAYMENT,
+            removal=DeleteBehaviour.VOID,
+            required=frozenset({"method", "amount"}),
+        ),
     ),
     Resource(
         name="credit_balance_adjustments",
@@ -388,7 +439,11 @@ RESOURCES = (
         customer_column="customer",
         way=ReadStrategy.FULL_SCAN,
         lists=DATED,
-        writes=WriteCalls(create=ADJUSTMENT, update=ADJUSTMENT),
+        writes=WriteCalls(
+            create=ADJUSTMENT,
+            update=ADJUSTMENT,
+            required=frozenset({"customer", "amount"}),
+        ),
     ),
     Resource(
         name="charges",
@@ -404,7 +459,7 @@ RESOURCES = (
         way=ReadStrategy.FULL_SCAN,
         lists=DATED,
         writes=WriteCalls(
-            create=body(json="amount"),
+            create=body(numbers="amount"),
             removal=None,
             path="/charges/{charge}/refunds",
             side_effect=SideEffect.CHARGES,
@@ -449,7 +504,7 @@ RESOURCES = (
         parent=OF_A_CUSTOMER,
         deleted_by=("payment_source.deleted",),
         writes=WriteCalls(
-            create=body("method invoiced_token gateway_token", json="make_default"),
+            create=body("method invoiced_token gateway_token", booleans="make_default"),
             each="/customers/{customer}/{object}s/{id}",
             side_effect=SideEffect.PAYMENT_SOURCES,
         ),
@@ -462,8 +517,9 @@ RESOURCES = (
         parent=OF_A_CUSTOMER,
         deleted_by=("line_item.deleted",),
         writes=WriteCalls(
-            create={**LINE_ITEM, **parts(NEW)},
-            update={**LINE, **parts(KNOWN)},
+            create={**LINE_ITEM, **SERVICE, **parts(NEW)},
+            update={**LINE, **SERVICE, **parts(KNOWN)},
+            required=frozenset({"quantity", "unit_cost"}),
         ),
     ),
     Resource(
@@ -474,7 +530,7 @@ RESOURCES = (
         parent=Parent(resource="invoices", attribute="invoice", having="payment_plan"),
         deleted_by=("payment_plan.deleted",),
         writes=WriteCalls(
-            create=body(installments=Each(body(json="amount", timestamps="date"))), sole=True
+            create=body(installments=Each(body(numbers="amount", timestamps="date"))), sole=True
         ),
     ),
     Resource(

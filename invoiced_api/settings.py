@@ -10,7 +10,6 @@ from typing import Any
 import orjson
 
 from invoiced_api.exceptions import InvalidInputError
-from invoiced_api.redact import HIDDEN
 
 LOGGER = logging.getLogger(__name__)
 
@@ -69,19 +68,21 @@ def _parsed(setting: Setting, written: Any, source: str) -> Any:
         return setting.parse(written)
     except ValueError as error:
         where = f"environment variable {source}" if source else f"setting `{setting.name}`"
-        shown = "" if setting.secret else f", not {_short(written)}"
+        shown = "" if setting.secret or not _harmless(written) else f", not {_short(written)}"
         raise InvalidInputError(
             f"{where} must be {error}{shown}. Correct it and start again."
         ) from None
 
 
+def _harmless(value: Any) -> bool:
+    """Whether a value is a number or one short word: all else may hold a URL, password or header."""
+    return isinstance(value, (bool, int, float)) or (
+        isinstance(value, str) and re.fullmatch(r"[\w.-]{1,20}", value) is not None
+    )
+
+
 def _short(value: Any) -> str:
-    try:
-        text = orjson.dumps(value).decode()
-    except TypeError:
-        text = repr(value)
-    text = re.sub(r"//[^/]*@", f"//{HIDDEN}@", text)  # a URL's credentials
-    return text if len(text) <= 60 else text[:57] + "..."
+    return str(orjson.dumps(value), "utf-8")
 
 
 # Orchestrators may pass every value as a string, so each kind also reads its own spelling.

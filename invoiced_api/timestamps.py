@@ -7,7 +7,7 @@ import ciso8601
 
 # ciso8601 also takes "2026", "20260131" and more, which a user hardly means as a date.
 RFC_3339 = re.compile(
-    r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?", re.IGNORECASE
+    r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?)?", re.IGNORECASE
 )
 
 

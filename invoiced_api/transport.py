@@ -8,7 +8,7 @@ three times as much as the exchange.
 import os
 import ssl
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -60,6 +60,19 @@ def open_pool(connection: Connection) -> tuple[HTTPConnectionPool, dict[str, str
     if with_tls:
         pool.conn_kw["ssl_context"] = tls_context()
     return pool, dict(request.headers)
+
+
+def fix_target(pool: HTTPConnectionPool, target: str) -> None:
+    """Send every request of the pool to this path and query, byte for byte.
+
+    urllib3 rewrites escapes and some characters, and whoever signs an address counts its bytes.
+    """
+
+    class ExactConnection(pool.ConnectionCls):  # type: ignore[misc, name-defined]
+        def putrequest(self, method: str, url: str, *more: Any, **options: Any) -> None:
+            super().putrequest(method, target, *more, **options)
+
+    pool.ConnectionCls = ExactConnection
 
 
 def tls_context() -> ssl.SSLContext:

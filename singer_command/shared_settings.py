@@ -27,5 +27,6 @@ TARGET_SETTINGS = frozenset(
         "report",
         "allow_card_like",
         "allow_side_effects",
+        "time_zone",
     }
 )

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import orjson
 from sqlalchemy import make_url
@@ -178,23 +179,30 @@ def _responses(settings: TargetSettings, unit: UnitOfWork, stack: ExitStack) -> 
     file = ResponseFile(settings.responses)
     webhook = None
     if settings.response_webhook:
-        address, _, query = settings.response_webhook.partition("?")
+        host, target = _host_and_target(settings.response_webhook)
         hook = replace(
             settings.connection,
             api_key=None,
             access_token=None,
-            base_url=address,
+            base_url=host,
             max_connections=1,
             max_retry_seconds=min(settings.connection.max_retry_seconds, WEBHOOK_TIMEOUT_S),
         )
-        client = stack.enter_context(Client(hook))
-        webhook = Webhook(unit.ledger, file, partial(_post, client, query))
+        client = stack.enter_context(Client(hook, exact_target=target))
+        webhook = Webhook(unit.ledger, file, partial(_post, client))
     return ResponseSink(file, unit.enqueue_response, webhook)
 
 
-def _post(client: Client, query: str, answer: bytes) -> None:
-    params = dict(parse_qsl(query))
-    client.send(Request(method="POST", path="", params=params, body=orjson.loads(answer), raw=True))
+def _host_and_target(url: str) -> tuple[str, str]:
+    """An address as its scheme and host, and what is sent to the host, byte for byte."""
+    found = re.fullmatch(r"(\w+://[^/?]+)(.*)", url)
+    assert found  # checked with the settings
+    target = found[2]
+    return found[1], target if target.startswith("/") else f"/{target}"
+
+
+def _post(client: Client, answer: bytes) -> None:
+    client.send(Request(method="POST", path="/", body=orjson.loads(answer), raw=True))
 
 
 def _write_report(report: Report, path: str | None, title: str | None) -> None:

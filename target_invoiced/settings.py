@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from invoiced_api import settings
 from invoiced_api.connection import CONNECTION_SETTINGS, Connection, connection_from, url
@@ -42,9 +45,26 @@ class Ids(Enum):
     EXTERNAL = "external"
 
 
+@dataclass(frozen=True, slots=True)
+class Nulls:
+    """Which nulls are left out: those of the `ignored` attributes, or all for None."""
+
+    ignored: frozenset[str] | None = frozenset()
+
+    def clears(self, name: str) -> bool:
+        """Whether a null clears the attribute."""
+        return self.ignored is not None and name not in self.ignored
+
+
+CLEAR_ALL, CLEAR_NONE = Nulls(), Nulls(None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointStream:
-    """Where a stream's records go, and what of them."""
+    """Where a stream's records go, and what of them.
+
+    `time_zone` is the account's, where a date without time begins.
+    """
 
     resource: Resource
     ids: Ids = Ids.INVOICED
@@ -54,6 +74,8 @@ class EndpointStream:
     mirror_limit: int = DEFAULT_MIRROR_LIMIT
     doubt: DoubtPolicy = DoubtPolicy.REJECT
     key_properties: tuple[str, ...] = ()
+    nulls: Nulls = CLEAR_ALL
+    time_zone: ZoneInfo | None = None
 
     @property
     def writes(self) -> WriteCalls:
@@ -76,7 +98,7 @@ class CustomCallStream:
 StreamSettings = EndpointStream | CustomCallStream
 # What an entry of the setting `streams` may hold.
 ENDPOINT_KEYS = (
-    *("endpoint", "ids", "exclude", "operations", "mirror"),
+    *("endpoint", "ids", "exclude", "operations", "mirror", "nulls"),
     *("mirror_limit", "doubt", "key_properties"),
 )
 CALL_KEYS = ("method", "path", "headers", "ids", "exclude", "batch_size", "doubt")
@@ -100,6 +122,7 @@ class TargetSettings:
     allow_card_like: frozenset[str]
     allow_side_effects: frozenset[SideEffect]
     pipeline: str = "default"
+    time_zone: ZoneInfo | None = None
 
     @property
     def mixes_ids(self) -> bool:
@@ -110,7 +133,9 @@ class TargetSettings:
         """What a stream is mapped to, else the endpoint of its name, if there is one."""
         if name in self.streams:
             return self.streams[name]
-        return EndpointStream(resource=BY_NAME[name], ids=self.ids) if name in ENDPOINTS else None
+        if name not in ENDPOINTS:
+            return None
+        return EndpointStream(resource=BY_NAME[name], ids=self.ids, time_zone=self.time_zone)
 
 
 def names(value: Any) -> frozenset[str]:
@@ -140,13 +165,32 @@ def database(value: Any) -> str | None:
         return None
     if not re.match(r"(sqlite|postgresql)(\+\w+)?://", written):
         raise ValueError(f'a URL such as sqlite:///ledger.db or postgresql://…, or "{NO_LEDGER}"')
+    try:
+        address = make_url(written)
+    except (ArgumentError, ValueError):
+        address = None
+    if address is None or "@" in (address.host or "") or "@" in (address.database or ""):
+        raise ValueError(
+            "a URL of a database. Write `:`, `/`, `?` and `@` in a user name or password as %3A, "
+            "%2F, %3F and %40"
+        )
     return written
 
 
 def webhook(value: Any) -> str:
-    """An address like the API's, but for a query, which often holds its secret."""
-    address, _, query = settings.text(value).partition("?")
-    return url(address) + (f"?{query}" if query else "")
+    """An address like the API's, kept byte for byte. Its path and query may be its secret."""
+    written = settings.text(value)
+    if not re.fullmatch(r"[!-~]+", written) or "#" in written:
+        raise ValueError("a URL of ASCII characters without spaces and fragment")
+    url(written.partition("?")[0])
+    return written
+
+
+def time_zone(value: Any) -> ZoneInfo:
+    try:
+        return ZoneInfo(settings.text(value))
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise ValueError("the IANA name of a time zone, such as America/Chicago") from None
 
 
 percent = settings.integer(0, 100)
@@ -244,6 +288,13 @@ TARGET_SETTINGS = (
         help="file for what became of the records, as JSON",
     ),
     Setting(
+        name="time_zone",
+        kind="name of a time zone",
+        parse=time_zone,
+        help="IANA name of the account's time zone, such as America/Chicago: where a date without "
+        "time begins. Without it such a date is noon UTC",
+    ),
+    Setting(
         name="allow_card_like",
         kind="list of names",
         parse=names,
@@ -264,8 +315,10 @@ TARGET_SETTINGS = (
 def target_settings(config: Mapping[str, Any], environ: Mapping[str, str]) -> TargetSettings:
     """Raises InvalidInputError."""
     values = read_settings(TARGET_SETTINGS, config, "TARGET_INVOICED", environ)
-    ids, limit = Ids(values["ids"]), values["mirror_limit"]
-    streams = {name: _stream(name, given, ids, limit) for name, given in values["streams"].items()}
+    ids, limit, zone = Ids(values["ids"]), values["mirror_limit"], values["time_zone"]
+    streams = {
+        name: _stream(name, given, ids, zone, limit) for name, given in values["streams"].items()
+    }
     external = ids is Ids.EXTERNAL or any(one.ids is Ids.EXTERNAL for one in streams.values())
     if external and values["ledger"] is None:
         raise InvalidInputError(
@@ -292,6 +345,7 @@ def target_settings(config: Mapping[str, Any], environ: Mapping[str, str]) -> Ta
         report=values["report"],
         allow_card_like=values["allow_card_like"],
         allow_side_effects=values["allow_side_effects"],
+        time_zone=zone,
     )
 
 
@@ -300,7 +354,11 @@ class _Wrong(ValueError):
 
 
 def _stream(
-    name: str, given: Any, ids: Ids, mirror_limit: int = DEFAULT_MIRROR_LIMIT
+    name: str,
+    given: Any,
+    ids: Ids,
+    zone: ZoneInfo | None = None,
+    mirror_limit: int = DEFAULT_MIRROR_LIMIT,
 ) -> StreamSettings:
     """One entry of `streams`, checked key by key."""
     try:
@@ -308,7 +366,7 @@ def _stream(
             raise _Wrong('must be an object such as {"endpoint": "customers"}')
         if "method" in given or "path" in given:
             return _call(given, ids)
-        return _endpoint(name, given, ids, mirror_limit)
+        return replace(_endpoint(name, given, ids, mirror_limit), time_zone=zone)
     except _Wrong as wrong:
         raise InvalidInputError(
             f"setting `streams`: `{name}` {wrong}. Correct it and start again."
@@ -331,6 +389,7 @@ def _endpoint(name: str, given: dict[str, Any], default: Ids, mirror_limit: int)
         raise _Wrong("needs a percentage from 0 to 100 as `mirror_limit`") from None
     if mirror and ids is not Ids.EXTERNAL:
         raise _Wrong('can only be a `mirror` with "external" as `ids`')
+    nulls = _nulls(given.get("nulls", "clear"))
     try:
         operations = names(given.get("operations", [one.value for one in OperationKind]))
         return EndpointStream(
@@ -342,11 +401,23 @@ def _endpoint(name: str, given: dict[str, Any], default: Ids, mirror_limit: int)
             mirror_limit=limit,
             doubt=_doubt(given),
             key_properties=_key_properties(given, ids),
+            nulls=nulls,
         )
     except ValueError:
         raise _Wrong(
             "needs lists of names: `exclude` of attributes, `operations` of create, update, delete"
         ) from None
+
+
+def _nulls(value: Any) -> Nulls:
+    if value == "clear":
+        return CLEAR_ALL
+    if value == "ignore":
+        return CLEAR_NONE
+    try:
+        return Nulls(names(value if isinstance(value, list) else None))
+    except ValueError:
+        raise _Wrong('needs "clear", "ignore" or a list of attributes as `nulls`') from None
 
 
 def _call(given: dict[str, Any], default: Ids) -> CustomCallStream:

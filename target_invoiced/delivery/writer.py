@@ -20,8 +20,9 @@ from target_invoiced.delivery.recovery import (
 )
 from target_invoiced.delivery.senders import Sender
 from target_invoiced.exceptions import InDoubtError, InvalidRecordError
+from target_invoiced.mapping.coercion import MIN_SECONDS
 from target_invoiced.mapping.identity import path_objects
-from target_invoiced.mapping.keys import NaturalKey
+from target_invoiced.mapping.keys import ExternalKey, NaturalKey
 from target_invoiced.mapping.operations import (
     ENDED_STATUSES,
     Create,
@@ -36,6 +37,8 @@ from target_invoiced.mapping.outcomes import Done, Found, Kind, Missing, Outcome
 from target_invoiced.mapping.payloads import already_matches
 from target_invoiced.mapping.references import resolve_references
 from target_invoiced.settings import DoubtPolicy
+
+DAY_S = 86_400
 
 
 class Writer:
@@ -85,7 +88,7 @@ class Writer:
                         raise
                     return found
                 self._forget(request, done)
-                return done
+                return self._unless_fixed_differ(request.operation, _text(path, ids), done)
             case Remove(path, removal):
                 done = self._remove(removal, _text(path, ids))
                 self._forget(request, done)
@@ -217,14 +220,44 @@ class Writer:
         row = self._references.object(natural)
         return Found(row["id"]) if row and not gone.endswith(f"/{row['id']}") else None
 
+    def _unless_fixed_differ(self, update: Update, path: str, done: Done) -> Outcome:
+        """Names the attributes that can only be set at creation and differ from the object.
+
+        A record of another system is a reject; one of this account has a warning.
+        """
+        if not update.fixed or done.kind not in (Kind.UPDATED, Kind.UNCHANGED):
+            return done
+        current = done.answer if isinstance(done.answer, dict) else self._get(path)
+        fixed = {
+            name: self._references.find(value) if isinstance(value, NaturalKey) else value
+            for name, value in update.fixed.items()
+        }
+        differing = [name for name, value in fixed.items() if _differs(current, name, value)]
+        if not differing:
+            return done
+        names = ", ".join(f"`{name}`" for name in differing)
+        said = (
+            f"{names} can only be set when the object is created, and the object has another "
+            "value. The other attributes were updated. Correct the record or the object, or name "
+            "the attribute in `exclude` of the stream"
+        )
+        if update.external:
+            return Rejected(said, done.status, differing[0])
+        return replace(done, warning=said)
+
     def _update(self, update: Update, path: str, body: dict[str, Any]) -> Done:
         if not body:
             return Done(Kind.UNCHANGED)
-        if update.maybe_void or update.autopay:
+        if update.ended or update.autopay:
             current = self._get(path)
+            if update.ended and not _left(update.ended, current):
+                raise InvalidRecordError(
+                    "the record is void, but the object in the account is not. Send "
+                    "`_sdc_deleted_at` with the record to void the object"
+                )
             # Sending what a void document already shows would only be refused.
-            if update.maybe_void and already_matches(current, body):
-                return Done(Kind.UNCHANGED, current.get("id"))
+            if update.ended and already_matches(current, body):
+                return Done(Kind.UNCHANGED, current.get("id"), answer=current)
             if update.autopay and not current.get("autopay"):
                 raise InvalidRecordError(
                     "turning `autopay` on reaches a card: it is only sent if the setting "
@@ -311,6 +344,24 @@ def _ended_twin(natural: NaturalKey) -> str:
         f"An ended {natural} has it, which cannot be edited: give the record another "
         f"{natural.attribute}, or none"
     )
+
+
+def _differs(current: Mapping[str, Any], name: str, value: Any) -> bool:
+    """Whether an object has another value than a record, as far as both show one."""
+    if name not in current or value is None or isinstance(value, ExternalKey):
+        return False
+    there = current[name]
+    if isinstance(there, dict):
+        there = there.get("id")
+    if isinstance(there, (list, dict)) or isinstance(value, (list, dict)):
+        return False
+    if there is None:
+        return bool(value)
+    if isinstance(there, str) or isinstance(value, str):
+        return str(there).casefold() != str(value).casefold()
+    if min(there, value) >= MIN_SECONDS and isinstance(there, int):
+        return bool(abs(there - value) >= DAY_S)  # Invoiced may move a date within its day
+    return bool(there != value)
 
 
 def _left(removal: DeleteBehaviour, current: Mapping[str, Any]) -> bool:

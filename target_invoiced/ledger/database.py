@@ -1,6 +1,7 @@
 """The database behind the ledger: one connection, transactions. SQLAlchemy Core."""
 
 import os
+import re
 import select
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -13,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from invoiced_api.exceptions import InvalidInputError
+from invoiced_api.redact import HIDDEN
 from target_invoiced.ledger.locks import (
     is_postgresql,
     lock_account,
@@ -160,6 +162,7 @@ class Database:
     def _problem(self, error: SQLAlchemyError) -> InvalidInputError:
         """What the database said, in one line and without the statement or its values."""
         said = " ".join(str(getattr(error, "orig", None) or type(error).__name__).split())
+        said = _without_address(said, self._engine.url)
         file = _file_at(self._engine.url)
         if _in_use(error):
             used = f"{file} is in use" if file else "this account is being written to"
@@ -188,6 +191,16 @@ class Database:
             )
         with self.transaction() as connection:
             connection.execute(self._upserts[table.name], list(rows))
+
+
+def _without_address(said: str, url: sa.URL) -> str:
+    """What a database server said, without the parts of its address and the login."""
+    if url.get_backend_name() == "sqlite":
+        return said
+    for part in (url.host, url.port, url.username, url.password, url.database):
+        if part:
+            said = re.sub(rf"(?<![\w.]){re.escape(str(part))}(?![\w])", HIDDEN, said)
+    return said
 
 
 def file_of(url: str | None) -> Path | None:

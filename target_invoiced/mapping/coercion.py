@@ -1,22 +1,83 @@
-"""A value as other systems write it -> the value that Invoiced accepts. Pure."""
+"""A value as other systems write it -> the value that Invoiced accepts. Pure.
 
-import json
+CSV files hold nothing but strings, databases write booleans as `t` and `1`, spreadsheets write
+integers as `3.0`. A value that stands for nothing is left as it is, for Invoiced to refuse.
+"""
+
 import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
-import orjson
-
+from invoiced_api.bodies import Plain
 from invoiced_api.timestamps import to_seconds
+from target_invoiced import exact_json
+from target_invoiced.exact_json import MAX_DEPTH, depth_of, number_text
 from target_invoiced.exceptions import InvalidRecordError
 
-# JSON is written with integers of 64 bits. What makes no sense below that, Invoiced refuses.
-MAX_SECONDS = 2**63 - 1
+TRUE, FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
+WHOLE = re.compile(r"-?\d+(\.0*)?")
+DIGITS = re.compile(r"-?\d+(\.\d+)?")
+DATE = re.compile(r"\d{4}-\d\d-\d\d")
+# 1980-01-01 to 2100-01-01. Digits outside are no UNIX seconds but the day of a spreadsheet, a date
+# without dashes, or milliseconds.
+MIN_SECONDS, MAX_SECONDS = 315_532_800, 4_102_444_800
+# A double holds every integer up to this.
+MAX_EXACT_INTEGER = 2**53
 
-MIN_NUMBER, MAX_NUMBER = -(2**63), 2**64 - 1
 
-# Only a text with so many digits on end may hold a whole number beyond that.
-MANY_DIGITS = re.compile(r"\d{19}")
+def coerce(value: Any) -> Any:
+    """The value that the JSON in a string stands for; a string that holds none stays one."""
+    if not isinstance(value, str):
+        return value
+    if value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    try:
+        meant = exact_json.loads(value)
+    except ValueError:
+        return value
+    if depth_of(meant) > MAX_DEPTH:
+        raise InvalidRecordError(f"JSON in a string is nested more than {MAX_DEPTH} levels deep")
+    return value if meant is None or isinstance(meant, str) else meant
+
+
+def to_text(value: Any) -> Any:
+    """A number by its digits; 1001.0, as a spreadsheet writes it, is 1001."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        return value
+    return str(value) if isinstance(value, int) else number_text(value)
+
+
+def to_boolean(value: Any) -> Any:
+    """Any usual way to write true and false, in any case, as text or number."""
+    word = to_text(value)
+    if not isinstance(word, str):
+        return value
+    word = word.strip().lower()
+    return True if word in TRUE else False if word in FALSE else value
+
+
+def to_integer(value: Any) -> Any:
+    """An integer, also one with a point and zeros; in text or not."""
+    text = to_text(value)
+    if isinstance(text, str) and WHOLE.fullmatch(text.strip()):
+        whole = text.strip().partition(".")[0]
+        if len(whole) <= exact_json.SAFE_INT_DIGITS:
+            return int(whole)
+    return coerce(value)
+
+
+def to_number(value: Any, path: str) -> Any:
+    """A number that a double holds. Raises InvalidRecordError for one that would be rounded."""
+    meant = coerce(value)
+    inexact = isinstance(meant, Decimal) or (
+        isinstance(meant, int) and abs(meant) > MAX_EXACT_INTEGER and int(float(meant)) != meant
+    )
+    if inexact:
+        raise InvalidRecordError(_rounded(path))
+    return meant
 
 
 def refuse_inexact(body: Any, path: str = "") -> None:
@@ -31,51 +92,53 @@ def refuse_inexact(body: Any, path: str = "") -> None:
         for inner in body:
             refuse_inexact(inner, f"{path}[]")
     elif isinstance(body, Decimal):
-        raise InvalidRecordError(f"`{path}` has more digits than Invoiced keeps of a number")
+        raise InvalidRecordError(_rounded(path))
 
 
-def coerce(value: Any) -> Any:
-    """What a string stands for where no string can be; a CSV file, say, holds nothing else.
+def _rounded(path: str) -> str:
+    return f"`{path}` has more digits than Invoiced keeps of a number: it would be rounded"
 
-    A string that stands for nothing stays one. Of these Invoiced reads the empty one as null. So
-    does one with a whole number of more than 64 bits, which would be rounded.
+
+def to_unix_seconds(value: Any, path: str, zone: ZoneInfo | None) -> int | str:
+    """UNIX seconds of a date or date-time; an empty string stays one, which Invoiced reads as null.
+
+    A date without time is midnight in the zone, or noon UTC without one: the same day in every zone
+    from -12 to +11. A date-time is an instant, in UTC unless it says otherwise. Raises
+    InvalidRecordError.
     """
-    if not isinstance(value, str):
-        return value
-    if value.lower() in ("true", "false"):
-        return value.lower() == "true"
+    if value == "":
+        return ""
+    digits = to_text(value)
+    if isinstance(value, bool) or not isinstance(digits, str):
+        raise InvalidRecordError(f"`{path}` is not a date or date-time")
+    if DIGITS.fullmatch(digits.strip()):
+        return _plausible(digits.strip(), path)
     try:
-        meant = orjson.loads(value)
-        if MANY_DIGITS.search(value):
-            json.loads(value, parse_int=parse_int64)
-    except ValueError:
-        return value
-    return value if meant is None or isinstance(meant, str) else meant
+        if DATE.fullmatch(digits):
+            day = date.fromisoformat(digits)
+            hour, tzinfo = (0, zone) if zone else (12, timezone.utc)
+            moment = datetime(day.year, day.month, day.day, hour, tzinfo=tzinfo)
+            return int(moment.timestamp())
+        return to_seconds(digits)
+    except (ValueError, OverflowError):
+        raise InvalidRecordError(f"`{path}` is not an RFC 3339 date or date-time") from None
 
 
-def parse_int64(digits: str) -> int:
-    number = int(digits)
-    if not MIN_NUMBER <= number <= MAX_NUMBER:
-        raise ValueError("a whole number of more than 64 bits")
-    return number
-
-
-def _seconds(value: Any, path: str) -> int | str:
-    """UNIX seconds; an empty string stays one, since Invoiced reads it as null."""
-    if isinstance(value, str):
-        if not value:
-            return value
-        try:
-            seconds = int(value) if value.isdecimal() else to_seconds(value)
-        except ValueError:
-            raise InvalidRecordError(f"`{path}` is not an RFC 3339 date or date-time") from None
-        return _bounded(seconds, path)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
-        raise InvalidRecordError(f"`{path}` is not a date-time")
-    return _bounded(int(value), path)
-
-
-def _bounded(seconds: int, path: str) -> int:
-    if abs(seconds) > MAX_SECONDS:
-        raise InvalidRecordError(f"`{path}` is no date-time: the number is too large")
+def _plausible(digits: str, path: str) -> int:
+    whole, _, fraction = digits.partition(".")
+    seconds = int(whole) if len(whole) <= exact_json.SAFE_INT_DIGITS else MAX_SECONDS + 1
+    if not MIN_SECONDS <= seconds <= MAX_SECONDS or fraction.strip("0"):
+        raise InvalidRecordError(
+            f"`{path}` is not a date: digits alone must be UNIX seconds between 1980 and 2100. "
+            "Write it as 2026-01-31 or 2026-01-31T10:00:00Z"
+        )
     return seconds
+
+
+# The attributes whose type needs no more than the value.
+BY_TYPE: Mapping[Plain, Callable[[Any], Any]] = {
+    Plain.TEXT: to_text,
+    Plain.INTEGER: to_integer,
+    Plain.BOOLEAN: to_boolean,
+    Plain.JSON: coerce,
+}

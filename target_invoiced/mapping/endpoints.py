@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import invoiced_schemas
-from invoiced_api.bodies import Body, Ref
+from invoiced_api.bodies import Body, Plain, Ref
 from invoiced_api.resources import DeleteBehaviour, SideEffect
 from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.mapping.card_numbers import refuse_card_numbers
-from target_invoiced.mapping.coercion import coerce, refuse_inexact
+from target_invoiced.mapping.coercion import refuse_inexact, to_boolean, to_integer, to_text
 from target_invoiced.mapping.identity import body_objects
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey, ObjectId, ObjectRef
+from target_invoiced.mapping.lost_columns import LostColumns, lost_columns
 from target_invoiced.mapping.operations import (
-    ENDED_STATUSES,
     Create,
     NoOp,
     Operation,
@@ -23,8 +23,9 @@ from target_invoiced.mapping.operations import (
 )
 from target_invoiced.mapping.outcomes import Kind
 from target_invoiced.mapping.paths import id_of, path_of, placeholders
-from target_invoiced.mapping.payloads import body_of, unknown_attributes
+from target_invoiced.mapping.payloads import BodyRules, body_of, unknown_attributes
 from target_invoiced.mapping.side_effects import refuse_unless_allowed
+from target_invoiced.mapping.statuses import Standing, standing
 from target_invoiced.settings import EndpointStream, Ids, OperationKind
 
 
@@ -36,6 +37,9 @@ class EndpointMapper:
     allow_card_like: frozenset[str]
     allowed: frozenset[SideEffect]
     own: frozenset[str] = frozenset()
+    columns: tuple[str, ...] = ()
+    _lost: LostColumns = field(init=False)
+    _rules: BodyRules = field(init=False)
     _known: frozenset[str] = field(init=False)
     _aliases: Mapping[str, str] = field(init=False)
 
@@ -49,6 +53,10 @@ class EndpointMapper:
         aliases = self._aliases.values()
         known = {*columns, *writes.create, *(writes.update or {}), *placed, *aliases, *self.own}
         self._known = frozenset(known)
+        self._lost = lost_columns(writes.create, self.columns, self.settings.exclude)
+        self._rules = BodyRules(
+            self.settings.ids, self.settings.time_zone, self.settings.nulls, writes.required
+        )
 
     @property
     def _create_path(self) -> str:
@@ -77,9 +85,10 @@ class EndpointMapper:
         if operation not in self.settings.operations:
             return NoOp(Kind.SKIPPED)
         record = self._named(record)
+        if operation is OperationKind.DELETE:
+            return self._remove(record, known)
+        self._interpret_status(record, operation)
         match operation:
-            case OperationKind.DELETE:
-                return self._remove(record, known)
             case OperationKind.UPDATE:
                 return self._update(record, known)
             case OperationKind.CREATE:
@@ -103,13 +112,34 @@ class EndpointMapper:
             del named[name]
         return named
 
+    def _interpret_status(self, record: dict[str, Any], operation: OperationKind) -> None:
+        """Put into the record what its status means. Raises InvalidRecordError if that is not clear.
+
+        The status of an object that exists in this account is Invoiced's own, and left alone.
+        """
+        creates = operation is OperationKind.CREATE
+        if not (creates or self._external):
+            return
+        resource, create = self.settings.resource.name, self.settings.writes.create
+        means, word = standing(resource, record.get("status"))
+        if word and "status" in create:
+            record["status"] = word
+        if not word or "draft" not in create:
+            return
+        draft = to_boolean(record.get("draft"))
+        if means is Standing.DRAFT and draft is False:
+            raise InvalidRecordError(
+                "`status` is draft, but `draft` is false: it is not clear whether it was issued"
+            )
+        if draft in (None, "") and creates is (means is Standing.DRAFT):
+            record["draft"] = creates  # a draft that is issued where it comes from is issued
+
     def _create(self, record: dict[str, Any]) -> Operation:
         resource, writes, external = self.settings.resource, self.settings.writes, self._external
-        then = self._ended(record) if external else None
+        then = self._ended(record)
         if then is DeleteBehaviour.CANCEL:
             return NoOp(Kind.SKIPPED)
-        accepted = writes.create
-        body = self._body(record, accepted, keep_nulls=False)
+        body = self._body(record, writes.create, update=False)
         if writes.side_effect:
             self._refuse_unless_allowed(writes.side_effect, f"a write to {resource.name}")
         if body.get("autopay"):
@@ -126,20 +156,34 @@ class EndpointMapper:
         writes = self.settings.writes
         ended = self._ended(record)
         if self._external and ended:
-            if record.get("status") == "finished":
+            if self._means(record) is Standing.FINISHED:
                 return NoOp(Kind.SKIPPED)  # it ends here by itself
             return self._remove(record, known)
         path = self._path(self._each_path, record, known)
         if writes.sole:
-            body = self._body(record, writes.create, keep_nulls=False)
+            body = self._body(record, writes.create, update=False)
             return Create(path=path, body=body, sole=True)
         if writes.update is None:
             raise InvalidRecordError(
                 f"Invoiced has no call that updates {self.settings.resource.name}"
             )
-        body = self._body(record, writes.update, keep_nulls=True)
+        body = self._body(record, writes.update, update=True)
         autopay = bool(body.get("autopay")) and SideEffect.AUTOPAY not in self.allowed
-        return Update(path, body, maybe_void=ended is not None, autopay=autopay)
+        return Update(path, body, self._fixed(record), self._external, ended=ended, autopay=autopay)
+
+    def _fixed(self, record: dict[str, Any]) -> dict[str, Any]:
+        """The attributes that an update cannot change, to be compared with the object."""
+        writes = self.settings.writes
+        changing = {"id", *(writes.update or ()), *placeholders(self._create_path)}
+        accepted = {
+            name: kind
+            for name, kind in writes.create.items()
+            if name not in changing and isinstance(kind, (Plain, Ref))
+        }
+        fixed = body_of(record, accepted, self._rules, update=False)
+        # An issued document does not become a draft again.
+        drafted = self._external and self._means(record) is Standing.DRAFT
+        return {**fixed, "draft": True} if drafted else fixed
 
     def _remove(self, record: dict[str, Any], known: int | str | None) -> Operation:
         if self._external and known is None:
@@ -157,20 +201,31 @@ class EndpointMapper:
 
     def _ended(self, record: Mapping[str, Any]) -> DeleteBehaviour | None:
         """How the object left the books where the record comes from; None if it did not."""
-        removal, status = self.settings.writes.removal, record.get("status")
+        removal = self.settings.writes.removal
+        means = self._means(record)
         match removal:
-            case DeleteBehaviour.VOID_ONCE_ISSUED if status == "voided":
+            case DeleteBehaviour.VOID_ONCE_ISSUED if means is Standing.VOIDED:
                 return removal
-            case DeleteBehaviour.VOID if coerce(record.get("voided")) in (True, 1):
+            case DeleteBehaviour.VOID if means is Standing.VOIDED or (
+                to_boolean(record.get("voided")) is True
+            ):
                 return removal
-            case DeleteBehaviour.CANCEL if status in ENDED_STATUSES and self._external:
-                return removal
+            case DeleteBehaviour.CANCEL if means in (Standing.CANCELED, Standing.FINISHED):
+                # One that this account has is canceled by a deletion only.
+                return removal if self._external or record.get("id") in (None, "") else None
         return None
 
-    def _body(self, record: Mapping[str, Any], accepted: Body, keep_nulls: bool) -> dict[str, Any]:
+    def _means(self, record: Mapping[str, Any]) -> Standing:
+        try:
+            return standing(self.settings.resource.name, record.get("status"))[0]
+        except InvalidRecordError:
+            return Standing.LIVE  # of an object of this account, which Invoiced knows best
+
+    def _body(self, record: Mapping[str, Any], accepted: Body, *, update: bool) -> dict[str, Any]:
         placed = placeholders(self._create_path)
         accepted = {name: kind for name, kind in accepted.items() if name not in placed}
-        body = body_of(record, accepted, ids=self.settings.ids, keep_nulls=keep_nulls)
+        body = body_of(record, accepted, self._rules, update=update)
+        self._lost.refuse(record, body)
         refuse_inexact(body)
         refuse_card_numbers(body, self.allow_card_like)
         return body
@@ -182,9 +237,9 @@ class EndpointMapper:
         return path_of(template, {**record, "id": own}, self.settings.ids)
 
     def natural_key(self, record: Mapping[str, Any]) -> NaturalKey | None:
-        """The caller's own reference that the record already_matches, if it does."""
+        """The caller's own reference that the record shows, if it does."""
         resource = self.settings.resource
-        value = record.get(resource.natural_key) if resource.natural_key else None
+        value = to_text(record.get(resource.natural_key)) if resource.natural_key else None
         if not isinstance(value, str) or not value or not resource.natural_key:
             return None
         return NaturalKey(resource.name, resource.natural_key, value)
@@ -194,8 +249,8 @@ class EndpointMapper:
         found: set[ObjectRef] = set()
         if key:
             found.add(key)
-        elif not self._external and isinstance(record.get("id"), (int, str)):
-            found.add(ObjectId(self.settings.resource.name, str(record["id"])))
+        elif not self._external and isinstance(own := to_integer(record.get("id")), (int, str)):
+            found.add(ObjectId(self.settings.resource.name, str(own)))
         natural = self.natural_key(record)
         return found | {natural} if natural else found
 

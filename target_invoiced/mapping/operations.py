@@ -32,14 +32,19 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """`maybe_void`: the record shows a void document, which cannot be edited.
+    """A change of an object.
 
+    `fixed` are the record's attributes that can only be set at creation, `external` says whether
+    the record is of another system, so that a difference is a reject. `ended`: the record shows
+    an object that has ended in this way, such as a void document, which cannot be edited.
     `autopay`: it must be on already, since turning it on is not allowed.
     """
 
     path: Path
     body: dict[str, Any]
-    maybe_void: bool = False
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    external: bool = False
+    ended: DeleteBehaviour | None = None
     autopay: bool = False
 
 

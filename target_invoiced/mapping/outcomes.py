@@ -20,12 +20,16 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Settled. `id` is the object's, where it is known; `answer` what Invoiced returned."""
+    """Settled. `id` is the object's, where it is known; `answer` what Invoiced returned.
+
+    `warning` says which part of the record was not written.
+    """
 
     kind: Kind
     id: int | str | None = None
     status: int | None = None
     answer: Any = None
+    warning: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

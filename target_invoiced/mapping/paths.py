@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from invoiced_api.resources import BY_NAME, BY_SINGULAR
 from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.mapping.card_numbers import shows_card_number
+from target_invoiced.mapping.coercion import to_integer, to_text
 from target_invoiced.mapping.operations import Path
 from target_invoiced.mapping.references import reference
 from target_invoiced.settings import Ids
@@ -31,8 +33,10 @@ def path_of(template: str, record: Mapping[str, Any], ids: Ids) -> Path:
             raise InvalidRecordError(f"`{piece}` is missing, which the path of the call needs")
         if piece in BY_SINGULAR:
             value = reference(value, BY_SINGULAR[piece].name, ids, piece)
-        elif isinstance(value, bool) or not isinstance(value, (int, str)):
-            raise InvalidRecordError(f"`{piece}` is neither a number nor a string")
+        else:
+            value = to_integer(value) if isinstance(value, (float, Decimal)) else value
+            if isinstance(value, bool) or not isinstance(value, (int, str)):
+                raise InvalidRecordError(f"`{piece}` is neither a whole number nor a string")
         if shows_card_number(str(value)):
             raise InvalidRecordError(f"`{piece}` looks like a full card number")
         pieces.append(value)
@@ -42,6 +46,7 @@ def path_of(template: str, record: Mapping[str, Any], ids: Ids) -> Path:
 def id_of(record: Mapping[str, Any], *, text: bool) -> int | str:
     """Raises Unwritable if the record's id cannot be one of Invoiced's."""
     written = record.get("id")
+    written = to_text(written) if text else to_integer(written)
     if isinstance(written, bool) or not isinstance(written, (int, str)) or written == "":
         raise InvalidRecordError("`id` is missing: which object is meant?")
     if shows_card_number(str(written)):

@@ -1,73 +1,103 @@
 """Record -> body of a write: what the endpoint accepts, in the form it accepts."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from invoiced_api.bodies import Body, Each, Kind, One, Plain, Ref, RefList
 from target_invoiced.exceptions import InvalidRecordError
-from target_invoiced.mapping.coercion import _seconds, coerce
+from target_invoiced.mapping.coercion import BY_TYPE, coerce, to_number, to_text, to_unix_seconds
 from target_invoiced.mapping.references import reference, reference_list
-from target_invoiced.settings import Ids
+from target_invoiced.settings import CLEAR_ALL, Ids, Nulls
 
+# What Invoiced refuses to clear, of whatever object.
+NEVER_NULL = frozenset({"name", "number", "currency", "date", "items", "id"})
 MAX_METADATA_KEYS = 10
 MAX_METADATA_KEY = 40
 MAX_METADATA_VALUE = 255
 
 
+@dataclass(frozen=True, slots=True)
+class BodyRules:
+    """How the records of a stream become bodies.
+
+    `ids` says whose ids they hold, `zone` is where a date without time begins. `nulls` are those
+    that clear an attribute. An attribute in `required` is never cleared.
+    """
+
+    ids: Ids
+    zone: ZoneInfo | None = None
+    nulls: Nulls = CLEAR_ALL
+    required: frozenset[str] = frozenset()
+
+    def clears(self, name: str, kind: Kind) -> bool:
+        """Whether a null may go out for an attribute of the object itself."""
+        kept = name in NEVER_NULL or name in self.required or kind is Plain.BOOLEAN
+        return not kept and self.nulls.clears(name)
+
+
 def body_of(
-    record: Mapping[str, Any], accepted: Body, *, ids: Ids, keep_nulls: bool
+    record: Mapping[str, Any], accepted: Body, rules: BodyRules, *, update: bool
 ) -> dict[str, Any]:
     """The accepted attributes of the record. A null clears an attribute, which only an update can.
 
-    May hold references where ids go. Raises Unwritable.
+    May hold references where ids go. Raises InvalidRecordError.
     """
-    return _object(record, accepted, ids, keep_nulls, "")
+    kept = {}
+    for name, kind in accepted.items():
+        if name not in record:
+            continue
+        value = record[name]
+        # Invoiced reads an empty string as null.
+        if (value is None or value == "") and not (rules.clears(name, kind) and update):
+            continue
+        kept[name] = _value(value, kind, rules, update, name)
+    return kept
 
 
-def _object(
-    record: Mapping[str, Any], accepted: Body, ids: Ids, keep_nulls: bool, path: str
+def _part(
+    part: Mapping[str, Any], accepted: Body, rules: BodyRules, keep_nulls: bool, path: str
 ) -> dict[str, Any]:
     return {
-        name: _value(record[name], kind, ids, keep_nulls, f"{path}{name}")
+        name: _value(part[name], kind, rules, keep_nulls, f"{path}.{name}")
         for name, kind in accepted.items()
-        if name in record
-        and (keep_nulls or record[name] is not None)
+        if name in part
+        and (keep_nulls or part[name] is not None)
         # The id of a part is only known to the account that it came from.
-        and not (path and name == "id" and ids is Ids.EXTERNAL)
+        and not (name == "id" and rules.ids is Ids.EXTERNAL)
     }
 
 
-def _value(value: Any, kind: Kind, ids: Ids, keep_nulls: bool, path: str) -> Any:
-    if value is None:
-        return None
+def _value(value: Any, kind: Kind, rules: BodyRules, keep_nulls: bool, path: str) -> Any:
+    if isinstance(kind, RefList) and value in (None, ""):
+        return []
+    if value is None or value == "":
+        return value
     match kind:
-        case Plain.VALUE:
-            return value
-        case Plain.JSON:
-            return coerce(value)
+        case Plain.NUMBER:
+            return to_number(value, path)
         case Plain.METADATA:
-            value = coerce(value)
-            return value if value == "" else _metadata(value, path)
+            return _metadata(coerce(value), path)
         case Plain.TIMESTAMP:
-            return _seconds(value, path)
+            return to_unix_seconds(value, path, rules.zone)
+        case Plain():
+            return BY_TYPE[kind](value)
         case Ref(resource):
-            return reference(value, resource, ids, path)
+            return reference(value, resource, rules.ids, path)
         case One(inner):
             value = coerce(value)
-            if value == "":
-                return value
             if not isinstance(value, dict):
                 raise InvalidRecordError(f"`{path}` is not an object")
-            return _object(value, inner, ids, keep_nulls, f"{path}.")
+            return _part(value, inner, rules, keep_nulls, path)
         case Each(inner):
             value = coerce(value)
-            if value == "":
-                return value
             if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
                 raise InvalidRecordError(f"`{path}` is not a list of objects")
-            return [_object(one, inner, ids, keep_nulls, f"{path}[].") for one in value]
+            return [_part(one, inner, rules, keep_nulls, f"{path}[]") for one in value]
         case RefList():
-            return reference_list(coerce(value), kind, ids, path)
+            return reference_list(coerce(value), kind, rules.ids, path)
 
 
 def _metadata(metadata: Any, path: str) -> dict[str, Any]:
@@ -84,12 +114,19 @@ def _metadata(metadata: Any, path: str) -> dict[str, Any]:
             raise InvalidRecordError(
                 f"`{path}` has a value of more than {MAX_METADATA_VALUE} characters"
             )
-    return metadata
+    return {
+        key: to_text(value) if isinstance(value, Decimal) else value
+        for key, value in metadata.items()
+    }
 
 
 def unknown_attributes(record: Mapping[str, Any], known: Collection[str]) -> list[str]:
-    """Attributes that Invoiced has not; `_sdc_…` are a tap's or a loader's own."""
-    return [name for name in record if name not in known and not name.startswith("_sdc_")]
+    """Attributes that Invoiced does not have.
+
+    `_sdc_…` are a tap's or a loader's own; `_extra` is the tap's, of attributes without a column.
+    """
+    own = ("_sdc_", "_extra")
+    return [name for name in record if name not in known and not name.startswith(own)]
 
 
 def already_matches(current: Any, body: Any) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 from invoiced_api.bodies import RefList
 from invoiced_api.resources import BY_NAME
 from target_invoiced.exceptions import InvalidRecordError
-from target_invoiced.mapping.coercion import coerce
+from target_invoiced.mapping.coercion import coerce, to_integer, to_text
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey, Reference, key_text
 from target_invoiced.settings import Ids
 
@@ -14,21 +14,23 @@ from target_invoiced.settings import Ids
 def reference(value: Any, resource: str, ids: Ids, path: str) -> Any:
     """What a record holds in the place of an id: the id itself, or what will be looked up for it.
 
-    An object may stand there whole, or show only its natural key. Raises Unwritable.
+    An object may stand there whole, or show only its natural key. Raises InvalidRecordError.
     """
-    own_number = ids is Ids.INVOICED and BY_NAME[resource].natural_key != "id"
-    if isinstance(value, str) and (own_number or value.startswith("{")):
+    own_number = BY_NAME[resource].natural_key != "id"
+    if isinstance(value, str) and value.startswith("{"):
         value = coerce(value)
     if isinstance(value, dict):
         if value.get("id") is None:
             return _natural(value, resource, path)
         value = value["id"]
-    if ids is Ids.INVOICED or value == "":
-        return value
+    if value is None or value == "":
+        return value if ids is Ids.INVOICED or value == "" else None
     try:
         key = key_text(value)
     except InvalidRecordError:
         raise InvalidRecordError(f"`{path}` is neither a number nor a string") from None
+    if ids is Ids.INVOICED:
+        return to_integer(value) if own_number else key
     return None if key is None else ExternalKey(resource, key)
 
 
@@ -50,8 +52,9 @@ def reference_list(value: Any, kind: RefList, ids: Ids, path: str) -> Any:
 
 def _natural(value: Mapping[str, Any], resource: str, path: str) -> NaturalKey:
     attribute = BY_NAME[resource].natural_key
-    if attribute and isinstance(value.get(attribute), str) and value[attribute]:
-        return NaturalKey(resource, attribute, value[attribute])
+    written = to_text(value.get(attribute)) if attribute else None
+    if attribute and isinstance(written, str) and written:
+        return NaturalKey(resource, attribute, written)
     raise InvalidRecordError(
         f"`{path}` refers to no object: it holds neither `id` nor a natural key"
     )

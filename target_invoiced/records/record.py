@@ -73,7 +73,14 @@ class Stream:
         cards, effects = settings.allow_card_like, settings.allow_side_effects
         mapper: EndpointMapper | CustomCallMapper
         if isinstance(to, EndpointStream):
-            mapper = EndpointMapper(to, cards, effects, frozenset(schema.key_properties))
+            columns = schema.schema.get("properties")
+            mapper = EndpointMapper(
+                to,
+                cards,
+                effects,
+                frozenset(schema.key_properties),
+                tuple(columns) if isinstance(columns, dict) else (),
+            )
         else:
             mapper = CustomCallMapper(to, cards, effects)
         return cls(schema, to, Validator(schema.schema), mapper)

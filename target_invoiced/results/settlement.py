@@ -79,6 +79,9 @@ class OutcomeRecorder:
             self.responses.add(pending.stream.name, key, outcome)
         if isinstance(outcome, Rejected) and not self.refuse(pending, outcome, reject_id):
             return
+        if isinstance(outcome, Done) and outcome.warning:
+            message = pending.message
+            LOGGER.warning("line %d, %s: %s", message.line, message.stream, outcome.warning)
         if pending.position is not None:
             self._recorded.append(pending.position)
 

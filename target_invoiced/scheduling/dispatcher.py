@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from target_invoiced.exceptions import InDoubtError, InvalidRecordError
 from target_invoiced.ledger.parked import Parked
 from target_invoiced.mapping.keys import ExternalKey, Reference, by_own_id
-from target_invoiced.mapping.operations import NoOp, Remove, WriteRequest
+from target_invoiced.mapping.operations import NoOp, Remove, Update, WriteRequest
 from target_invoiced.mapping.outcomes import Done, Kind, Rejected
 from target_invoiced.records.record import PendingRecord
 from target_invoiced.records.unit_of_work import UnitOfWork
@@ -139,9 +139,17 @@ class Dispatch:
             for reference in one.references
             if isinstance(reference, ExternalKey)
         ]
-        known = self.unit.keys.ids(set(wanted))
+        # An update does not wait for the objects that it cannot change its own object to.
+        compared = {
+            reference
+            for pending in records
+            if isinstance(pending.operation, Update)
+            for reference in pending.operation.fixed.values()
+            if isinstance(reference, ExternalKey)
+        }
+        known = self.unit.keys.ids({*wanted, *compared})
         ids: dict[Reference, object] = {reference: known[reference] for reference in known}
-        for reference in wanted:
+        for reference in (*wanted, *compared):
             natural = None if reference in ids else by_own_id(reference)
             if natural:
                 ids[reference] = natural

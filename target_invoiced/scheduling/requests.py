@@ -15,7 +15,7 @@ from target_invoiced.ledger.journal import SentBatch
 from target_invoiced.ledger.parked import Parked
 from target_invoiced.ledger.replay import Stage
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey, Reference
-from target_invoiced.mapping.operations import Create, CustomCall, Operation, WriteRequest
+from target_invoiced.mapping.operations import Create, CustomCall, Operation, Update, WriteRequest
 from target_invoiced.mapping.references import resolve_references
 from target_invoiced.records.batches import encode_path
 from target_invoiced.records.record import PendingRecord
@@ -88,6 +88,8 @@ class RequestBuilder:
             path = resolve_references(pending.path, ids)
             body = {} if pending.body is None else {"body": resolve_references(pending.body, ids)}
             operation = replace(operation, path=path, **body)
+        if isinstance(operation, Update) and operation.fixed:
+            operation = replace(operation, fixed=resolve_references(operation.fixed, ids))
         if pending.key is None and isinstance(operation, Create):
             # Nothing would remember which record it is if the object were there already.
             operation = replace(operation, natural=None)

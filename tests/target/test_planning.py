@@ -124,10 +124,10 @@ def test_an_operation_that_is_not_allowed_is_skipped(record, operation):
 
 
 def test_only_a_document_that_shows_itself_void_may_be_void():
-    assert plan("invoices", {"id": 5, "status": "voided"}).maybe_void
-    assert plan("payments", {"id": 5, "voided": True}).maybe_void
-    assert not plan("invoices", {"id": 5, "status": "paid"}).maybe_void
-    assert not plan("customers", {"id": 5, "status": "voided"}).maybe_void
+    assert plan("invoices", {"id": 5, "status": "voided"}).ended
+    assert plan("payments", {"id": 5, "voided": True}).ended
+    assert not plan("invoices", {"id": 5, "status": "paid"}).ended
+    assert not plan("customers", {"id": 5, "status": "voided"}).ended
 
 
 # Keys of another system

@@ -134,7 +134,12 @@ class Desk:
             input_digest=lambda: b"",
         )
         intake.add_schema(
-            Schema(1, stream, {"type": "object"}, ["id"] if "id" in record else ["ref"])
+            Schema(
+                1,
+                stream,
+                {"type": "object"},
+                ["id"] if "id" in record or self.ids == "invoiced" else ["ref"],
+            )
         )
         intake.add_records([Record(2, stream, record)])
         requests = RequestBuilder(unit, lambda: NOW, lambda: 0.0)
@@ -263,9 +268,11 @@ def test_no_card_number_and_no_secret_is_in_anything_the_command_leaves_behind(
         name = rng.choice([one for one in ATTRIBUTES if one != "metadata"])
         shown = rng.choice([numbers[-1], f"no. {numbers[-1]}", int(numbers[-1])])
         record = {"id": number, **RECORDS[stream], name: shown}
+        key = ["id", name]
         if ids == "invoiced":
             del record["id"]
-        head = {"type": "SCHEMA", "stream": stream, "schema": {}, "key_properties": ["id", name]}
+            key = ["id"]
+        head = {"type": "SCHEMA", "stream": stream, "schema": {}, "key_properties": key}
         lines += [head, {"type": "RECORD", "stream": stream, "record": record}]
     text = b"".join(orjson.dumps(line) + b"\n" for line in lines)
     text += b'{"type": "RECORD", "stream": "notes", "record": {"notes": "' + numbers[0].encode()

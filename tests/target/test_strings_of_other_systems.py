@@ -3,8 +3,6 @@
 import pytest
 
 LINES = [{"name": "Work", "unit_cost": 100, "quantity": 1}]
-FRACTION = pytest.mark.xfail(strict=True, reason="an integer with a fraction of zero is refused")
-SHORT = pytest.mark.xfail(strict=True, reason="a zone has to have minutes")
 
 
 @pytest.fixture
@@ -18,14 +16,13 @@ def load(run_target, server):
 
 
 TRUE, FALSE = ("t", "T", "1", "yes", "YES", 1), ("f", "F", "0", "no", "No", 0)
-UNKNOWN = pytest.mark.xfail(strict=True, reason="a boolean is only known by JSON's spelling")
 
 
 @pytest.mark.parametrize(
     ("written", "meant"),
     [
-        *(pytest.param(one, True, marks=UNKNOWN) for one in TRUE),
-        *(pytest.param(one, False, marks=UNKNOWN) for one in FALSE),
+        *(pytest.param(one, True) for one in TRUE),
+        *(pytest.param(one, False) for one in FALSE),
         *(("true", True), ("false", False), (True, True), (False, False)),
     ],
 )
@@ -37,7 +34,7 @@ def test_a_boolean_may_be_spelled_in_many_ways(load, singer, account, written, m
 
 @pytest.mark.parametrize(
     "written",
-    [pytest.param("t", marks=UNKNOWN), pytest.param("yes", marks=UNKNOWN), "1", 1],
+    [pytest.param("t"), pytest.param("yes"), "1", 1],
 )
 def test_a_voided_payment_may_be_marked_in_many_ways(load, singer, account, written):
     account.add("customers", id=5, name="A", number="C-1")
@@ -47,28 +44,24 @@ def test_a_voided_payment_may_be_marked_in_many_ways(load, singer, account, writ
 
 
 @pytest.mark.parametrize("number", [1001, 0, 12345678901234567890])
-@pytest.mark.xfail(strict=True, reason="a number is sent as a number where text is meant")
 def test_a_number_may_stand_for_text(load, singer, account, number):
     load(*singer.stream("customers", {"name": "A", "number": number, "postal_code": 78701}))
     (customer,) = account.objects("customers")
     assert (customer["number"], customer["postal_code"]) == (str(number), "78701")
 
 
-@pytest.mark.xfail(strict=True, reason="a number for text is no natural key")
 def test_a_customer_is_found_by_a_number_without_quotes(load, singer, account):
     account.add("customers", id=5, name="A", number="1001")
     load(*singer.stream("customers", {"id": "c", "name": "B", "number": 1001}), ids="external")
     assert [(row["id"], row["name"]) for row in account.objects("customers")] == [(5, "B")]
 
 
-@pytest.mark.xfail(strict=True, reason="an id with a fraction of zero leads elsewhere")
 def test_an_id_may_have_a_fraction_of_zero(load, singer, account):
     account.add("customers", id=15446, name="A")
     load(*singer.stream("customers", {"id": 15446.0, "name": "B"}))
     assert account.get("customers", 15446)["name"] == "B"
 
 
-@pytest.mark.xfail(strict=True, reason="an id with a fraction of zero leads elsewhere")
 def test_a_reference_may_have_a_fraction_of_zero(load, singer, account):
     account.add("customers", id=15446, name="A")
     load(*singer.stream("contacts", {"customer": 15446.0, "name": "Ada"}))
@@ -78,7 +71,7 @@ def test_a_reference_may_have_a_fraction_of_zero(load, singer, account):
 
 @pytest.mark.parametrize(
     "written",
-    [pytest.param(3.0, marks=FRACTION), pytest.param("3.0", marks=FRACTION), "3"],
+    [pytest.param(3.0), pytest.param("3.0"), "3"],
 )
 def test_an_integer_may_have_a_fraction_of_zero(load, singer, account, written):
     plan = {"id": "p", "name": "P", "amount": 5, "interval": "month", "interval_count": written}
@@ -90,9 +83,9 @@ def test_an_integer_may_have_a_fraction_of_zero(load, singer, account, written):
 @pytest.mark.parametrize(
     ("written", "seconds"),
     [
-        pytest.param("2026-01-31T10:00:00+00", 1_769_853_600, marks=SHORT),
-        pytest.param("2026-01-31 10:00:00+00", 1_769_853_600, marks=SHORT),
-        pytest.param("2026-01-31T10:00:00-05", 1_769_871_600, marks=SHORT),
+        pytest.param("2026-01-31T10:00:00+00", 1_769_853_600),
+        pytest.param("2026-01-31 10:00:00+00", 1_769_853_600),
+        pytest.param("2026-01-31T10:00:00-05", 1_769_871_600),
         ("2026-01-31T10:00:00.123+0530", 1_769_833_800),
     ],
 )
