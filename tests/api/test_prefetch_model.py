@@ -68,6 +68,7 @@ class SimulatedServer:
             for kind in ("contacts", "payment_sources"):
                 rows = [self._row(START + 5) for _ in range(rng.randrange(children + 1))]
                 self.tables[f"/customers/{row['id']}/{kind}"] = rows
+        self.first_clocks: dict[str, int] = {}
         self.lived = {path: {row["id"] for row in rows} for path, rows in self.tables.items()}
 
     def respond(self, request: PageRequest) -> Response | Exception:
@@ -85,6 +86,8 @@ class SimulatedServer:
         if call.path.endswith("/payment_plan"):
             page = {"id": 1, "updated_at": START}
         body = b"garbled" if self.rng.random() < 0.005 else orjson.dumps(page)
+        if body != b"garbled":
+            self.first_clocks.setdefault(call.path, self.clock)
         headers = {"X-Total-Count": str(len(rows)), "Date": formatdate(self.clock, usegmt=True)}
         return Response(headers=headers, body=body, retries=self.rng.randrange(2))
 
@@ -190,6 +193,8 @@ class Schedule:
                 except InvoicedError:
                     continue
                 self._check_rows(name, rows)
+                if name == "subscriptions":  # of several lists the earliest clock counts
+                    assert reader.clock <= self.server.first_clocks["/subscriptions"]
                 assert not reader.buffered_bytes
 
     def _check_memory(self, readers: list[StreamReader]) -> None:
