@@ -42,6 +42,7 @@ DIFFERENCES: dict[str, tuple[str, ...]] = {
         "updated_at",
         "url",
         "pdf_url",
+        "csv_url",
         "payment_url",
         "statement_pdf_url",
     ),
