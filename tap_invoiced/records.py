@@ -7,9 +7,10 @@ from typing import Any
 
 from invoiced_api.exceptions import InvoicedError
 from invoiced_api.reading.pages import Row
+from invoiced_api.resources import ReadStrategy
 from invoiced_api.timestamps import to_rfc_3339
 from tap_invoiced.bad_values import BadValues
-from tap_invoiced.columns import row_column
+from tap_invoiced.columns import Kind, row_column
 from tap_invoiced.deletions import COLUMN, COLUMN_SCHEMA
 from tap_invoiced.fast_decode import TypedDecoder
 from tap_invoiced.identity import has_id
@@ -54,6 +55,8 @@ class Records:
             full_schema = _with_deletion(full_schema)
         row = row_column(self.schema, _with_own_id(full_schema))
         self._reports_unknown = row.reports_unknown
+        # Only these lists are asked for rows by their last update; each row then shows it.
+        self._dated = stream.resource.way is ReadStrategy.INCREMENTAL
         self._transform = Transformer(row, self.bad_values)
         parent = stream.resource.parent
         self._pages = TypedDecoder(
@@ -97,6 +100,9 @@ class Records:
         return kept
 
     def _transform_slowly(self, rows: list[Any]) -> None:
+        for row in rows if self._dated else ():
+            if row.get("updated_at", "") is None:
+                self.bad_values.add(row["id"], "updated_at", None, Kind.DATE_TIME.value)
         self._transform(rows)
         unknown = self._transform.new_unknown_fields()
         for name in unknown if self._reports_unknown else ():

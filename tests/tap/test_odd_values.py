@@ -158,6 +158,23 @@ def test_a_row_without_an_id_fails_its_stream_and_holds_its_bookmark(
     assert key in healed.ids("customers")
 
 
+@pytest.mark.parametrize("sent", ["null", '"soon"', "99999999999999", "-62169984000", "[]"])
+def test_a_row_without_a_moment_arrives_and_does_not_move_the_bookmark(
+    sent: str, small: Account, rewriter: Rewriter, run_tap: Callable[..., Any]
+) -> None:
+    key = small.objects("invoices")[3]["id"]
+    rewriter.values.clear()
+    usual = run_tap(rewriter)
+    rewriter.values[("invoices", key)] = {"updated_at": sent}
+    run = run_tap(rewriter)
+    assert run.exit_code == 0, run.stderr
+    expected = rows_of(usual)
+    expected["invoices", key]["updated_at"] = None
+    assert rows_of(run) == expected
+    assert run.stderr.count(f"invoices {key}: field `updated_at` holds") == 1
+    assert run.state == usual.state
+
+
 VALUES = st.sampled_from(
     ["null", "5", "-1.5", "1e999", "NaN", '""', '"--5"', r'"\ud83d"', "[]", "{}", "[[5]]", "true"]
 )
