@@ -27,6 +27,7 @@ from invoiced_emulator.http.listing import Lists, Page
 from invoiced_emulator.http.untidy import untidy
 from invoiced_emulator.resources.definition import Key, Row
 from invoiced_emulator.resources.features import FEATURES
+from invoiced_emulator.rules.balances import balance_of
 from invoiced_emulator.rules.endpoints import ENDPOINTS, Endpoint
 from invoiced_emulator.store.account import Account
 
@@ -184,6 +185,8 @@ class Api:
         if names == ("events",):
             self._check_permission(*names)
             return self._events(call, ids)
+        if len(ids) == 1 and names[1:] in _REPORTS and names[0] in _REPORTS[names[1:]]:
+            return self._report(call, names, ids[0])
         endpoint, methods = self._routes.get((names, len(ids)), (None, _NO_METHODS))
         self._check_permission(*names, *([endpoint.resource.name] if endpoint else ()))
         if endpoint is None:
@@ -196,6 +199,21 @@ class Api:
         for name in names:
             if name in self.account.forbidden:
                 raise ApiError(f"This API key has no permission to access {name}", status=403)
+
+    def _report(self, call: Call, names: tuple[str, ...], text: str) -> Response:
+        """What belongs to an object and is read only: its balance, its attachments."""
+        self._check_permission(*names)
+        self._check_feature(names[0])
+        row = self.account.row(names[0], _key(text))
+        if row is None:
+            raise ApiError(f"No such {names[0].removesuffix('s')}: {text}", status=404)
+        if call.method != "GET":
+            raise ApiError(f"{call.method} is not allowed here, only GET", status=405)
+        if names[1] == "balance":
+            currency = dict(call.params).get("currency")
+            return answered(orjson.dumps(balance_of(self.account, row, currency)))
+        attached = self.account.attachments.get((names[0], row["id"]), [])
+        return _listed(Page([orjson.dumps(each) for each in attached], 1, 100, len(attached)), call)
 
     def _check_feature(self, resource: str) -> None:
         for feature in self.account.lacks:
@@ -291,6 +309,11 @@ _LIST: Methods = {"GET": Api.list, "POST": Api.create}
 _EACH: Methods = {"GET": Api.retrieve, "PATCH": Api.update, "DELETE": Api.delete}
 _SOLE: Methods = {"GET": Api.retrieve, "PUT": Api.create, "DELETE": Api.delete}
 _NO_METHODS: Methods = {}
+# What is read below an object, and below which resources.
+_REPORTS: Mapping[tuple[str, ...], tuple[str, ...]] = {
+    ("balance",): ("customers",),
+    ("attachments",): ("invoices", "estimates", "credit_notes"),
+}
 # From the words of a path and the number of its ids to what is there.
 Routes = Mapping[tuple[tuple[str, ...], int], tuple[Endpoint | None, Methods]]
 

@@ -6,7 +6,7 @@ included; other filters and sorts look at every object.
 
 import bisect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -18,6 +18,8 @@ from invoiced_emulator.store.computed import MergedSequence
 from invoiced_emulator.store.tables import ListIndex, Table
 
 MAX_PER_PAGE = 100
+# The size of the only page of a list that ignores paging.
+_EVERYTHING = 1_000_000
 # How long a page that was read helps its successor, and a total is not counted again.
 MEMORY_S = 300
 # From here on, pages in natural order are only served right after their predecessor.
@@ -114,6 +116,18 @@ def _paging(known: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+_KNOWN = frozenset(("page", "per_page", "paginate", "sort", "include", "expand"))
+
+
+def _refuse_unknown(resource: Resource, params: Params) -> None:
+    known = {*_KNOWN, *(name for names in resource.flags for name in names.split("&"))}
+    known |= {"updated_after", "updated_before"} if resource.incremental else set()
+    known |= {"start_date", "end_date"} if resource.dated else set()
+    for name, _ in params:
+        if name not in known and name.partition("[")[0] not in ("filter", "metadata"):
+            raise ApiError(f"The parameter {name} is not known here", name)
+
+
 def _true(value: str | None) -> bool:
     return value is not None and value.lower() in ("1", "true")
 
@@ -157,7 +171,11 @@ class Lists:
 
         Refused if it may not be read.
         """
+        if resource.name in self.account.strict_lists:
+            _refuse_unknown(resource, params)
         query = parsed(resource, params, self.hidden(resource, params), parent)
+        if resource.name in self.account.ignores_paging:
+            query = replace(query, page=1, per_page=_EVERYTHING)
         table = self.account.tables[resource.name]
         identity = (resource.name, parent, *(pair for pair in params if pair[0] != "page"))
         if self.account.ignores_sort or not query.sort:

@@ -1,6 +1,12 @@
 """What belongs to a customer looks like: contacts, payment sources, pending lines, notes, tasks."""
 
-from invoiced_emulator.resources.definition import Resource, shape, typed
+from invoiced_emulator.resources.definition import Resource, Row, shape, typed
+
+
+def _unhidden(_row: Row, private: Row) -> tuple[str, ...]:
+    """The lists on which a payment source appears: inactive ones are hidden."""
+    return ("all",) if private.get("_inactive") else ("all", "shown")
+
 
 _CONTACT_WRITES = typed(
     string="name title email phone department address1 address2 city state postal_code country",
@@ -30,6 +36,9 @@ PAYMENT_SOURCES = Resource(
     label="PaymentSource",
     shape={"id": None, "object": "card", "last4": None, "updated_at": None},
     create=typed(string="method invoiced_token gateway_token", boolean="make_default"),
+    shelves=_unhidden,
+    shelf="shown",
+    flags={"include_hidden": "all"},
     indexed=("_customer",),
     owner="_customer",
 )

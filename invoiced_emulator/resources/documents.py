@@ -1,11 +1,8 @@
-"""What customers, their documents and subscriptions look like, and the table of all resources."""
+"""What customers, their documents and subscriptions look like."""
 
 from collections.abc import Mapping
 
-from invoiced_emulator.resources.catalog import CATALOG
-from invoiced_emulator.resources.customer_children import ACCOUNT
 from invoiced_emulator.resources.definition import Resource, Row, Types, shape, typed
-from invoiced_emulator.resources.payments import MONEY
 
 
 def renewal(subscription: Row, private: Row) -> tuple[str, ...]:
@@ -318,14 +315,4 @@ TRANSACTIONS = Resource(
     incremental=True,
 )
 
-RESOURCES = (
-    CUSTOMERS,
-    INVOICES,
-    ESTIMATES,
-    CREDIT_NOTES,
-    SUBSCRIPTIONS,
-    TRANSACTIONS,
-    *CATALOG,
-    *MONEY,
-    *ACCOUNT,
-)
+DOCUMENTS = (CUSTOMERS, INVOICES, ESTIMATES, CREDIT_NOTES, SUBSCRIPTIONS, TRANSACTIONS)

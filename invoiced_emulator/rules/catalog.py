@@ -13,7 +13,15 @@ from invoiced_emulator.store.account import Account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plans(CrudRules):
+class CatalogRules(CrudRules):
+    """What the catalog shares: `DELETE` archives, after which the id may be used again."""
+
+    def delete(self, account: Account, row: Row) -> None:
+        account.tables[self.resource.name].archive(row["id"], account.clock())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plans(CatalogRules):
     """The rules of plans: they recur, and stay while anyone ever subscribed to them."""
 
     def create(self, account: Account, given: Row) -> Row:
@@ -29,11 +37,11 @@ class Plans(CrudRules):
         used = any(addon["plan"] == row["id"] for addon in addons)
         if used or subscriptions.where("plan", row["id"]):
             raise ApiError("A plan with subscribers cannot be deleted")
-        CrudRules.delete(self, account, row)
+        CatalogRules.delete(self, account, row)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Items(CrudRules):
+class Items(CatalogRules):
     """The rules of items: their taxes are written as ids and read as tax rates."""
 
     def create(self, account: Account, given: Row) -> Row:
@@ -50,5 +58,5 @@ class Items(CrudRules):
 
 PLAN_RULES = Plans(resource=PLANS, refers={"catalog_item": "items"})
 ITEM_RULES = Items(resource=ITEMS)
-COUPON_RULES = CrudRules(resource=COUPONS)
-TAX_RATE_RULES = CrudRules(resource=TAX_RATES)
+COUPON_RULES = CatalogRules(resource=COUPONS)
+TAX_RATE_RULES = CatalogRules(resource=TAX_RATES)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from invoiced_emulator.resources.definition import Resource, Row
+from invoiced_emulator.resources.settings import SETTINGS
+from invoiced_emulator.rules.base import CrudRules
 from invoiced_emulator.rules.calls import CALLS, Call
 from invoiced_emulator.rules.catalog import COUPON_RULES, ITEM_RULES, PLAN_RULES, TAX_RATE_RULES
 from invoiced_emulator.rules.charges import CHARGE_RULES, REFUND_RULES
@@ -80,6 +82,8 @@ def _nowhere(path: str, rules: Rules, **more: Any) -> Endpoint:
     return _at(path, rules, **{"listed": (), "each": (), **more})
 
 
+_READ_ONLY: dict[str, Any] = {"listed": ("GET",), "each": ("GET",)}
+
 ENDPOINTS = (
     _at("customers", CUSTOMER_RULES, calls=CALLS["customers"]),
     _at("invoices", INVOICE_RULES, calls=CALLS["invoices"]),
@@ -109,4 +113,5 @@ ENDPOINTS = (
         only={"object": "bank_account"},
     ),
     _nowhere("invoices payment_plan", PAYMENT_PLAN_RULES, sole=("GET", "PUT", "DELETE")),
+    *(_at(each.name, CrudRules(resource=each), **_READ_ONLY) for each in SETTINGS),
 )

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from invoiced_emulator.money import money
 from invoiced_emulator.pricing import priced_line
 from invoiced_emulator.resources.definition import Row
+from invoiced_emulator.resources.settings import SETTINGS
 from invoiced_emulator.rules.payment_plans import installments_of
 from invoiced_emulator.seed import data as catalog
-from invoiced_emulator.seed.context import DAY_S, QUIET_S, SeedContext
+from invoiced_emulator.seed.context import DAY_S, HISTORY_DAYS, QUIET_S, SeedContext
 
 FIRST_IDS = {
     "payments": 61,
@@ -50,6 +51,8 @@ def more(desk: SeedContext, customers: Sequence[Row]) -> None:
     _payments(desk)
     _payment_plans(desk)
     _merge(desk, customers[0])
+    _settings(desk)
+    _attachments(desk)
 
 
 def _dated(desk: SeedContext, customer: Row) -> Row:
@@ -186,6 +189,35 @@ def _merge(desk: SeedContext, kept: Row) -> None:
     note = {"customer": key, "notes": "Entered twice", "user": _USER}
     desk.account.insert("notes", {**note, **dates})
     desk.account.merge(key, kept["id"], at=desk.now - QUIET_S)
+
+
+def _settings(desk: SeedContext) -> None:
+    """A few rows of each list of settings."""
+    at = {"created_at": desk.now - HISTORY_DAYS * DAY_S, "updated_at": desk.now - 90 * DAY_S}
+    add = desk.account.insert
+    for key, name in (("administrator", "Administrator"), ("billing", "Billing")):
+        add("roles", {"id": key, "name": name, **at})
+    user = {name: _USER[name] for name in _USER if not name.endswith("_at")}
+    add("members", {"user": user, "role": "administrator", **at})
+    for resource in SETTINGS:
+        if resource.name not in ("members", "roles"):
+            noun = resource.singular.replace("_", " ").capitalize()
+            for name in (f"{noun} A", f"{noun} B"):
+                add(resource.name, {"name": name, **at})
+
+
+def _attachments(desk: SeedContext) -> None:
+    """A file on a few documents."""
+    for name in ("invoices", "estimates", "credit_notes"):
+        table = desk.account.tables[name]
+        for key in table.shelf("all").ids[:3]:
+            row = table.rows[key]
+            at = {"created_at": row["created_at"], "updated_at": row["created_at"]}
+            file = {"object": "file", "name": f"{row['number']}.png", "size": 6936}
+            file |= {"type": "image/png", "url": desk.account.address("files/{token}", f"f{key}")}
+            file |= {"id": desk.account.part_id(), **at}
+            attachment = {"id": desk.account.part_id(), "object": "attachment", "file": file, **at}
+            desk.account.attachments[name, key] = [attachment]
 
 
 def _payment_plans(desk: SeedContext) -> None:

@@ -15,7 +15,7 @@ import orjson
 from invoiced_emulator.money import money, plain
 from invoiced_emulator.pricing import completed, priced
 from invoiced_emulator.resources.definition import Key, Row
-from invoiced_emulator.resources.documents import RESOURCES
+from invoiced_emulator.resources.registry import RESOURCES
 from invoiced_emulator.store.computed import bulk_of
 from invoiced_emulator.store.tables import Table
 
@@ -76,7 +76,8 @@ class Account:
     """An Invoiced account in memory.
 
     `now` gives the account's clock in UNIX seconds. The flags imitate accounts that differ:
-    `canceled_account` answers 402 to everything, `forbidden` holds resource names answered 403,
+    `canceled_account` answers 402 to everything, `strict_lists` refuse unknown parameters,
+    lists in `ignores_paging` have everything on each page, `forbidden` holds resource names answered 403,
     `lacks` the `FEATURES` that were not bought, `lost_events` the ids of events whose object is
     no longer known and shown as `{}`. `untidy` makes responses look like those of a PHP server
     (`http.untidy`), and documents are dated at midnight of `time_zone` if there is one. The
@@ -92,6 +93,9 @@ class Account:
         self.hides_updated_at: set[str] = {"transactions", "credit_balance_adjustments"}
         self.lacks: set[str] = set()
         self.lost_events: set[int] = set()
+        self.strict_lists: set[str] = set()
+        self.ignores_paging: set[str] = set()
+        self.attachments: dict[tuple[str, Key], list[Row]] = {}
         self.untidy = False
         self.time_zone: tzinfo | None = None
         self.ignores_sort = False

@@ -116,6 +116,16 @@ class Table:
         if self.bulk is not None and self.bulk.has(key):
             raise ApiError(f"{key} belongs to a bulk, which cannot be changed")
 
+    def archive(self, key: Key, updated_at: int) -> None:
+        """List an object with the archived ones only; its id is free from now on."""
+        row = {**self.rows[key], "updated_at": updated_at}
+        self.drop(key)
+        hidden = f"{key}\0"
+        while hidden in self.rows:
+            hidden += "\0"
+        self.rows[hidden] = row
+        self.shelf("archived").add(hidden, updated_at)
+
     def drop(self, key: Key) -> None:
         self.check_stored(key)
         self._forget(key)

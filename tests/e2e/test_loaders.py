@@ -12,7 +12,7 @@ import pytest
 
 from invoiced_api.resources import RESOURCES
 from invoiced_emulator import Account, Server
-from invoiced_emulator.resources.documents import RESOURCES as SERVED
+from invoiced_emulator.resources.registry import RESOURCES as SERVED
 
 STREAMS = [
     one.name for one in RESOURCES if one.name in {"events", *(served.name for served in SERVED)}

@@ -8,7 +8,8 @@ import orjson
 import pytest
 
 from invoiced_emulator import seeded
-from invoiced_emulator.resources.documents import PARTS, RESOURCES
+from invoiced_emulator.resources.documents import PARTS
+from invoiced_emulator.resources.registry import RESOURCES
 
 NOW = 1_767_225_600
 KEY = "a-key-of-ours"

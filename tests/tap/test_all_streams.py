@@ -8,7 +8,7 @@ import requests
 
 from invoiced_api.resources import BY_NAME, RESOURCES, ReadStrategy
 from invoiced_emulator import Account, Server
-from invoiced_emulator.resources.documents import RESOURCES as SERVED
+from invoiced_emulator.resources.registry import RESOURCES as SERVED
 
 # `test_further_streams.py` has the others.
 EVERY = [
