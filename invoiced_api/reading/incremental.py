@@ -155,7 +155,11 @@ class IncrementalReader(StreamReader):
         page = yield from head(listing, window.since)
         self._heads.append(page)
         if (page.total or 0) > listing.page_size:
-            self._trusts_sort &= yield from sorts(listing, window.since)
+            sorted_by_change = yield from sorts(listing, window.since)
+            # Not `&=`, which would restore what was known before the probe began: meanwhile, a
+            # window may have shown a page that is not sorted.
+            if not sorted_by_change:
+                self._trusts_sort = False
 
     def _fall_back(self) -> None:
         """Starts again: what the windows have read so far relied on the order."""

@@ -1,6 +1,7 @@
 """A list query of an account, and the pages that it is answered with."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
@@ -53,6 +54,9 @@ Params = Mapping[str, str | int]
 updated_at = itemgetter("updated_at")
 
 INCREMENTAL = "updated_at asc"
+# A stamp that is further ahead of the clock is not when a row was updated.
+MAX_AHEAD_S = 86_400
+
 LATEST_FIRST = "updated_at desc"
 BY_ID = "id asc"
 
@@ -112,11 +116,12 @@ class Page:
 
     Attributes:
         rows: the rows that show when they were updated, if that was asked; else all.
-        undated: the other rows.
+        undated: the other rows: their stamp is no number, or cannot be true.
         moments: when `rows` were updated, in UNIX seconds; empty where that was not asked.
         total: `X-Total-Count`, None without it.
         clock: the earlier of the server's clock and ours, in UNIX seconds.
         asked: how many rows were requested.
+        older: how many of `undated` claim to be older than what was requested.
         single: the response was one object in place of a list.
         refused: the server does not serve this page (see `PageRequest.may_be_refused`).
         unreadable: says of each row that cannot be read where it is.
@@ -128,6 +133,7 @@ class Page:
     total: int | None
     clock: int
     asked: int
+    older: int = 0
     single: bool = False
     refused: bool = False
     unreadable: tuple[str, ...] = ()
@@ -222,14 +228,13 @@ def page_of(request: PageRequest, response: Response) -> Page:
             "what stands between this machine and Invoiced."
         )
         raise UnreadablePageError(trouble, broken=False)
-    dated, undated, moments = rows, [], []
     stamp = request.listing.stamp
+    dated, moments, older = rows, [], 0
+    undated: list[Any] = []
     if stamp != "updated_at" or "updated_after" in request.params:
-        moments = [row.get(stamp) for row in rows]
-        if not all(type(moment) is int for moment in moments):
-            undated = [row for row in rows if type(row.get(stamp)) is not int]
-            dated = [row for row in rows if type(row.get(stamp)) is int]
-            moments = [row[stamp] for row in dated]
+        after = request.params.get("updated_after") if stamp == "updated_at" else None
+        dated, undated, older = _by_stamp(rows, stamp, after, response.clock)
+        moments = [row[stamp] for row in dated]
     return Page(
         rows=dated,
         undated=undated,
@@ -237,9 +242,36 @@ def page_of(request: PageRequest, response: Response) -> Page:
         total=response.total,
         clock=response.clock,
         asked=request.per_page,
+        older=older,
         single=single,
         unreadable=rows.unreadable if isinstance(rows, SalvagedRows) else (),
     )
+
+
+def _by_stamp(
+    rows: list[Any], stamp: str, after: str | int | None, clock: int
+) -> tuple[list[Any], list[Any], int]:
+    """Rows with a stamp that can be true, the others, and how many of those claim to be older.
+
+    A row of a list that was requested by `updated_after` is newer than that, and not from the
+    future. A stamp that says otherwise would hide the rows between it and the true one.
+    """
+    least, most = -math.inf, math.inf
+    if after is not None:
+        least, most = int(after), clock + MAX_AHEAD_S
+    stamps = [row.get(stamp) for row in rows]
+    if all(type(one) is int and least < one <= most for one in stamps):
+        return rows, [], 0
+    dated: list[Any] = []
+    undated: list[Any] = []
+    older = 0
+    for row, one in zip(rows, stamps, strict=True):
+        if type(one) is int and least < one <= most:
+            dated.append(row)
+        else:
+            undated.append(row)
+            older += type(one) is int and one <= least
+    return dated, undated, older
 
 
 def refused_page(request: PageRequest) -> Page:

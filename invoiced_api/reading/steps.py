@@ -56,7 +56,7 @@ def first_page(
         )
         if not page.shown and page.total:
             trouble = f"page 1 shows no rows, and `X-Total-Count` says {page.total}"
-        elif page.rows and min(page.moments) < since:
+        elif page.older > 1 and 2 * page.older > page.shown:
             trouble = "rows are older than `updated_after`: the server ignores that parameter"
         else:
             return page
@@ -93,7 +93,8 @@ def sorts(listing: ListQuery, since: int) -> Generator[PageRequest, Page, bool]:
 
 
 def _first_id(page: Page) -> Any:
-    return page.rows[0]["id"] if page.rows else None
+    rows = page.rows or page.undated
+    return rows[0]["id"] if rows else None
 
 
 class UnsortedError(Exception):

@@ -35,8 +35,8 @@ STREAMS = (
     "payment_plans",
     "events",
 )
-# A subscription goes from one to a later one.
-STATUSES = ("", "canceled", "finished")
+# A subscription goes from one to a later one. The last is both canceled and finished.
+STATUSES = ("", "canceled", "finished", "canceled finished")
 # More than any of these schedules needs; without it a loop that makes no progress would not end.
 MAX_REQUESTS = 20_000
 
@@ -94,7 +94,7 @@ class SimulatedServer:
     def _rows(self, path: str, params: dict[str, Any]) -> list[Row]:
         rows = self.tables.get(path, [])
         if path == "/subscriptions":
-            kind = next((name for name in STATUSES[1:] if params.get(name)), "")
+            kind = " ".join(name for name in ("canceled", "finished") if params.get(name))
             rows = [row for row in rows if row["status"] == kind]
         if "updated_after" in params:
             rows = [row for row in rows if row["updated_at"] > params["updated_after"]]

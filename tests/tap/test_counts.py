@@ -23,7 +23,9 @@ class OddList:
         most_per_page: int = 100,
         shuffled: bool = False,
         empty_page: int = 0,
+        shown_as: dict[int, int] | None = None,
     ) -> None:
+        self.shown_as = shown_as or {}
         self.rows, self.ignored, self.most_per_page = rows, ignored, most_per_page
         self.shuffled, self.empty_page = shuffled, empty_page
         self.rng = random.Random(1)
@@ -39,6 +41,7 @@ class OddList:
         size = min(int(query.get("per_page", 100)), self.most_per_page)
         number = int(query.get("page", 1))
         page = [] if number == self.empty_page else rows[size * (number - 1) : size * number]
+        page = [{**r, "updated_at": self.shown_as.get(r["id"], r["updated_at"])} for r in page]
         return Response(json.dumps(page), headers={"X-Total-Count": str(len(rows))})
 
 
@@ -73,6 +76,22 @@ def test_rows_of_a_second_in_another_order_each_time_are_all_read(read: Any) -> 
     run = read("customers", OddList(rows_of(300, one_second=True), shuffled=True))
     assert run.exit_code == 0, run.stderr
     assert set(run.ids("customers")) == set(range(1, 301))
+
+
+@pytest.mark.parametrize("position", [1, 50, 100, 101, 250])
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        pytest.param(5, id="long-ago"),
+        pytest.param(2**31 - 1, id="in-the-future"),
+        pytest.param(SECOND + 60, id="of-another-row"),
+        pytest.param(SECOND - 9_000, id="before-all-others"),
+    ],
+)
+def test_a_stamp_that_is_not_true_hides_no_row(read: Any, position: int, stamp: int) -> None:
+    run = read("customers", OddList(rows_of(250), shown_as={position: stamp}))
+    assert run.exit_code == 0, run.stderr
+    assert set(run.ids("customers")) == set(range(1, 251))
 
 
 @pytest.mark.parametrize(
