@@ -80,16 +80,30 @@ def sorts(listing: ListQuery, since: int) -> Generator[PageRequest, Page, bool]:
     """Whether the server honours `sort`: the latest change is another row than the earliest.
 
     The earliest is requested before and after, so that a row that moves or goes meanwhile is not
-    mistaken for an answer. If all rows share one second the two may be the same row; then the
-    answer is no, and reading by id is right as well. For lists of more than a page.
+    mistaken for an answer. If all rows share one second the two may be the same row; then any
+    order is right. For lists of more than a page.
     """
-    earliest = _first_id((yield from head(listing, since)))
+    first = yield from head(listing, since)
     for _ in range(MAX_PROBES):
-        latest = _first_id((yield from first_page(listing, since, LATEST_FIRST, per_page=1)))
-        before, earliest = earliest, _first_id((yield from head(listing, since)))
-        if before == earliest:
-            return bool(latest != earliest)
+        latest = yield from first_page(listing, since, LATEST_FIRST, per_page=1)
+        before, first = first, (yield from head(listing, since))
+        if _first_id(before) == _first_id(first):
+            if _first_id(latest) != _first_id(first):
+                return True
+            return (yield from _share_a_second(listing, since, first))
     return False
+
+
+def _share_a_second(
+    listing: ListQuery, since: int, first: Page
+) -> Generator[PageRequest, Page, bool]:
+    """Whether all rows since a second were updated in the second of the first one, by counts."""
+    if not first.moments or not first.total:
+        return False
+    second = first.moments[0]
+    later = yield from first_page(listing, second + 1, per_page=1)
+    here = yield from first_page(listing, second, per_page=1)
+    return later.total == 0 and here.total is not None and here.total >= first.total
 
 
 def _first_id(page: Page) -> Any:
