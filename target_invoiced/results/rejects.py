@@ -56,8 +56,13 @@ class Rejects:
 
 
 def _ids_in(path: str) -> set[str]:
-    """The ids of the rejects that a file holds. Raises InvalidInputError if it cannot be read."""
+    """The ids of the rejects that a file holds. Raises InvalidInputError if it cannot be read.
+
+    Only a regular file holds any: a read of a device or a pipe may never end.
+    """
     try:
+        if not Path(path).is_file():
+            return set()
         with Path(path).open("rb") as file:
             return {id.decode() for line in file for id in ID.findall(line)}
     except FileNotFoundError:

@@ -21,6 +21,16 @@ def test_a_full_disk_ends_the_run_with_one_line_and_no_state_behind_it(
     assert (run.exit_code, run.complaint, run.messages) == (1, said, ["before"])
 
 
+@pytest.mark.parametrize("setting", ["rejects", "responses"])
+def test_a_device_that_never_ends_is_not_read_for_what_it_holds(
+    run_target, server, singer, setting
+):
+    """A read of `/dev/zero`, or of a pipe, would never return; what is written there is dropped."""
+    messages = [*singer.stream("customers", {"name": "A"}, BAD), singer.state("after")]
+    run = run_target(server, messages, max_rejects=-1, **{setting: "/dev/zero"})
+    assert run.messages == ["after"] or "cannot be written: " in run.complaint
+
+
 LEFT = [
     pytest.param(b'{"type": "RECORD", "stream": "customers", "rec', id="torn"),
     pytest.param(
