@@ -92,7 +92,11 @@ def test_a_wrong_setting_stops_before_any_request(run_target, server, singer, se
         pytest.param(b"", "is empty.", id="empty"),
         pytest.param(b"api_key: hush-hush", "is not JSON:", id="no-json"),
         pytest.param(b'["hush-hush"]', "must hold one JSON object", id="no-object"),
-        pytest.param(b'{"api_key": "hush\xff"}', "is not JSON:", id="no-utf-8"),
+        pytest.param(
+            b'{"api_key": "hush\xff"}',
+            "is not text in UTF-8 or UTF-16. Save it as UTF-8 and start again.",
+            id="no-utf-8",
+        ),
     ],
 )
 def test_a_config_that_cannot_be_used_is_named(environment, tmp_path, content, said):

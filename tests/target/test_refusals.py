@@ -92,9 +92,10 @@ def test_each_refusal_is_a_reject_in_invoiceds_own_words(
 def test_a_status_that_refuses_a_record_refuses_only_that_record(
     run_target, singer, clock, tmp_path, status
 ):
-    """Whoever answers, and in whatever words: a proxy sends no JSON."""
+    """Where Invoiced itself refuses: its errors are JSON with a `type`, a gateway's are not."""
     account = Account(now=clock)
-    faults = Faults([{"kind": "status", "status": status, "html": True, "path": "/notes"}])
+    words = "Not this one"
+    faults = Faults([{"kind": "status", "status": status, "message": words, "path": "/notes"}])
     with Server(account, faults=faults) as server:
         run = run_target(
             server,
@@ -108,8 +109,10 @@ def test_a_status_that_refuses_a_record_refuses_only_that_record(
         )
     assert (run.exit_code, run.messages) == (0, ["behind both"])
     (reject,) = rejects_of(tmp_path / "rejects.singer")
-    assert reject["reject"]["reason"] == f"POST /notes refused ({status})"
+    assert reject["reject"]["reason"] == f"POST /notes refused ({status}): {words}"
     assert reject["reject"]["status"] == status
+    assert run.counts("notes")["rejected"] == 1
+    assert run.counts("notes").get("retries", 0) == 0
     assert len(account.objects("customers")) == 1
 
 

@@ -50,10 +50,15 @@ def test_rejects_are_endured_up_to_max_rejects(
 
 def test_the_second_reject_stops_where_one_is_allowed(run_target, account, server, singer):
     account.add("customers", id=1, name="Old")
-    changes = [{"name": 1}, {"name": "A"}, {"name": 2}, {"name": "B"}]
+    refused = [{"credit_limit": "much"}, {"credit_limit": "more"}]
+    changes = [refused[0], {"name": "A"}, refused[1], {"name": "B"}]
     records = [{"id": 1, **change} for change in changes]
     run = run_target(server, singer.stream("customers", *records), max_rejects=1)
-    assert run.complaint.startswith("stopped at line 4, customers:")
+    assert run.exit_code == 1
+    assert run.complaint.startswith(
+        "stopped at line 4, customers: PATCH /customers/1 refused (400)"
+    )
+    assert run.counts("customers") == {"updated": 1, "rejected": 2}
     assert account.get("customers", 1)["name"] == "A"
 
 
@@ -152,5 +157,11 @@ def test_a_date_that_no_integer_of_64_bits_holds_is_a_reject_and_stops_nothing_e
         max_rejects=-1,
     )
     assert run.exit_code == 0
-    assert run.stderr.count("`date` is no date-time: the number is too large") == 2
+    errors = [line for line in run.stderr.splitlines() if line.startswith("ERROR ")]
+    assert [error.split(". Write it as ")[0] for error in errors] == [
+        "ERROR line 2, invoices: `date` is not an RFC 3339 date or date-time",
+        "ERROR line 3, invoices: `date` is not a date: digits alone must be UNIX seconds between "
+        "1980 and 2100",
+    ]
+    assert run.counts("invoices") == {"rejected": 2}
     assert len(account.objects("customers")) == 1
