@@ -116,7 +116,13 @@ class Client:
     May be used by several threads at once. `requests_sent` and `retries` count over its life.
     """
 
-    def __init__(self, connection: Connection, *, exact_target: str | None = None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        exact_target: str | None = None,
+        warns_of_clocks: bool = False,
+    ) -> None:
         """Every request of the client goes to the `exact_target`, if given: see `fix_target`."""
         self._connection = connection
         self._limiter = ConcurrencyLimiter(connection.max_connections)
@@ -127,7 +133,7 @@ class Client:
         self._timeout = Timeout(connect=CONNECT_TIMEOUT_S, read=connection.request_timeout)
         self._deadline = ResponseDeadline(connection.request_timeout)
         self._pool.ConnectionCls = self._deadline.watched(self._pool.ConnectionCls)
-        self._clocks_compared = False
+        self._clocks_compared = not warns_of_clocks
         self._closed = False
         self._counting = Lock()
         self.requests_sent = 0
@@ -243,7 +249,10 @@ class Client:
         return failure if unsent else self._may_go_on(call, failure)
 
     def _compare_clocks(self, response: BaseHTTPResponse) -> None:
-        """Warns once of a clock that is wrong, the server's or ours: bookmarks follow the earlier."""
+        """Warns once of a clock that is wrong, the server's or ours: bookmarks follow the earlier.
+
+        Only readers ask for it: a writer keeps no bookmark.
+        """
         theirs = server_clock(response.headers.get("Date"))
         if self._clocks_compared or theirs is None:
             return

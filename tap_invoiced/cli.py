@@ -68,7 +68,7 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         for line in check_access(settings.connection):
             stdout.write(f"{line}\n".encode())
         return 0
-    with Client(settings.connection) as client:
+    with Client(settings.connection, warns_of_clocks=True) as client:
         streams = selected_streams(
             read_json(options.catalog, "catalog") if options.catalog else None,
             extra_columns=settings.extra_columns,

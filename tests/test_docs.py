@@ -245,8 +245,8 @@ def test_the_site_can_be_read_from_the_file_system(site: Path) -> None:
 
 
 def shown(text: str) -> list[str]:
-    """The lines of a run, without what differs from run to run: requests, retries, seconds."""
-    numbers = re.compile(r"(?:\s+\d+ │){2}\s+\d+\.\d │$")
+    """The lines of a run, without what differs from run to run: requests and what follows them."""
+    numbers = re.compile(r"(?:\s+\d+ │){3}\s+\d+\.\d │$")
     frames = (numbers.sub(" … │", line.replace("\xa0", " ").rstrip()) for line in text.splitlines())
     return [re.sub("[━─]+", "─", frame) for frame in frames if frame.strip()]
 
