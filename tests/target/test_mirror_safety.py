@@ -26,7 +26,7 @@ def test_what_the_new_version_brought_and_invoiced_refused_stays(
 ):
     """Of many records, so that they are written in several turns."""
     assert run_target(server, versioned(singer, 1, *MANY), **MIRROR).exit_code == 0
-    refused = [{**one, "name": ""} for one in MANY]
+    refused = [{**one, "autopay": "perhaps"} for one in MANY]
     run = run_target(server, versioned(singer, 2, *refused), **MIRROR, max_rejects=-1)
     assert run.counts("customers") == {"rejected": len(MANY)}
     assert len(account.objects("customers")) == len(MANY)
