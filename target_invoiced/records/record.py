@@ -167,8 +167,8 @@ class PendingRecord:
     batch_rest: list["PendingRecord"] = field(default_factory=list)
     # Whether the mapping of its key stays cached.
     pinned: bool = False
-    # Whether it was refused once, and has waited until the others had finished.
-    deferred: bool = False
+    # How often it was refused and then waited for other records.
+    deferrals: int = 0
     retries: int = 0
     _digest: bytes | None = None
     _identity: Identity | None = None

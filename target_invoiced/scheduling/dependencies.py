@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item", bound=Hashable)
@@ -86,15 +87,20 @@ class DependencyGraph(Generic[Item]):
             (self._finders, entry.finds),
         )
 
-    def postpone(self, item: Item) -> bool:
-        """Let a released item wait for all others that do not wait for it; False if none do."""
+    def postpone(self, item: Item, *, earlier_only: bool = False) -> bool:
+        """Let a released item wait for all others that do not wait for it; False if there are none.
+
+        `earlier_only` leaves out those that arrived after it.
+        """
         entry = self._entries[item]
         behind = {entry}
         found = [entry]
         while found:
             found = [other for one in found for other in one.holds_up if other not in behind]
             behind.update(found)
-        before = [other for other in self._entries.values() if other not in behind]
+        arrived = self._entries.values()
+        others = takewhile(lambda other: other is not entry, arrived) if earlier_only else arrived
+        before = [other for other in others if other not in behind]
         for other in before:
             other.holds_up.append(entry)
         entry.waits_for = len(before)

@@ -20,6 +20,8 @@ UNKNOWN_CREATE = (
     "it is to be deleted, and whether an earlier run that died created it is not known. Look for "
     "it in Invoiced, and delete it there"
 )
+# Once after earlier records, once after all others.
+MAX_DEFERRALS = 2
 # A 404 for an object that the ledger knows.
 BAD_REQUEST, NOT_FOUND = 400, 404
 NOT_FOUND_HINT = (
@@ -89,11 +91,15 @@ class Dispatch:
             self.queue.finish(pending, rejected)
 
     def _deferred(self, pending: PendingRecord) -> bool:
-        """Whether the record is tried again when all others have finished; it is so once."""
-        if pending.deferred:
+        """Whether the record is tried again.
+
+        It is tried once after the records that came before it, which may free its number. If
+        that fails, it is tried a last time after all others.
+        """
+        if pending.deferrals == MAX_DEFERRALS:
             return False
-        pending.deferred = True
-        if not self.queue.defer(pending):
+        pending.deferrals += 1
+        if not self.queue.defer(pending, earlier_only=pending.deferrals < MAX_DEFERRALS):
             self.queue.requeue(pending)  # they have finished meanwhile
         return True
 

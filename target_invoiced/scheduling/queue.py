@@ -63,9 +63,9 @@ class WriteQueue:
         """A record that is ready needs another look."""
         self.ready.appendleft(pending)
 
-    def defer(self, pending: PendingRecord) -> bool:
+    def defer(self, pending: PendingRecord, *, earlier_only: bool) -> bool:
         """Let the record wait for all others that do not wait for it; False if there are none."""
-        return self._graph.postpone(pending)
+        return self._graph.postpone(pending, earlier_only=earlier_only)
 
     def finish(self, pending: PendingRecord, outcome: Outcome) -> None:
         """Record the outcome, and release the records that waited for this one."""
