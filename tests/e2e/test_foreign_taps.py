@@ -30,7 +30,7 @@ def shown(language: str, holding: str) -> str:
     return str(block)
 
 
-JANUARY_31 = 1_769_817_600  # midnight, UTC
+JANUARY_31 = 1_769_860_800  # noon, UTC: a date without a time
 
 
 @pytest.fixture

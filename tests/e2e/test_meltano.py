@@ -176,7 +176,7 @@ def test_the_job_of_the_project_runs_and_its_log_has_levels(meltano: Any, tmp_pa
 def test_records_of_a_csv_tap_become_customers(
     meltano: Any, business: Account, tmp_path: Path
 ) -> None:
-    """`id` says which customer is updated; a row without one is a new customer."""
+    """Rows are known by their place in the file; a number that is taken is that customer's."""
     known = business.objects("customers")[0]
     (tmp_path / "customers.csv").write_text(
         f"id,name,number,payment_terms\n{known['id']},{known['name']},{known['number']},NET 60\n"
@@ -194,6 +194,7 @@ def test_records_of_a_csv_tap_become_customers(
             "target-invoiced",
             TAP_CSV_FOLDER_PATH=str(folder),
             TAP_CSV_FOLDER_READ_MODE="one_stream_per_file",
+            TARGET_INVOICED_IDS="external",
         )
     assert business.get("customers", known["id"])["payment_terms"] == "NET 60"
     created = [row for row in business.objects("customers") if row["number"].startswith("CSV-")]
