@@ -154,7 +154,8 @@ def test_the_data_changes_only_as_the_page_on_upgrading_says(
         for key, row in rows(before, stream).items():
             for path, old, new in differing(row, now[key]):
                 nested_or_plans = "." in path or stream == "plans"
-                if path.endswith(("created_at", "updated_at")) and nested_or_plans:
+                moments = ("created_at", "updated_at", "period_start", "period_end")
+                if path.endswith(moments) and nested_or_plans:
                     assert to_seconds(new) == old
                 elif (stream, path) == ("estimates", "approved"):
                     assert bool(old) == bool(new)
