@@ -25,7 +25,8 @@ def client_of() -> Iterator[Callable[..., Client]]:
                 "max_retry_seconds": 20,
                 "user_agent": "tests",
             }
-            return stack.enter_context(Client(Connection(**(fields | changes))))
+            connection = Connection(**(fields | changes))
+            return stack.enter_context(Client(connection, warns_of_clocks=True))
 
         yield connect
 
