@@ -276,7 +276,10 @@ class Client:
         return failure
 
     def _send_once(self, call: Request) -> Response:
-        headers = {**call.headers, **self._headers}
+        # In any case: a header of the call's own never stands beside the client's.
+        ours = {name.lower() for name in self._headers}
+        own = {name: text for name, text in call.headers.items() if name.lower() not in ours}
+        headers = {**own, **self._headers}
         if call.idempotency_key:
             headers["Idempotency-Key"] = call.idempotency_key
         body = None
