@@ -1,4 +1,4 @@
-"""Writes the pages that the tables tell: streams, endpoints, settings.
+"""Writes the pages that the tables show: streams, endpoints, settings, and the table of calls.
 
 `make docs` runs this before it builds the site; a test compares what is committed.
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from invoiced_api.bodies import Body, Each, Kind, One, Plain, Ref, RefList
+from invoiced_api.calls import CALLS
 from invoiced_api.connection import CONNECTION_SETTINGS
 from invoiced_api.resources import RESOURCES, DeleteBehaviour, Resource, SideEffect, WriteCalls
 from invoiced_api.settings import Setting
@@ -36,6 +37,7 @@ def pages() -> dict[str, str]:
         "streams.md": _page("Streams and columns", STREAMS_INTRO, _streams()),
         "endpoints.md": _page("Endpoints", ENDPOINTS_INTRO, _endpoints()),
         "settings.md": _page("Settings", SETTINGS_INTRO, _settings()),
+        "calls.md": _with_table((DOCS / "calls.md").read_text(encoding="utf-8"), _object_calls()),
     }
 
 
@@ -48,6 +50,32 @@ def _table(head: str, rows: Iterable[Iterable[str]]) -> list[str]:
     names = head.split(", ")
     cells = [names, ["---"] * len(names), *rows]
     return [f"| {' | '.join(one.replace('|', chr(92) + '|') for one in row)} |" for row in cells]
+
+
+# What stands between these two in a page of its own text is generated.
+BEGIN, END = "<!-- begin: written by docs/generate.py -->", "<!-- end -->"
+
+
+def _with_table(page: str, lines: Iterable[str]) -> str:
+    before, rest = page.split(BEGIN)
+    after = rest.split(END, 1)[1]
+    return "\n".join([before + BEGIN, "", *lines, "", END + after])
+
+
+def _object_calls() -> list[str]:
+    return _table(
+        "call, writes to, side effect, what it does",
+        [
+            (
+                f"[`POST {one.path}`](#{one.word})",
+                f"[`{one.resource}`](endpoints.md#{one.resource})"
+                + (f", also those in {_listed(one.references)}" if one.references else ""),
+                f"`{one.side_effect.value}`" if one.side_effect else "",
+                f"It {one.does}.",
+            )
+            for one in CALLS
+        ],
+    )
 
 
 STREAMS_INTRO = """

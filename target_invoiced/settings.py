@@ -12,6 +12,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from invoiced_api import settings
+from invoiced_api.calls import call_at
 from invoiced_api.connection import CONNECTION_SETTINGS, Connection, connection_from, url
 from invoiced_api.exceptions import InvalidInputError
 from invoiced_api.resources import BY_NAME, ENDPOINTS, Resource, SideEffect, WriteCalls
@@ -434,6 +435,12 @@ def _call(given: dict[str, Any], default: Ids) -> CustomCallStream:
         for name, value in headers.items()
     ):
         raise _Wrong("needs `headers` as an object of strings")
+    call = call_at(method, path)
+    if call and given.get("batch_size", 1) not in (1, "1"):
+        raise _Wrong(f"cannot have a `batch_size`: a call to {call.word} takes no list")
+    for name in call.references if call else ():
+        if f"{{{name}}}" in path:
+            raise _Wrong(f"needs another name than `{name}` in its `path`: the body holds that one")
     try:
         return CustomCallStream(
             method=method,

@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from invoiced_api.calls import CALLS
 from invoiced_emulator import Account, Server, seeded
 from invoiced_emulator.http.faults import KINDS, Faults
 
@@ -143,6 +144,42 @@ def test_what_the_page_updates_and_voids_is_updated_and_voided(
         customer, invoice = customer_and_invoice(shop, **known)
         assert (customer["payment_terms"], customer["notes"]) == ("NET 60", None)
         assert invoice["status"] == "voided"
+
+
+def written_off(invoice: Any) -> bool:
+    """Whether an invoice is closed with a balance that nobody expects any more."""
+    return bool(invoice["closed"] and invoice["balance"] and invoice["status"] != "voided")
+
+
+def test_the_calls_of_the_page_do_what_it_says(shop: Account, typed: Callable[[str], None]) -> None:
+    before = {row["id"] for row in shop.objects("customers")}
+    page = DOCS / "calls.md"
+    headings = re.findall(r"^## (\w+)$", page.read_text(), re.M)
+    assert sorted(headings) == sorted(one.word for one in CALLS)
+    for block in blocks(page):
+        typed(block)
+        if "pauses.singer" in block:
+            assert shop.objects("subscriptions")[-1]["paused"]
+    owners = {row["id"]: row["name"] for row in shop.objects("customers")}
+    shown = [
+        (owners[row["customer"]], "closed" if written_off(row) else row["status"], row["total"])
+        for row in shop.objects("invoices")
+        if row["customer"] not in before
+    ]
+    assert sorted(shown) == sorted(
+        [
+            ("Marlow Instruments", "not_sent", 80),
+            ("Penrose Couriers", "voided", 30),
+            ("Penrose Couriers", "voided", 45),
+            ("Penrose Couriers", "not_sent", 75),
+            ("Thistle & Rowe", "paid", 60),
+            ("Calder Optics", "sent", 20),
+            ("Fenwick Signs", "closed", 15),
+            ("Bracken Stone", "not_sent", 250),
+        ]
+    )
+    assert "Marlow Instruments Ltd" not in owners.values()
+    assert not shop.objects("subscriptions")[-1]["paused"]
 
 
 def test_every_block_is_run_or_says_why_not() -> None:

@@ -93,8 +93,9 @@ class Writer:
                 done = self._remove(removal, _text(path, ids))
                 self._forget(request, done)
                 return done
-            case CustomCall(_, path):
-                done = self._send(request, request.operation, _text(path, ids))
+            case CustomCall(_, path, body):
+                call = replace(request.operation, body=resolve_references(body, ids))
+                done = self._send(request, call, _text(path, ids))
                 for one in path_objects(path):
                     self._references.forget_all(one.resource)
                 return done

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from invoiced_api.resources import DeleteBehaviour
-from target_invoiced.mapping.keys import NaturalKey
+from target_invoiced.mapping.keys import NaturalKey, ObjectRef
 from target_invoiced.mapping.outcomes import Kind
 from target_invoiced.settings import DoubtPolicy
 
@@ -56,13 +56,19 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class CustomCall:
-    """A call of the user's own. Of a batch, the bodies of all its records go out as one list."""
+    """A call of the user's own. Of a batch, the bodies of all its records go out as one list.
+
+    It `changes` these objects besides those in its path. With `includes_referrers` it also changes
+    objects that refer to them.
+    """
 
     method: str
     path: Path
     body: dict[str, Any]
     headers: Mapping[str, str]
     batched: bool
+    changes: frozenset[ObjectRef] = frozenset()
+    includes_referrers: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,13 @@ def placeholders(template: str) -> list[str]:
     return re.findall(r"\{(\w+)\}", template)
 
 
-def path_of(template: str, record: Mapping[str, Any], ids: Ids) -> Path:
-    """The template with what the record holds in place of names in braces. Raises Unwritable.
+def path_of(
+    template: str, record: Mapping[str, Any], ids: Ids, *, resource: str | None = None
+) -> Path:
+    """The template with what the record holds in place of names in braces.
 
-    A name that refers to a resource becomes a reference.
+    A name that refers to a resource becomes a reference; if `resource` is given, each name refers
+    to that one. Raises InvalidRecordError.
     """
     pieces: list[Any] = []
     for number, piece in enumerate(re.split(r"\{(\w+)\}", template)):
@@ -31,8 +34,9 @@ def path_of(template: str, record: Mapping[str, Any], ids: Ids) -> Path:
         value = record.get(piece)
         if value is None or value == "":
             raise InvalidRecordError(f"`{piece}` is missing, which the path of the call needs")
-        if piece in BY_SINGULAR:
-            value = reference(value, BY_SINGULAR[piece].name, ids, piece)
+        named = BY_SINGULAR[piece].name if piece in BY_SINGULAR else None
+        if refers_to := resource or named:
+            value = reference(value, refers_to, ids, piece)
         else:
             value = to_integer(value) if isinstance(value, (float, Decimal)) else value
             if isinstance(value, bool) or not isinstance(value, (int, str)):

@@ -1,26 +1,21 @@
 """What reaches a customer or a card is only sent if the user allows it."""
 
-from collections.abc import Mapping
-
+from invoiced_api.calls import SIDE_EFFECT_WORDS
 from invoiced_api.resources import SideEffect
 from target_invoiced.exceptions import InvalidRecordError
 
-# The last words of calls that reach a customer or a card.
-SIDE_EFFECT_CALLS: Mapping[str, SideEffect] = {
-    "emails": SideEffect.EMAILS,
-    "text_messages": SideEffect.EMAILS,
-    "letters": SideEffect.EMAILS,
-    "pay": SideEffect.CHARGES,
-    "charges": SideEffect.CHARGES,
-    "refunds": SideEffect.CHARGES,
-    "payment_sources": SideEffect.PAYMENT_SOURCES,
-}
-
 
 def refuse_unless_allowed(effect: SideEffect, what: str, allowed: frozenset[SideEffect]) -> None:
-    """Raises Unwritable, which names the setting."""
+    """Raises InvalidRecordError, which names the setting."""
     if effect not in allowed:
         raise InvalidRecordError(
             f"{what} reaches a customer or a card: it is only sent if the setting "
             f'`allow_side_effects` holds "{effect.value}"'
         )
+
+
+def refuse_call_unless_allowed(path: str, allowed: frozenset[SideEffect]) -> None:
+    """Refuse a call whose path has a word of a side effect. Raises InvalidRecordError."""
+    for word in path.split("/"):
+        if word in SIDE_EFFECT_WORDS:
+            refuse_unless_allowed(SIDE_EFFECT_WORDS[word], f"a call to {word}", allowed)

@@ -46,7 +46,7 @@ class Dependencies:
     """What one write needs of the order of writes.
 
     It changes the objects `writes` and refers to `reads`. With `removes`, its object is gone
-    afterwards. It may change which object has a number in the resources `moves`, and looks for
+    afterwards, or those that refer to it change with it. It may change which object has a number in the resources `moves`, and looks for
     objects by number in `finds`.
     """
 
@@ -249,6 +249,8 @@ class PendingRecord:
             )
         else:
             changed = {one for one in in_path if one.resource == resource}
+        if isinstance(operation, CustomCall):
+            changed = changed | operation.changes
         writes = self.identity.objects | changed
         batch = [one.references | one.identity.refers_to for one in self.batch]
         reads = frozenset[Hashable]().union(in_path, *batch)
@@ -261,6 +263,7 @@ class PendingRecord:
             # The object that it removes may be yet to be created, or be created to be voided.
             removes=self.deletes
             or isinstance(operation, Remove)
+            or (isinstance(operation, CustomCall) and operation.includes_referrers)
             or (isinstance(operation, Create) and operation.then is not None),
             moves={*numbered, *self._freed} if not fresh else (),
             finds={
@@ -271,6 +274,11 @@ class PendingRecord:
 
     @property
     def _freed(self) -> set[Hashable]:
-        """A removal frees its object's number for a new one, also where it does not name it."""
+        """A removal frees its object's number for a new one, also where it does not name it.
+
+        So does a call that removes an object, such as a merge.
+        """
+        if isinstance(self.operation, CustomCall):
+            return {(one.resource, DELETED_AT) for one in self.operation.changes}
         unnamed = self.deletes and self.identity.natural_key is None
         return {(self.stream.resource, DELETED_AT)} if unnamed else set()
