@@ -21,7 +21,9 @@ PAGE_SIZE = 100
 STREAMS = ("customers", "invoices", "estimates", "credit_notes", "subscriptions")
 LISTS = tuple(f"/{stream}" for stream in STREAMS)
 # The peer does not ask for these; our tap does.
-CLOSED = ("/subscriptions?canceled=1", "/subscriptions?finished=1")
+CLOSED = tuple(
+    f"/subscriptions?{query}" for query in ("canceled=1", "finished=1", "canceled=1&finished=1")
+)
 
 DISCOVER_TIMEOUT_S = 60
 
