@@ -11,6 +11,8 @@ from typing import Any
 
 from singer.transform import resolve_schema_references
 
+__all__ = ["load"]
+
 FOLDER = Path(__file__).parent
 
 

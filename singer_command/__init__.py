@@ -10,3 +10,6 @@ tables      numbers for people, at the end
 about       what the command can do and how it is set
 meltano     the same, as Meltano wants it
 """
+
+# Serves the commands of this distribution, and nobody else.
+__all__: list[str] = []

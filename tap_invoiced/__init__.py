@@ -1,1 +1,29 @@
-"""Reads an Invoiced account and writes Singer messages."""
+"""Reads an Invoiced account and writes Singer messages.
+
+__main__      the command line
+cli           what the command does with its arguments
+settings      the settings of the tap
+discovery     the catalog
+selection     what the catalog selects
+state_file    the state of an earlier run
+bookmarks     what a bookmark means
+sync          the run: reads the streams and writes their messages
+containment   one stream fails, the others go on
+records       from a page to RECORD lines
+fast_decode   typed decoding of a page, where every row fits the schema
+transform     one row by its schema
+conversion    a value of another type than the schema's
+bad_values    values that cannot be emitted
+columns       columns that the schema does not name
+date_times    date-times of every spelling
+messages      Singer messages as lines
+deletions     events of deleted objects
+corrections   balances that an event changes without `updated_at`
+verification  compares what was read with what Invoiced counts
+identity      the account that a state belongs to
+progress      log lines and bars
+"""
+
+__all__ = ["DESCRIPTION"]
+
+DESCRIPTION = "Reads an Invoiced account and writes Singer messages to stdout."

@@ -5,8 +5,7 @@ import sys
 
 from singer_command.arguments import parser
 from singer_command.signals import use_default_sigint
-
-DESCRIPTION = "Reads an Invoiced account and writes Singer messages to stdout."
+from tap_invoiced import DESCRIPTION
 
 
 def main() -> int:

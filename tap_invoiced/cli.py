@@ -21,8 +21,7 @@ from singer_command.logs import chosen_format, log_to_stderr
 from singer_command.shared_settings import TARGET_SETTINGS
 from singer_command.signals import Signals
 from singer_command.stdout import Stdout
-from tap_invoiced import discovery
-from tap_invoiced.__main__ import DESCRIPTION
+from tap_invoiced import DESCRIPTION, discovery
 from tap_invoiced.bookmarks import bookmark
 from tap_invoiced.messages import Messages
 from tap_invoiced.progress import closing_table, shown_progress

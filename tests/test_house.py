@@ -214,6 +214,8 @@ def test_the_installed_wheel_works_from_an_empty_directory(tmp_path: Path) -> No
     for name in ("tap-invoiced", "target-invoiced"):
         assert output(f"{name} --version").startswith(f"{name} 0.")
     assert "Invoiced" in output("invoiced-emulator --help")
+    typed = {path.parent.name for path in (tmp_path / "venv").rglob("py.typed")}
+    assert typed >= OURS
     for package in ("httptools", "sortedcontainers", "starlette", "uvicorn", "uvloop"):
         assert not list((tmp_path / "venv" / "lib").glob(f"*/site-packages/{package}")), package
     refused = subprocess.run(

@@ -15,3 +15,5 @@ scheduler     several streams: which pages to request next
 salvage       a broken page, read row by row
 prefetch      sends what the scheduler decides, over several connections
 """
+
+__all__: list[str] = []

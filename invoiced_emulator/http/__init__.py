@@ -6,3 +6,5 @@ listing      pages, filters and counts
 validation   the checks of a body
 faults       faults on request
 """
+
+__all__: list[str] = []

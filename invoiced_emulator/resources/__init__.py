@@ -9,3 +9,5 @@ settings            members, roles, and the other lists of an account's settings
 features            what an account may lack
 registry            the table of all resources
 """
+
+__all__: list[str] = []

@@ -6,3 +6,5 @@ extras      the rarer objects
 context     what the makers share
 data        names, products and prices
 """
+
+__all__: list[str] = []

@@ -6,3 +6,5 @@ lookup    finds objects by natural key
 workers   the threads that carry out writes
 account   which account the credentials belong to
 """
+
+__all__: list[str] = []

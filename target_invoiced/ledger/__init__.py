@@ -14,6 +14,8 @@ from target_invoiced.ledger.keys import Keys
 from target_invoiced.ledger.outbox import Outbox
 from target_invoiced.ledger.parked import ParkedRecords
 
+__all__ = ["Ledger"]
+
 
 class Ledger:
     """One account's part of the database. Raises InvalidInputError if the database cannot be used.

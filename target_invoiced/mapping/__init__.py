@@ -12,3 +12,5 @@ endpoints      records of a stream that writes to an endpoint
 custom_calls   records of a stream that defines its own call
 side_effects   what reaches a customer or a card
 """
+
+__all__: list[str] = []

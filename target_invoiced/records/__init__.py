@@ -4,3 +4,5 @@ record         one record, with the facts that are computed once
 intake         from a message to a record that may be written
 unit_of_work   buffered changes to the ledger, written in one commit
 """
+
+__all__: list[str] = []

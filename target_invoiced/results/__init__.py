@@ -6,3 +6,5 @@ responses      the responses file and the webhook
 report         the closing table
 message_file   a file of Singer messages
 """
+
+__all__: list[str] = []

@@ -7,3 +7,5 @@ mirror         what ACTIVATE_VERSION removes
 requests       the request of a record, as the journal holds it
 dispatcher     from the queue to the workers
 """
+
+__all__: list[str] = []

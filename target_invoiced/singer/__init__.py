@@ -7,3 +7,5 @@ checkpoints  which STATE may be written
 keepable     the part of a record that can be kept
 batches      the records in the files of a BATCH message
 """
+
+__all__: list[str] = []

@@ -1,0 +1,58 @@
+"""The names that each package promises to keep, and nothing beside them."""
+
+import ast
+import importlib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+EXCEPTIONS = (
+    "FatalError FeatureMissingError ForbiddenError IncompleteReadError InvalidInputError "
+    "InvoicedError NotFoundError RecordRejectedError RedirectedError RetryableError "
+    "UnexpectedResponseError"
+).split()
+EXPORTED = {
+    "invoiced_api": {
+        *EXCEPTIONS,
+        *("Client", "Connection", "RESOURCES", "Request", "Resource", "Response", "VERSION"),
+    },
+    "invoiced_emulator": {"Account", "Faults", "Server", "seeded"},
+    "invoiced_schemas": {"load"},
+    "singer_command": set[str](),
+    "tap_invoiced": {"DESCRIPTION"},
+    "target_invoiced": {"DESCRIPTION"},
+}
+# What a package exports to the rest of its own command.
+WITHIN = {"target_invoiced.ledger": ["Ledger"]}
+
+
+def folder(package: str) -> Path:
+    return ROOT / ("schemas" if package == "invoiced_schemas" else package)
+
+
+@pytest.mark.parametrize("package", EXPORTED)
+def test_a_package_exports_the_promised_names(package: str) -> None:
+    module = importlib.import_module(package)
+    assert set(module.__all__) == EXPORTED[package]
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+    with pytest.raises(AttributeError):
+        _ = module.no_such_name
+
+
+@pytest.mark.parametrize("package", EXPORTED)
+def test_a_package_ships_its_type_hints(package: str) -> None:
+    assert (folder(package) / "py.typed").is_file()
+
+
+@pytest.mark.parametrize("package", EXPORTED)
+def test_every_package_below_says_what_it_exports(package: str) -> None:
+    for path in folder(package).rglob("*/__init__.py"):
+        name = ".".join([package, *path.parent.relative_to(folder(package)).parts])
+        assert importlib.import_module(name).__all__ == WITHIN.get(name, [])
+
+
+def test_every_public_exception_of_the_client_is_exported() -> None:
+    tree = ast.parse((ROOT / "invoiced_api" / "exceptions.py").read_text())
+    assert {node.name for node in tree.body if isinstance(node, ast.ClassDef)} == set(EXCEPTIONS)
