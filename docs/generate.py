@@ -170,18 +170,18 @@ def _type(field: Mapping[str, Any]) -> str:
 
 ENDPOINTS_INTRO = """
 Where the target writes. A stream goes to the endpoint of its name unless
-[`streams`](target.md#streams-and-endpoints) says otherwise. What stands in no table here is not
+[`streams`](target.md#map-streams-to-endpoints) says otherwise. What stands in no table here is not
 sent: a column of the stream is left out silently, anything else with a warning.
 
 | in a table | means |
 | --- | --- |
 | ✓ | accepted by the call that creates, or by the one that updates |
 | as it is | goes out as it stands in the record |
-| JSON | number, boolean, list or object; a string is read as [the JSON in it](target.md#bodies) |
-| metadata | object of your own keys, with [bounds](target.md#bodies); a string is read as JSON |
+| JSON | number, boolean, list or object; a string is read as [the JSON in it](target.md#convert-values) |
+| metadata | object of your own keys, with [bounds](target.md#convert-values); a string is read as JSON |
 | object, list of objects | of it, what the table shows; a string is read as JSON |
 | date-time | RFC 3339 date or date-time, or UNIX seconds; goes out as UNIX seconds |
-| id of | what may stand there is told in [References](target.md#references) |
+| id of | what may stand there is told in [References](target.md#refer-to-other-objects) |
 | `[]` | of each object in the list |
 """
 
@@ -288,7 +288,9 @@ def _settings() -> Iterator[str]:
         yield from (f"## {heading}", "")
         yield from _table("setting, kind, default, what it says", map(_setting, table))
         yield ""
-    yield from ("`streams` is told in [Streams and endpoints](target.md#streams-and-endpoints).",)
+    yield from (
+        "`streams` is explained in [Map streams to endpoints](target.md#map-streams-to-endpoints).",
+    )
 
 
 def _setting(one: Setting) -> tuple[str, ...]:
