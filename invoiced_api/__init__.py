@@ -31,9 +31,9 @@ exact_json   JSON whose numbers keep every digit
 redact       hides secrets and card numbers in what is logged
 settings     parses a config by a table of settings
 timestamps   UNIX seconds and RFC 3339
+version      the version of this distribution
 """
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -53,8 +53,7 @@ if TYPE_CHECKING:
         UnexpectedResponseError,
     )
     from invoiced_api.resources import RESOURCES, Resource
-
-VERSION = version("singer-invoiced")
+    from invoiced_api.version import VERSION
 
 __all__ = [
     "RESOURCES",
@@ -84,6 +83,7 @@ _HOMES = {
     "Request": "client",
     "Resource": "resources",
     "Response": "client",
+    "VERSION": "version",
 }
 
 if not TYPE_CHECKING:

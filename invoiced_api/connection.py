@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from invoiced_api import VERSION, settings
+from invoiced_api import settings
 from invoiced_api.exceptions import InvalidInputError
 from invoiced_api.gate import MOST_CONNECTIONS
 from invoiced_api.settings import Setting
+from invoiced_api.version import VERSION
 
 PRODUCTION = "https://api.invoiced.com"
 SANDBOX = "https://api.sandbox.invoiced.com"

@@ -10,14 +10,16 @@ if TYPE_CHECKING:
     from invoiced_emulator.http.faults import Faults
     from invoiced_emulator.http.server import Server
     from invoiced_emulator.seed.account import seeded
+    from invoiced_emulator.seed.bulk import add_bulk
     from invoiced_emulator.store.account import Account
 
-__all__ = ["Account", "Faults", "Server", "seeded"]
+__all__ = ["Account", "Faults", "Server", "add_bulk", "seeded"]
 
 _HOMES = {
     "Account": "store.account",
     "Faults": "http.faults",
     "Server": "http.server",
+    "add_bulk": "seed.bulk",
     "seeded": "seed.account",
 }
 

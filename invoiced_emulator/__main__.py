@@ -85,11 +85,13 @@ def _summary(account: "Account") -> str:
 
 def _add_bulks(account: "Account", counts: dict[str, int]) -> None:
     """Add that many objects to each resource, evenly up to an hour ago."""
+    from invoiced_emulator.seed.bulk import add_bulk
+
     for resource, count in counts.items():
         if count:
             first = account.clock() - _BULK_DAYS * 86_400
             per_second = count / (_BULK_DAYS * 86_400 - 3600)
-            account.add_bulk(resource, count=count, first_updated_at=first, per_second=per_second)
+            add_bulk(account, resource, count=count, first_updated_at=first, per_second=per_second)
 
 
 def main() -> int:
@@ -139,7 +141,7 @@ def _serve(options: argparse.Namespace) -> int:
                 flush=True,
             )
             stop.wait()
-    except faults.BadFaults as error:
+    except faults.FaultRuleError as error:
         print(f"invoiced-emulator: --faults: {error}", file=sys.stderr)
         return 1
     except (OSError, OverflowError) as error:

@@ -4,16 +4,11 @@ Money is computed in doubles and rounded to two decimals at every step. A discou
 names a coupon or tax rate has its amount computed; any other keeps the amount it was given.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from invoiced_emulator.money import Number, money
-from invoiced_emulator.resources.definition import Row
-
-if TYPE_CHECKING:
-    from invoiced_emulator.store.account import Account
+from invoiced_emulator.resources.definition import Key, Row
 
 _LINE: Row = {
     "id": None,
@@ -48,31 +43,46 @@ _ADDON: Row = {
     "created_at": None,
     "amount": None,
 }
+
+
+class Catalog(Protocol):
+    """What pricing needs of an account: its catalog, and fresh ids for the parts."""
+
+    def row(self, resource: str, key: Key) -> Row | None:
+        """The object of this id; None if there is none."""
+
+    def part_id(self) -> int:
+        """A fresh id for a line item, discount, tax or addon."""
+
+    def skip_part_ids(self, used: Iterable[int]) -> None:
+        """Never hand out ids up to the greatest of `used`."""
+
+
 _SHIP_TO = "name attention_to address1 address2 city state postal_code country".split()
 
 
-def completed(account: Account, row: Row) -> None:
+def fill_line_items(catalog: Catalog, row: Row) -> None:
     """Give every line, discount and tax of a document the attributes and the id it lacks.
 
     Amounts and totals that were given stay as they are. Changes `row`.
     """
-    row["items"] = [_line(account, line) for line in row["items"]]
-    row["discounts"] = [_part(account, _DISCOUNT, entry) for entry in row["discounts"]]
-    row["taxes"] = [_part(account, _TAX, entry) for entry in row["taxes"]]
+    row["items"] = [_line(catalog, line) for line in row["items"]]
+    row["discounts"] = [_part(catalog, _DISCOUNT, entry) for entry in row["discounts"]]
+    row["taxes"] = [_part(catalog, _TAX, entry) for entry in row["taxes"]]
 
 
-def priced(account: Account, row: Row) -> Row:
+def price_document(catalog: Catalog, row: Row) -> Row:
     """The `items`, `discounts`, `taxes`, `subtotal` and `total` of a document.
 
     Document discounts are taken from what the discountable lines leave, document taxes from what
     the taxable ones leave after that.
     """
-    lines = [priced_line(account, line) for line in row["items"]]
+    lines = [price_line(catalog, line) for line in row["items"]]
     subtotal = money(sum(line["amount"] for line in lines))
     discountable = sum(_net(line) for line in lines if line["discountable"])
-    discounts = discounts_on(account, row["discounts"], discountable)
+    discounts = discounts_on(catalog, row["discounts"], discountable)
     taxable = sum(_net(line) for line in lines if line["taxable"]) - total_of(discounts)
-    taxes = taxes_on(account, row["taxes"], max(taxable, 0))
+    taxes = taxes_on(catalog, row["taxes"], max(taxable, 0))
     inside = [line["discounts"] for line in lines], [line["taxes"] for line in lines]
     total = subtotal - total_of(discounts) + total_of(taxes)
     total += sum(map(total_of, inside[1])) - sum(map(total_of, inside[0]))
@@ -85,24 +95,25 @@ def priced(account: Account, row: Row) -> Row:
     }
 
 
-def discounts_on(account: Account, given: Iterable[Row], base: Number) -> list[Row]:
+def discounts_on(catalog: Catalog, given: Iterable[Row], base: Number) -> list[Row]:
     """The discounts with their ids and their amounts on `base`."""
-    return [_rated(account, _DISCOUNT, "coupon", "coupons", entry, base) for entry in given]
+    return [_rated(catalog, _DISCOUNT, "coupon", "coupons", entry, base) for entry in given]
 
 
-def taxes_on(account: Account, given: Iterable[Row | str], base: Number) -> list[Row]:
+def taxes_on(catalog: Catalog, given: Iterable[Row | str], base: Number) -> list[Row]:
     """The taxes with their ids and their amounts on `base`; a bare string names a tax rate."""
     entries = ({"tax_rate": entry} if isinstance(entry, str) else entry for entry in given)
-    return [_rated(account, _TAX, "tax_rate", "tax_rates", entry, base) for entry in entries]
+    return [_rated(catalog, _TAX, "tax_rate", "tax_rates", entry, base) for entry in entries]
 
 
-def rates_of(account: Account, table: str, given: Iterable[Row | str]) -> list[Row | str]:
+def rates_of(catalog: Catalog, table: str, given: Iterable[Row | str]) -> list[Row | str]:
     """Tax rates or coupons as customers, items and subscriptions show them: whole objects.
 
     An id that names none stays as it is.
     """
-    rows = account.tables[table].rows
-    return [rows.get(entry, entry) if isinstance(entry, str) else entry for entry in given]
+    return [
+        (catalog.row(table, entry) or entry) if isinstance(entry, str) else entry for entry in given
+    ]
 
 
 def rate_amount(rate: Row | str, base: Number) -> Number:
@@ -113,9 +124,9 @@ def rate_amount(rate: Row | str, base: Number) -> Number:
     return money(base * value / 100 if rate["is_percent"] else value)
 
 
-def addons_of(account: Account, given: Iterable[Row], now: int) -> list[Row]:
+def addons_of(catalog: Catalog, given: Iterable[Row], now: int) -> list[Row]:
     """The addons of a subscription with their ids; `now` dates the new ones, in UNIX seconds."""
-    return [_part(account, {**_ADDON, "created_at": now, "updated_at": now}, a) for a in given]
+    return [_part(catalog, {**_ADDON, "created_at": now, "updated_at": now}, a) for a in given]
 
 
 def ship_to(given: Row | None) -> Row | None:
@@ -128,7 +139,7 @@ def total_of(parts: Sequence[Row]) -> Number:
     return sum(part["amount"] for part in parts) if parts else 0
 
 
-def merged(before: Sequence[Row], given: Iterable[Row]) -> list[Row]:
+def merge_line_items(before: Sequence[Row], given: Iterable[Row]) -> list[Row]:
     """A list as it is after a write: entries that carry a known id keep what was not sent.
 
     Discounts and taxes inside a line are matched within that line.
@@ -142,47 +153,50 @@ def merged(before: Sequence[Row], given: Iterable[Row]) -> list[Row]:
             new.pop("id", None)
         for name in ("discounts", "taxes"):
             if name in entry:
-                new[name] = merged(old[name] if old else (), entry[name] or ())
+                new[name] = merge_line_items(old[name] if old else (), entry[name] or ())
         entries.append(new)
     return entries
 
 
-def priced_line(account: Account, given: Row) -> Row:
+def price_line(catalog: Catalog, given: Row) -> Row:
     """A line with its amount, and those of its discounts and taxes."""
-    line = _line(account, given)
+    line = _line(catalog, given)
     line["amount"] = money(line["quantity"] * line["unit_cost"])
-    line["discounts"] = discounts_on(account, line["discounts"], line["amount"])
+    line["discounts"] = discounts_on(catalog, line["discounts"], line["amount"])
     net = line["amount"] - total_of(line["discounts"])
-    line["taxes"] = taxes_on(account, line["taxes"], net)
+    line["taxes"] = taxes_on(catalog, line["taxes"], net)
     return line
 
 
-def _line(account: Account, given: Row) -> Row:
-    item = account.row("items", given["catalog_item"]) if given.get("catalog_item") else None
+def _line(catalog: Catalog, given: Row) -> Row:
+    item = catalog.row("items", given["catalog_item"]) if given.get("catalog_item") else None
     line = {**_LINE}
     if item and "id" not in given:
         names = ("name", "type", "description", "unit_cost", "discountable", "taxable")
         line.update({name: item[name] for name in names})
     line.update({name: value for name, value in given.items() if value is not None})
-    _identify(account, line)
-    line["discounts"] = [_part(account, _DISCOUNT, entry) for entry in line["discounts"]]
-    line["taxes"] = [_part(account, _TAX, entry) for entry in line["taxes"]]
+    _identify(catalog, line)
+    line["discounts"] = [_part(catalog, _DISCOUNT, entry) for entry in line["discounts"]]
+    line["taxes"] = [_part(catalog, _TAX, entry) for entry in line["taxes"]]
     line["metadata"] = dict(line["metadata"])
     return line
 
 
-def _part(account: Account, template: Row, given: Row | str) -> Row:
+def _part(catalog: Catalog, template: Row, given: Row | str) -> Row:
     entry = {"tax_rate": given} if isinstance(given, str) else given
     part = {**template, **{name: value for name, value in entry.items() if value is not None}}
-    _identify(account, part)
+    _identify(catalog, part)
     return part
 
 
-def _rated(account: Account, template: Row, name: str, table: str, given: Row, base: Number) -> Row:
-    part = _part(account, template, given)
+def _rated(catalog: Catalog, template: Row, name: str, table: str, given: Row, base: Number) -> Row:
+    part = _part(catalog, template, given)
     rate: Any = part[name]
     if isinstance(rate, str):
-        rate = part[name] = account.tables[table].rows[rate]
+        key, rate = rate, catalog.row(table, rate)
+        if rate is None:
+            raise KeyError(key)
+        part[name] = rate
     if rate is not None:
         part["amount"] = rate_amount(rate, base)
     else:
@@ -195,8 +209,8 @@ def _net(line: Row) -> Number:
     return net
 
 
-def _identify(account: Account, part: Row) -> None:
+def _identify(catalog: Catalog, part: Row) -> None:
     if part["id"] is None:
-        part["id"] = account.part_id()
+        part["id"] = catalog.part_id()
     else:
-        account.skip_part_ids((part["id"],))
+        catalog.skip_part_ids((part["id"],))

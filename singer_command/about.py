@@ -5,8 +5,8 @@ from typing import Any
 
 import orjson
 
-from invoiced_api import VERSION
 from invoiced_api.settings import Setting
+from invoiced_api.version import VERSION
 from singer_command.meltano import definition
 
 FORMATS = ("json", "markdown", "meltano")

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from invoiced_api import VERSION
+from invoiced_api.version import VERSION
 
 SHELLS = ("bash", "zsh")
 

@@ -17,7 +17,7 @@ EXPORTED = {
         *EXCEPTIONS,
         *("Client", "Connection", "RESOURCES", "Request", "Resource", "Response", "VERSION"),
     },
-    "invoiced_emulator": {"Account", "Faults", "Server", "seeded"},
+    "invoiced_emulator": {"Account", "Faults", "Server", "add_bulk", "seeded"},
     "invoiced_schemas": {"load"},
     "singer_command": set[str](),
     "tap_invoiced": {"DESCRIPTION"},

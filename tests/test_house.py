@@ -61,6 +61,40 @@ TARGET_ARROWS = {
     "__main__": {"cli", ""},
     "": set(),
 }
+# Floors of the other packages: a part imports only parts of the floors above it in this list.
+FLOORS = {
+    "invoiced_api": (
+        "bodies deadline exact_json exceptions gate redact timestamps version",
+        "resources retry settings",
+        "calls connection",
+        "transport",
+        "client",
+        "access reading",
+    ),
+    "invoiced_emulator": (
+        "exceptions money resources",
+        "pricing",
+        "store",
+        "rules",
+        "http seed",
+        "__main__",
+    ),
+    "singer_command": (
+        "arguments files logs meltano shared_settings signals",
+        "about stdout tables",
+        "exit_codes",
+    ),
+    "tap_invoiced": (
+        "bad_values bookmarks columns containment date_times messages progress settings",
+        "conversion discovery state_file verification",
+        "identity selection transform",
+        "deletions fast_decode",
+        "corrections records",
+        "sync",
+        "cli",
+        "__main__",
+    ),
+}
 # What speaks Invoiced has never heard of Singer, and the emulator of none of it.
 NO_SINGER = ("invoiced_api", "invoiced_emulator")
 
@@ -84,25 +118,33 @@ def test_arrows_point_one_way(package: str) -> None:
     assert imports(package) & OURS <= ARROWS[package] | {own_name}
 
 
-def target_part(path: Path) -> str:
-    """The package or module of the target that a file belongs to; "" for its `__init__`."""
-    place = path.relative_to(ROOT / "target_invoiced").with_suffix("").parts[0]
+def part_of(path: Path, package: str) -> str:
+    """The sub-package or module of a package that a file belongs to; "" for its `__init__`."""
+    place = path.relative_to(ROOT / package).with_suffix("").parts[0]
     return "" if place == "__init__" else place
+
+
+def arrows_within(package: str) -> dict[str, set[str]]:
+    """What each part of a package imports of the others."""
+    arrows: dict[str, set[str]] = {}
+    paths = list((ROOT / package).rglob("*.py"))
+    parts = {part_of(path, package) for path in paths}
+    for path in paths:
+        part = part_of(path, package)
+        found = arrows.setdefault(part, set())
+        for node in ast.walk(ast.parse(path.read_text())):
+            module = node.module if isinstance(node, ast.ImportFrom) else None
+            if module and module.split(".")[0] == package:
+                # `from target_invoiced import exact_json` names a module, other names are its own.
+                own = {one.name if one.name in parts else "" for one in node.names}
+                found |= set(module.split(".")[1:2]) or own
+        found -= {part}
+    return arrows
 
 
 @pytest.mark.parametrize("part", TARGET_ARROWS)
 def test_arrows_within_the_target_point_one_way(part: str) -> None:
-    found = set()
-    for path in (ROOT / "target_invoiced").rglob("*.py"):
-        if target_part(path) != part:
-            continue
-        for node in ast.walk(ast.parse(path.read_text())):
-            module = node.module if isinstance(node, ast.ImportFrom) else None
-            if module and module.split(".")[0] == "target_invoiced":
-                # `from target_invoiced import exact_json` names a module, other names are its own.
-                own = {one.name if one.name == "exact_json" else "" for one in node.names}
-                found |= set(module.split(".")[1:2]) or own
-    assert found <= TARGET_ARROWS[part] | {part}
+    assert arrows_within("target_invoiced")[part] <= TARGET_ARROWS[part]
 
 
 def test_the_arrows_within_the_target_have_no_circle() -> None:
@@ -114,8 +156,47 @@ def test_the_arrows_within_the_target_have_no_circle() -> None:
 
 
 def test_the_arrows_within_the_target_cover_every_part() -> None:
-    parts = {target_part(path) for path in (ROOT / "target_invoiced").rglob("*.py")}
-    assert parts == TARGET_ARROWS.keys()
+    assert arrows_within("target_invoiced").keys() == TARGET_ARROWS.keys()
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_a_part_imports_only_from_the_floors_before_its_own(package: str) -> None:
+    arrows = arrows_within(package)
+    below = {""} if package == "tap_invoiced" else set[str]()
+    for floor in FLOORS[package]:
+        for part in floor.split():
+            assert arrows.pop(part) <= below, f"imports of {package}.{part}"
+        below |= set(floor.split())
+    assert arrows.keys() == {""}, f"add them to FLOORS: {sorted(arrows)}"
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+@pytest.mark.parametrize("package", ARROWS)
+def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
+    """Wherever in a module the import stands, and whatever it is for."""
+    modules = {module_name(path): path for path in (ROOT / package).rglob("*.py")}
+    arrows: dict[str, set[str]] = {}
+    for name, path in modules.items():
+        arrows[name] = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module in modules:
+                inner = {f"{node.module}.{one.name}" for one in node.names}
+                arrows[name] |= (inner & modules.keys()) or {node.module}
+    while arrows:
+        free = {name for name in arrows if not arrows[name] & arrows.keys()}
+        assert free, f"a circle among {sorted(arrows)}"
+        arrows = {name: arrows[name] for name in arrows.keys() - free}
+
+
+@pytest.mark.parametrize("package", sorted(ARROWS.keys() - {"schemas"}))
+def test_packages_are_neither_deep_nor_tiny(package: str) -> None:
+    folders = [path.parent for path in (ROOT / package).rglob("__init__.py")]
+    for folder in folders:
+        assert len(folder.relative_to(ROOT).parts) <= 2, folder
+        assert len(list(folder.glob("*.py"))) > 3, f"{folder}: fewer than three modules"
 
 
 @pytest.mark.parametrize("package", NO_SINGER)

@@ -23,7 +23,7 @@ from starlette.responses import Response
 
 from invoiced_emulator.exceptions import ApiError
 from invoiced_emulator.http import validation as writes
-from invoiced_emulator.http.listing import Lists, Page
+from invoiced_emulator.http.listing import ListPage, Lists
 from invoiced_emulator.http.untidy import untidy
 from invoiced_emulator.resources.definition import Key, Row
 from invoiced_emulator.resources.features import FEATURES
@@ -39,7 +39,7 @@ _KINDS = {429: "rate_limit_error"}
 
 
 @dataclass(frozen=True)
-class Call:
+class ApiRequest:
     """One request, whole."""
 
     method: str
@@ -90,7 +90,7 @@ class RouteMatch:
     """Where a call leads: an endpoint, the id of the object and that of its parent, if any."""
 
     endpoint: Endpoint
-    call: Call
+    call: ApiRequest
     parent: Key | None
     key: Key | None
 
@@ -105,7 +105,7 @@ class Api:
 
     account: Account
     lists: Lists = field(init=False)
-    _kept: dict[str, tuple[float, Response]] = field(default_factory=dict)
+    _idempotent_responses: dict[str, tuple[float, Response]] = field(default_factory=dict)
     _routes: "Routes" = field(init=False)
     _date: tuple[int, str] = (-1, "")
 
@@ -120,7 +120,7 @@ class Api:
             self._date = now, formatdate(now, usegmt=True)
         return self._date[1]
 
-    def authorized(self, call: Call) -> bool:
+    def authorized(self, call: ApiRequest) -> bool:
         """Whether the key came as the user name of HTTP Basic, or as a bearer token."""
         credentials = call.headers.get("authorization", "").partition(" ")[2]
         given = credentials.strip().encode()
@@ -133,14 +133,14 @@ class Api:
             return False
         return hmac.compare_digest(given, self.account.api_key.encode())
 
-    def answer(self, call: Call) -> Response:
+    def answer(self, call: ApiRequest) -> Response:
         """The answer to an authorized request, which is carried out unless its key is known."""
         try:
             key = self._checked_key(call)
         except ApiError as refused:
             return failure(refused.status, refused.message)
         if key is not None:
-            kept = self._kept.get(key)
+            kept = self._idempotent_responses.get(key)
             if kept is not None and self.account.now() - kept[0] < REMEMBERED_S:
                 return kept[1]
         try:
@@ -149,7 +149,7 @@ class Api:
             return failure(refused.status, refused.message, refused.param)
         return _untidied(response) if self.account.untidy else response
 
-    def remember(self, call: Call, response: Response) -> None:
+    def store_idempotent_response(self, call: ApiRequest, response: Response) -> None:
         """Keep the answer under its Idempotency-Key, whatever its status but 401 and 429.
 
         To be called when the request has ended: until then a second one with the same key is
@@ -160,16 +160,16 @@ class Api:
         if key is None or not valid or response.status_code in (401, 429):
             return
         now = self.account.now()
-        kept = self._kept.get(key)
+        kept = self._idempotent_responses.get(key)
         if kept is not None and now - kept[0] < REMEMBERED_S:
             return
-        self._kept.pop(key, None)
-        self._kept[key] = (now, response)
-        oldest = next(iter(self._kept))
-        if now - self._kept[oldest][0] >= REMEMBERED_S:
-            del self._kept[oldest]
+        self._idempotent_responses.pop(key, None)
+        self._idempotent_responses[key] = (now, response)
+        oldest = next(iter(self._idempotent_responses))
+        if now - self._idempotent_responses[oldest][0] >= REMEMBERED_S:
+            del self._idempotent_responses[oldest]
 
-    def _checked_key(self, call: Call) -> str | None:
+    def _checked_key(self, call: ApiRequest) -> str | None:
         key = call.idempotency_key
         if key is not None and call.method not in ("POST", "PATCH"):
             raise ApiError("Idempotency-Key is only accepted with POST and PATCH")
@@ -177,7 +177,7 @@ class Api:
             raise ApiError("Idempotency-Key must have 6 to 64 characters")
         return key
 
-    def _handled(self, call: Call) -> Response:
+    def _handled(self, call: ApiRequest) -> Response:
         if self.account.canceled_account:
             raise ApiError("This account was canceled, or its trial is over", status=402)
         words = call.path.strip("/").split("/")
@@ -193,14 +193,14 @@ class Api:
             raise ApiError("No such path", status=404)
         self._check_feature(endpoint.resource.name)
         handler = _chosen(methods, call.method)
-        return handler(self, self._place(endpoint, ids, call))
+        return handler(self, self._route_match(endpoint, ids, call))
 
     def _check_permission(self, *names: str) -> None:
         for name in names:
             if name in self.account.forbidden:
                 raise ApiError(f"This API key has no permission to access {name}", status=403)
 
-    def _report(self, call: Call, names: tuple[str, ...], text: str) -> Response:
+    def _report(self, call: ApiRequest, names: tuple[str, ...], text: str) -> Response:
         """What belongs to an object and is read only: its balance, its attachments."""
         self._check_permission(*names)
         self._check_feature(names[0])
@@ -213,14 +213,16 @@ class Api:
             currency = dict(call.params).get("currency")
             return answered(orjson.dumps(balance_of(self.account, row, currency)))
         attached = self.account.attachments.get((names[0], row["id"]), [])
-        return _listed(Page([orjson.dumps(each) for each in attached], 1, 100, len(attached)), call)
+        return _listed(
+            ListPage([orjson.dumps(each) for each in attached], 1, 100, len(attached)), call
+        )
 
     def _check_feature(self, resource: str) -> None:
         for feature in self.account.lacks:
             if resource in FEATURES[feature]:
                 raise ApiError("Your Invoiced account does not have access to this feature.")
 
-    def _place(self, endpoint: Endpoint, ids: list[str], call: Call) -> RouteMatch:
+    def _route_match(self, endpoint: Endpoint, ids: list[str], call: ApiRequest) -> RouteMatch:
         """The ids of the path, and that the parent exists."""
         parent: Key | None = None
         if len(endpoint.path) > 1:
@@ -240,32 +242,32 @@ class Api:
             key = own[0] if endpoint.resource.text_ids else _key(own[0])
         return RouteMatch(endpoint, call, parent, key)
 
-    def _events(self, call: Call, rest: list[str]) -> Response:
+    def _events(self, call: ApiRequest, rest: list[str]) -> Response:
         if call.method != "GET":
             raise ApiError(f"{call.method} is not allowed here", status=405)
         if not rest:
             return _listed(self.lists.events(call.params), call)
         key = _key(rest[0])
-        if not 1 <= key <= len(self.account.happened):
+        if not 1 <= key <= len(self.account.event_log):
             raise ApiError(f"No such event: {key}", status=404)
-        return answered(self.account.event_raw(self.account.happened[key - 1]))
+        return answered(self.account.event_raw(self.account.event_log[key - 1]))
 
-    def _row(self, place: RouteMatch) -> Row:
-        endpoint, key = place.endpoint, place.key
+    def _row(self, route: RouteMatch) -> Row:
+        endpoint, key = route.endpoint, route.key
         resource = endpoint.resource
         table = self.account.tables[resource.name]
         row = None if key is None else self.account.row(resource.name, key)
-        own = place.parent is None or key in table.where(resource.owner, place.parent)
+        own = route.parent is None or key in table.where(resource.owner, route.parent)
         if row is None or not own or any(row[n] != value for n, value in endpoint.only.items()):
             named = "" if key is None else f": {key}"
             raise ApiError(f"No such {resource.singular}{named}", status=404)
-        if place.call.method != "GET":
+        if route.call.method != "GET":
             table.check_stored(row["id"])
         return row
 
-    def _one(self, place: RouteMatch, row: Row, status: int = 200) -> Response:
+    def _one(self, route: RouteMatch, row: Row, status: int = 200) -> Response:
         """The object as it is now; what lists hide is hidden here."""
-        resource, params = place.endpoint.resource, place.call.params
+        resource, params = route.endpoint.resource, route.call.params
         hidden = self.lists.hidden(resource, params)
         # `include=customer` is understood as well.
         asked = [value for name, value in params if name in ("include", "expand")]
@@ -273,35 +275,35 @@ class Api:
             return answered(self.lists.expanded(row, hidden), status)
         return answered(self.account.tables[resource.name].raw(row["id"], hidden), status)
 
-    def list(self, place: RouteMatch) -> Response:
-        call = place.call
-        return _listed(self.lists.page(place.endpoint.resource, call.params, place.parent), call)
+    def list(self, route: RouteMatch) -> Response:
+        call = route.call
+        return _listed(self.lists.page(route.endpoint.resource, call.params, route.parent), call)
 
-    def create(self, place: RouteMatch) -> Response:
+    def create(self, route: RouteMatch) -> Response:
         """Create the object, or set the sole one of its parent."""
-        endpoint = place.endpoint
-        given = writes.created(endpoint.resource, place.call.json())
-        if place.parent is not None:
-            given[endpoint.resource.owner] = place.parent
+        endpoint = route.endpoint
+        given = writes.created(endpoint.resource, route.call.json())
+        if route.parent is not None:
+            given[endpoint.resource.owner] = route.parent
         status = 200 if endpoint.sole else 201
-        return self._one(place, endpoint.rules.create(self.account, given), status)
+        return self._one(route, endpoint.rules.create(self.account, given), status)
 
-    def retrieve(self, place: RouteMatch) -> Response:
-        return self._one(place, self._row(place))
+    def retrieve(self, route: RouteMatch) -> Response:
+        return self._one(route, self._row(route))
 
-    def update(self, place: RouteMatch) -> Response:
-        row = self._row(place)
-        given = writes.changed(place.endpoint.resource, place.call.json())
-        return self._one(place, place.endpoint.rules.update(self.account, row, given))
+    def update(self, route: RouteMatch) -> Response:
+        row = self._row(route)
+        given = writes.changed(route.endpoint.resource, route.call.json())
+        return self._one(route, route.endpoint.rules.update(self.account, row, given))
 
-    def delete(self, place: RouteMatch) -> Response:
-        left = place.endpoint.rules.delete(self.account, self._row(place))
-        return Response(status_code=204) if left is None else self._one(place, left)
+    def delete(self, route: RouteMatch) -> Response:
+        left = route.endpoint.rules.delete(self.account, self._row(route))
+        return Response(status_code=204) if left is None else self._one(route, left)
 
-    def act(self, place: RouteMatch) -> Response:
-        call = place.endpoint.calls[place.call.path.rstrip("/").rpartition("/")[2]]
-        row = self._row(place)
-        given = writes.called(call, place.call.json() if place.call.body else None)
+    def act(self, route: RouteMatch) -> Response:
+        call = route.endpoint.calls[route.call.path.rstrip("/").rpartition("/")[2]]
+        row = self._row(route)
+        given = writes.called(call, route.call.json() if route.call.body else None)
         return answered(orjson.dumps(call.run(self.account, row, given)), call.status)
 
 
@@ -363,7 +365,7 @@ def _key(text: str) -> int:
     return int(text)
 
 
-def _listed(page: Page, call: Call) -> Response:
+def _listed(page: ListPage, call: ApiRequest) -> Response:
     if page.total is None:
         return answered(page.body())
     query = urlencode([pair for pair in call.params if pair[0] != "page"])

@@ -42,7 +42,7 @@ KINDS = (
 _EXECUTED = {"drop_after", "half_body", "stall", "slow", "empty_objects"}
 
 
-class BadFaults(ValueError):
+class FaultRuleError(ValueError):
     """A rule makes no sense; the message is one line that says which and why."""
 
 
@@ -103,15 +103,15 @@ class Faults:
 
 
 def read(file: Path) -> Faults:
-    """The faults of a JSON file: a list of rules. BadFaults says what is wrong with it."""
+    """The faults of a JSON file: a list of rules. FaultRuleError says what is wrong with it."""
     try:
         rules = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise BadFaults(f"cannot read {file}: {error.strerror}") from error
+        raise FaultRuleError(f"cannot read {file}: {error.strerror}") from error
     except ValueError as error:
-        raise BadFaults(f"{file} is not JSON: {error}") from error
+        raise FaultRuleError(f"{file} is not JSON: {error}") from error
     if not isinstance(rules, list):
-        raise BadFaults(f"{file} must hold a list of rules")
+        raise FaultRuleError(f"{file} must hold a list of rules")
     return Faults(rules)
 
 
@@ -133,17 +133,17 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 def _fault(position: int, rule: object) -> Fault:
     if not isinstance(rule, Mapping):
-        raise BadFaults(f"rule {position} is not an object")
+        raise FaultRuleError(f"rule {position} is not an object")
     known = {entry.name for entry in fields(Fault)}
     for name, value in rule.items():
         if name not in known:
-            raise BadFaults(f"rule {position} has an unknown setting {name!r}")
+            raise FaultRuleError(f"rule {position} has an unknown setting {name!r}")
         if not isinstance(value, _TYPES[name]):
-            raise BadFaults(f"rule {position} has {name} = {value!r}")
+            raise FaultRuleError(f"rule {position} has {name} = {value!r}")
     if rule.get("kind") not in KINDS:
-        raise BadFaults(f"rule {position} needs a kind, one of {', '.join(KINDS)}")
+        raise FaultRuleError(f"rule {position} needs a kind, one of {', '.join(KINDS)}")
     if not 200 <= rule.get("status", 500) <= 599:
-        raise BadFaults(f"rule {position} has status = {rule['status']!r}")
+        raise FaultRuleError(f"rule {position} has status = {rule['status']!r}")
     settings = dict(rule)
     if "methods" in settings:
         settings["methods"] = tuple(str(method).upper() for method in settings["methods"])

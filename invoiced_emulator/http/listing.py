@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from invoiced_emulator.exceptions import ApiError
-from invoiced_emulator.resources.definition import Key, Resource, Row
+from invoiced_emulator.resources.definition import Key, ResourceDefinition, Row
 from invoiced_emulator.store.account import Account, Event
 from invoiced_emulator.store.computed import MergedSequence
 from invoiced_emulator.store.tables import ListIndex, Table
@@ -38,7 +38,7 @@ class Query:
     counted: bool = True
     sort: str | None = None
     descending: bool = False
-    shelf: str = "all"
+    list_name: str = "all"
     updated_after: int | None = None
     updated_before: int | None = None
     start_date: int | None = None
@@ -61,7 +61,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ListPage:
     """One page: serialised objects, and the total of the list, None where it was not counted."""
 
     rows: list[bytes]
@@ -79,22 +79,22 @@ class Page:
 
 
 def parsed(
-    resource: Resource, params: Params, hidden: frozenset[str], parent: Key | None = None
+    resource: ResourceDefinition, params: Params, hidden: frozenset[str], parent: Key | None = None
 ) -> Query:
     """The query of a list, of one `parent` if there is one. Refused if a number is none."""
     known = dict(params)
     column, _, direction = known.get("sort", "").partition(" ")
-    sortable = not isinstance(resource.shape.get(column, ()), list | dict | tuple)
+    sortable = not isinstance(resource.template.get(column, ()), list | dict | tuple)
     flags = (
-        shelf
-        for names, shelf in resource.flags.items()
+        list_name
+        for names, list_name in resource.flags.items()
         if all(_true(known.get(name)) for name in names.split("&"))
     )
     return Query(
         **_paging(known),
         sort=column if sortable else None,
         descending=direction.strip().lower() == "desc",
-        shelf=next(flags, resource.shelf),
+        list_name=next(flags, resource.default_list),
         updated_after=_integer(known, "updated_after") if resource.incremental else None,
         updated_before=_integer(known, "updated_before") if resource.incremental else None,
         start_date=_integer(known, "start_date") if resource.dated else None,
@@ -119,7 +119,7 @@ def _paging(known: Mapping[str, str]) -> dict[str, Any]:
 _KNOWN = frozenset(("page", "per_page", "paginate", "sort", "include", "expand"))
 
 
-def _refuse_unknown(resource: Resource, params: Params) -> None:
+def _refuse_unknown(resource: ResourceDefinition, params: Params) -> None:
     known = {*_KNOWN, *(name for names in resource.flags for name in names.split("&"))}
     known |= {"updated_after", "updated_before"} if resource.incremental else set()
     known |= {"start_date", "end_date"} if resource.dated else set()
@@ -166,7 +166,9 @@ class Lists:
     _ends: dict[tuple[object, ...], tuple[Key | None, float]] = field(default_factory=dict)
     _totals: dict[tuple[object, ...], tuple[int, float]] = field(default_factory=dict)
 
-    def page(self, resource: Resource, params: Params, parent: Key | None = None) -> Page:
+    def page(
+        self, resource: ResourceDefinition, params: Params, parent: Key | None = None
+    ) -> ListPage:
         """The page that `params` asks for, of one `parent` if there is one.
 
         Refused if it may not be read.
@@ -187,9 +189,9 @@ class Lists:
         else:
             rows = table.raws(keys, query.hidden)
         counted = self._total(identity, query.page, total) if query.counted else None
-        return Page(rows, query.page, query.per_page, counted)
+        return ListPage(rows, query.page, query.per_page, counted)
 
-    def hidden(self, resource: Resource, params: Params) -> frozenset[str]:
+    def hidden(self, resource: ResourceDefinition, params: Params) -> frozenset[str]:
         """The attributes of an object that nobody asked for with `include`."""
         names = {*resource.on_request}
         if resource.name in self.account.hides_updated_at:
@@ -198,16 +200,16 @@ class Lists:
             names -= {word for k, v in params if k == "include" for word in v.split(",")}
         return frozenset(names)
 
-    def events(self, params: Params) -> Page:
+    def events(self, params: Params) -> ListPage:
         """A page of events, newest first, optionally of one object, object type or time."""
         known = dict(params)
-        found = list(filter(_wanted(known), reversed(self.account.happened)))
+        found = list(filter(_wanted(known), reversed(self.account.event_log)))
         query = Query(**_paging(known))
         rows = [
             self.account.event_raw(event)
             for event in found[query.offset : query.offset + query.per_page]
         ]
-        return Page(rows, query.page, query.per_page, len(found) if query.counted else None)
+        return ListPage(rows, query.page, query.per_page, len(found) if query.counted else None)
 
     def _natural(
         self, table: Table, query: Query, identity: tuple[object, ...]
@@ -227,27 +229,27 @@ class Lists:
         return page, len(keys)
 
     def _matching_ids(self, table: Table, query: Query) -> Sequence[Key]:
-        shelf = table.shelf(query.shelf)
+        index = table.list_index(query.list_name)
         before = self._updated_before(query)
         if query.updated_after is None and before is None:
-            ids: Sequence[Key] = shelf.ids
+            ids: Sequence[Key] = index.ids
         else:
-            first, last = _bounds(shelf, query.updated_after, before)
-            ids = sorted(key for _, key in shelf.oldest[first:last])
+            first, last = _bounds(index, query.updated_after, before)
+            ids = sorted(key for _, key in index.oldest[first:last])
         return self._scanned(table, query, ids) if query.scans else ids
 
     def _sorted(self, table: Table, query: Query) -> tuple[Sequence[Key], int]:
         """A page by offset: rows that move meanwhile shift their neighbours."""
         start, end = query.offset, query.offset + query.per_page
         if query.sort == "updated_at" and not query.scans:
-            shelf = table.shelf(query.shelf)
-            first, last = _bounds(shelf, query.updated_after, self._updated_before(query))
+            index = table.list_index(query.list_name)
+            first, last = _bounds(index, query.updated_after, self._updated_before(query))
             total = max(0, last - first)
             if query.descending:
                 # `newest` is `oldest` backwards, but for the ids within one second.
-                size = len(shelf.newest)
+                size = len(index.newest)
                 first, last = size - last, size - first
-            window = shelf.newest if query.descending else shelf.oldest
+            window = index.newest if query.descending else index.oldest
             stop = max(first, min(first + end, last))
             return [key for _, key in window[min(first + start, stop) : stop]], total
         column = str(query.sort)
@@ -286,10 +288,10 @@ class Lists:
         return orjson.dumps({**shown, "customer": customer} if customer else shown)
 
 
-def _bounds(shelf: ListIndex, after: int | None, before: int | None) -> tuple[int, int]:
+def _bounds(index: ListIndex, after: int | None, before: int | None) -> tuple[int, int]:
     """Positions in `oldest` of what was updated strictly between two UNIX seconds."""
-    first = 0 if after is None else shelf.oldest.bisect_left((after + 1,))
-    last = len(shelf.oldest) if before is None else shelf.oldest.bisect_left((before,))
+    first = 0 if after is None else index.oldest.bisect_left((after + 1,))
+    last = len(index.oldest) if before is None else index.oldest.bisect_left((before,))
     return first, max(first, last)
 
 

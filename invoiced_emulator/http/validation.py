@@ -8,9 +8,9 @@ from typing import Any
 
 from invoiced_emulator.exceptions import ApiError
 from invoiced_emulator.money import plain, whole
-from invoiced_emulator.resources.definition import Resource, Row, Types
+from invoiced_emulator.resources.definition import ResourceDefinition, Row, Types
 from invoiced_emulator.resources.documents import PARTS
-from invoiced_emulator.rules.calls import Call
+from invoiced_emulator.rules.calls import ObjectCall
 
 METADATA_KEYS = 10
 METADATA_KEY_LENGTH = 40
@@ -19,7 +19,7 @@ METADATA_VALUE_LENGTH = 255
 LAST_SECOND = 253_402_300_799
 
 
-def created(resource: Resource, body: object) -> Row:
+def created(resource: ResourceDefinition, body: object) -> Row:
     """The attributes of a `POST`; what was blank is absent, for the default holds."""
     given = _accepted(resource, resource.create, body)
     kept = {name: value for name, value in given.items() if value is not None}
@@ -29,20 +29,20 @@ def created(resource: Resource, body: object) -> Row:
     return kept
 
 
-def changed(resource: Resource, body: object) -> Row:
+def changed(resource: ResourceDefinition, body: object) -> Row:
     """The attributes of a `PATCH`; what was blank takes the value of an object never told."""
     given = _accepted(resource, resource.update, body)
     for name, value in given.items():
-        if value is not None or name not in resource.shape:
+        if value is not None or name not in resource.template:
             continue
         if name in resource.blank_refused:
             raise ApiError(f"{_words(name)} cannot be blank", name)
-        default = resource.shape[name]
+        default = resource.template[name]
         given[name] = plain(default) if isinstance(default, bool | list | dict) else None
     return given
 
 
-def called(call: Call, body: object) -> Row:
+def called(call: ObjectCall, body: object) -> Row:
     """The attributes of a call such as `POST /invoices/:id/pay`; a body may be absent."""
     given = _object(body if body is not None else {})
     kept = {k: v for k, v in _checked(given, call.accepts, "call", None).items() if v is not None}
@@ -58,7 +58,7 @@ def _object(body: object) -> Row:
     return body
 
 
-def _accepted(resource: Resource, types: Types, body: object) -> Row:
+def _accepted(resource: ResourceDefinition, types: Types, body: object) -> Row:
     label = resource.label or resource.singular.capitalize()
     return _checked(_object(body), types, label, None)
 

@@ -1,9 +1,9 @@
 """What plans, items, coupons and tax rates look like: their ids are the caller's own strings."""
 
-from invoiced_emulator.resources.definition import Resource, Row, shape, typed
+from invoiced_emulator.resources.definition import ResourceDefinition, Row, field_types, template
 
 # Only the name, and what cannot change a price, is written to again.
-_UPDATE = typed(string="name", metadata="metadata")
+_UPDATE = field_types(string="name", metadata="metadata")
 
 
 def archived(_row: Row, private: Row) -> tuple[str, ...]:
@@ -11,18 +11,20 @@ def archived(_row: Row, private: Row) -> tuple[str, ...]:
     return ("all", "archived" if private.get("_archived") else "live")
 
 
-def _sold(name: str, template: Row, writes: dict[str, str], more: dict[str, str]) -> Resource:
+def _sold(
+    name: str, template: Row, writes: dict[str, str], more: dict[str, str]
+) -> ResourceDefinition:
     """The row of one kind of catalog object; `more` is what `PATCH` accepts beside the name."""
     singular = name.removesuffix("s")
-    return Resource(
+    return ResourceDefinition(
         name=name,
         singular=singular,
         label="TaxRate" if name == "tax_rates" else "",
-        shape={"id": None, "object": singular, **template},
+        template={"id": None, "object": singular, **template},
         create={**_UPDATE, "id": "string", **writes},
         update={**_UPDATE, **more},
-        shelves=archived,
-        shelf="live",
+        list_names=archived,
+        default_list="live",
         flags={"archived": "archived"},
         eventful=False,
         text_ids=True,
@@ -37,13 +39,13 @@ PLANS = _sold(
         "amount": 0,
         "interval": "month",
         "interval_count": 1,
-        **shape({}, "catalog_item updated_at created_at"),
+        **template({}, "catalog_item updated_at created_at"),
         "metadata": {},
         "pricing_mode": "per_unit",
         "quantity_type": "constant",
         "tiers": None,
     },
-    typed(
+    field_types(
         string="catalog_item currency pricing_mode quantity_type interval",
         number="amount",
         integer="interval_count",
@@ -52,7 +54,7 @@ PLANS = _sold(
     {},
 )
 
-_ITEM_WRITES = typed(string="description type", ids="taxes")
+_ITEM_WRITES = field_types(string="description type", ids="taxes")
 
 ITEMS = _sold(
     "items",
@@ -60,17 +62,17 @@ ITEMS = _sold(
         "name": None,
         "currency": "usd",
         "unit_cost": 0,
-        **shape({}, "description type"),
+        **template({}, "description type"),
         "taxes": [],
         "gl_account": None,
         "discountable": True,
         "taxable": True,
-        **shape({}, "avalara_tax_code avalara_location_code updated_at created_at"),
+        **template({}, "avalara_tax_code avalara_location_code updated_at created_at"),
         "metadata": {},
     },
     {
         **_ITEM_WRITES,
-        **typed(
+        **field_types(
             string="currency avalara_tax_code avalara_location_code gl_account",
             number="unit_cost",
             boolean="taxable discountable",
@@ -80,20 +82,20 @@ ITEMS = _sold(
 )
 
 _RATE: Row = {
-    **shape({}, "name currency"),
+    **template({}, "name currency"),
     "value": 0,
     "is_percent": True,
-    **shape({}, "updated_at created_at"),
+    **template({}, "updated_at created_at"),
     "metadata": {},
 }
-_RATE_WRITES = typed(string="currency", number="value", boolean="is_percent")
+_RATE_WRITES = field_types(string="currency", number="value", boolean="is_percent")
 
 COUPONS = _sold(
     "coupons",
     {**_RATE, "exclusive": False, "expiration_date": None, "max_redemptions": 0, "duration": 0},
     {
         **_RATE_WRITES,
-        **typed(boolean="exclusive", timestamp="expiration_date", integer="max_redemptions"),
+        **field_types(boolean="exclusive", timestamp="expiration_date", integer="max_redemptions"),
     },
     {},
 )

@@ -1,6 +1,6 @@
 """What belongs to a customer looks like: contacts, payment sources, pending lines, notes, tasks."""
 
-from invoiced_emulator.resources.definition import Resource, Row, shape, typed
+from invoiced_emulator.resources.definition import ResourceDefinition, Row, field_types, template
 
 
 def _unhidden(_row: Row, private: Row) -> tuple[str, ...]:
@@ -8,20 +8,20 @@ def _unhidden(_row: Row, private: Row) -> tuple[str, ...]:
     return ("all",) if private.get("_inactive") else ("all", "shown")
 
 
-_CONTACT_WRITES = typed(
+_CONTACT_WRITES = field_types(
     string="name title email phone department address1 address2 city state postal_code country",
     boolean="primary sms_enabled send_new_invoices",
 )
 
-CONTACTS = Resource(
+CONTACTS = ResourceDefinition(
     name="contacts",
     singular="contact",
-    shape={
-        **shape({"id": None, "object": "contact"}, "name title email phone"),
+    template={
+        **template({"id": None, "object": "contact"}, "name title email phone"),
         "primary": True,
-        **shape({}, "sms_enabled department address1 address2 city state postal_code country"),
+        **template({}, "sms_enabled department address1 address2 city state postal_code country"),
         "send_new_invoices": True,
-        **shape({}, "role created_at updated_at"),
+        **template({}, "role created_at updated_at"),
     },
     create=_CONTACT_WRITES,
     update=_CONTACT_WRITES,
@@ -30,20 +30,20 @@ CONTACTS = Resource(
 )
 
 # A card or a bank account, each with the attributes of its kind (`account.add` takes any).
-PAYMENT_SOURCES = Resource(
+PAYMENT_SOURCES = ResourceDefinition(
     name="payment_sources",
     singular="payment_source",
     label="PaymentSource",
-    shape={"id": None, "object": "card", "last4": None, "updated_at": None},
-    create=typed(string="method invoiced_token gateway_token", boolean="make_default"),
-    shelves=_unhidden,
-    shelf="shown",
+    template={"id": None, "object": "card", "last4": None, "updated_at": None},
+    create=field_types(string="method invoiced_token gateway_token", boolean="make_default"),
+    list_names=_unhidden,
+    default_list="shown",
     flags={"include_hidden": "all"},
     indexed=("_customer",),
     owner="_customer",
 )
 
-_LINE_WRITES = typed(
+_LINE_WRITES = field_types(
     string="type name description plan",
     number="quantity unit_cost",
     boolean="discountable taxable prorated",
@@ -53,12 +53,14 @@ _LINE_WRITES = typed(
     metadata="metadata",
 )
 
-PENDING_LINE_ITEMS = Resource(
+PENDING_LINE_ITEMS = ResourceDefinition(
     name="pending_line_items",
     singular="line_item",
     label="LineItem",
-    shape={
-        **shape({"id": None, "object": "line_item"}, "customer catalog_item type name description"),
+    template={
+        **template(
+            {"id": None, "object": "line_item"}, "customer catalog_item type name description"
+        ),
         "quantity": 1,
         "unit_cost": 0,
         "amount": 0,
@@ -67,9 +69,9 @@ PENDING_LINE_ITEMS = Resource(
         "taxable": True,
         "taxes": [],
         "metadata": {},
-        **shape({}, "plan period_start period_end"),
+        **template({}, "plan period_start period_end"),
         "prorated": False,
-        **shape({}, "subscription updated_at"),
+        **template({}, "subscription updated_at"),
     },
     create={**_LINE_WRITES, "catalog_item": "string"},
     update=_LINE_WRITES,
@@ -78,26 +80,26 @@ PENDING_LINE_ITEMS = Resource(
     owner="customer",
 )
 
-NOTES = Resource(
+NOTES = ResourceDefinition(
     name="notes",
     singular="note",
-    shape=shape(
+    template=template(
         {"id": None, "object": "note"}, "notes customer invoice user created_at updated_at"
     ),
-    create=typed(integer="customer_id invoice_id", string="notes"),
-    update=typed(string="notes"),
+    create=field_types(integer="customer_id invoice_id", string="notes"),
+    update=field_types(string="notes"),
     indexed=("customer", "invoice"),
 )
 
-_TASK_UPDATE = typed(string="name action", integer="user_id", timestamp="due_date")
+_TASK_UPDATE = field_types(string="name action", integer="user_id", timestamp="due_date")
 
-TASKS = Resource(
+TASKS = ResourceDefinition(
     name="tasks",
     singular="task",
-    shape={
-        **shape({}, "id name action customer_id customer user_id due_date"),
+    template={
+        **template({}, "id name action customer_id customer user_id due_date"),
         "complete": False,
-        **shape({}, "completed_date completed_by_user_id chase_step_id created_at updated_at"),
+        **template({}, "completed_date completed_by_user_id chase_step_id created_at updated_at"),
     },
     create={**_TASK_UPDATE, "customer_id": "integer"},
     update=_TASK_UPDATE,

@@ -20,12 +20,12 @@ def everything(_row: Row, _private: Row) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resource:
+class ResourceDefinition:
     """One kind of object.
 
     `links` maps attributes that hold a public address to its path, `{token}` to be filled in;
-    `indexed` attributes are found without a scan. `shelves` says on which lists an object appears,
-    `shelf` which of them a plain list shows and `flags` which query parameters, joined by `&`,
+    `indexed` attributes are found without a scan. `list_names` says on which lists an object appears,
+    `default_list` which of them a plain list shows and `flags` which query parameters, joined by `&`,
     show which other one; the first match counts. `owner` is the attribute that holds the id of the parent object, with an underscore where
     Invoiced does not show it. `on_request` attributes are only shown to who asks for them
     (`include`); lists that are not `incremental` ignore `updated_after`; changes to objects that
@@ -34,7 +34,7 @@ class Resource:
 
     name: str
     singular: str
-    shape: Row
+    template: Row
     create: Types = field(default_factory=dict)
     update: Types = field(default_factory=dict)
     required: tuple[str, ...] = ()
@@ -42,8 +42,8 @@ class Resource:
     prefix: str | None = None
     links: Mapping[str, str] = field(default_factory=dict)
     indexed: tuple[str, ...] = ()
-    shelves: Callable[[Row, Row], tuple[str, ...]] = everything
-    shelf: str = "all"
+    list_names: Callable[[Row, Row], tuple[str, ...]] = everything
+    default_list: str = "all"
     flags: Mapping[str, str] = field(default_factory=dict)
     dated: bool = False
     incremental: bool = False
@@ -54,11 +54,11 @@ class Resource:
     label: str = ""
 
 
-def typed(**names: str) -> dict[str, str]:
+def field_types(**names: str) -> dict[str, str]:
     """`string="name email"` as `{"name": "string", "email": "string"}`."""
     return {name: kind for kind, listed in names.items() for name in listed.split()}
 
 
-def shape(template: Row, nulls: str = "") -> Row:
+def template(template: Row, nulls: str = "") -> Row:
     """The template, followed by attributes that are null."""
     return {**template, **dict.fromkeys(nulls.split())}

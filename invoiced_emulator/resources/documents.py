@@ -2,7 +2,13 @@
 
 from collections.abc import Mapping
 
-from invoiced_emulator.resources.definition import Resource, Row, Types, shape, typed
+from invoiced_emulator.resources.definition import (
+    ResourceDefinition,
+    Row,
+    Types,
+    field_types,
+    template,
+)
 
 
 def renewal(subscription: Row, private: Row) -> tuple[str, ...]:
@@ -15,7 +21,7 @@ def renewal(subscription: Row, private: Row) -> tuple[str, ...]:
 
 # The parts of objects: attributes accepted inside a list or a nested object.
 PARTS: Mapping[str, Types] = {
-    "items": typed(
+    "items": field_types(
         integer="id",
         string="catalog_item type name description plan",
         number="quantity unit_cost",
@@ -25,19 +31,23 @@ PARTS: Mapping[str, Types] = {
         taxes="taxes",
         metadata="metadata",
     ),
-    "discounts": typed(integer="id", number="amount", reference="coupon", timestamp="expires"),
-    "taxes": typed(integer="id", number="amount", reference="tax_rate"),
-    "addons": typed(integer="id quantity", string="plan description", price="amount"),
-    "applications": typed(
+    "discounts": field_types(
+        integer="id", number="amount", reference="coupon", timestamp="expires"
+    ),
+    "taxes": field_types(integer="id", number="amount", reference="tax_rate"),
+    "addons": field_types(integer="id quantity", string="plan description", price="amount"),
+    "applications": field_types(
         string="type document_type",
         number="amount",
         integer="invoice credit_note estimate",
     ),
-    "installments": typed(timestamp="date", number="amount"),
-    "ship_to": typed(string="name attention_to address1 address2 city state postal_code country"),
+    "installments": field_types(timestamp="date", number="amount"),
+    "ship_to": field_types(
+        string="name attention_to address1 address2 city state postal_code country"
+    ),
 }
 
-_CUSTOMER_WRITES = typed(
+_CUSTOMER_WRITES = field_types(
     string="name number email payment_terms attention_to address1 address2 city state postal_code"
     " country language currency phone tax_id avalara_entity_use_code avalara_exemption_number type"
     " notes",
@@ -50,30 +60,30 @@ _CUSTOMER_WRITES = typed(
     array="disabled_payment_methods",
 )
 
-CUSTOMERS = Resource(
+CUSTOMERS = ResourceDefinition(
     name="customers",
     singular="customer",
     prefix="CUST",
-    shape={
+    template={
         "id": None,
         "object": "customer",
-        **shape({}, "name number email"),
+        **template({}, "name number email"),
         "autopay": False,
-        **shape({}, "payment_terms payment_source"),
+        **template({}, "payment_terms payment_source"),
         "taxes": [],
         "type": "company",
-        **shape({}, "attention_to address1 address2 city state postal_code"),
+        **template({}, "attention_to address1 address2 city state postal_code"),
         "country": "US",
-        **shape({}, "language currency tax_id phone notes sign_up_page sign_up_url"),
-        **shape({}, "statement_pdf_url updated_at created_at"),
+        **template({}, "language currency tax_id phone notes sign_up_page sign_up_url"),
+        **template({}, "statement_pdf_url updated_at created_at"),
         "metadata": {},
-        **shape({}, "autopay_delay_days avalara_entity_use_code avalara_exemption_number"),
+        **template({}, "autopay_delay_days avalara_entity_use_code avalara_exemption_number"),
         "chase": True,
-        **shape({}, "chasing_cadence next_chase_step"),
+        **template({}, "chasing_cadence next_chase_step"),
         "credit_hold": False,
-        **shape({}, "credit_limit owner parent_customer"),
+        **template({}, "credit_limit owner parent_customer"),
         "taxable": True,
-        **shape({}, "ach_gateway cc_gateway late_fee_schedule"),
+        **template({}, "ach_gateway cc_gateway late_fee_schedule"),
         "active": True,
         "bill_to_parent": False,
         "consolidated": False,
@@ -90,7 +100,7 @@ CUSTOMERS = Resource(
 )
 
 # What invoices, estimates and credit notes share.
-_DOCUMENT_WRITES = typed(
+_DOCUMENT_WRITES = field_types(
     string="name number currency purchase_order notes",
     timestamp="date",
     boolean="draft closed calculate_taxes",
@@ -102,21 +112,21 @@ _DOCUMENT_WRITES = typed(
 )
 _BILL_WRITES = {
     **_DOCUMENT_WRITES,
-    **typed(string="payment_terms", ship_to="ship_to", array="disabled_payment_methods"),
+    **field_types(string="payment_terms", ship_to="ship_to", array="disabled_payment_methods"),
 }
 _MONEY: Row = {"notes": None, "subtotal": 0, "discounts": [], "taxes": [], "total": 0}
-_LINKS = shape({}, "url pdf_url updated_at created_at")
+_LINKS = template({}, "url pdf_url updated_at created_at")
 
-_INVOICE_WRITES = {**_BILL_WRITES, **typed(boolean="late_fees", timestamp="due_date")}
+_INVOICE_WRITES = {**_BILL_WRITES, **field_types(boolean="late_fees", timestamp="due_date")}
 
-INVOICES = Resource(
+INVOICES = ResourceDefinition(
     name="invoices",
     singular="invoice",
     prefix="INV",
-    shape={
+    template={
         "id": None,
         "object": "invoice",
-        **shape({}, "customer ship_to name"),
+        **template({}, "customer ship_to name"),
         "currency": "usd",
         "draft": False,
         "closed": False,
@@ -124,19 +134,19 @@ INVOICES = Resource(
         "status": "not_sent",
         "autopay": False,
         "attempt_count": 0,
-        **shape({}, "next_payment_attempt subscription number date due_date payment_terms"),
+        **template({}, "next_payment_attempt subscription number date due_date payment_terms"),
         "purchase_order": None,
         "items": [],
         **_MONEY,
         "balance": 0,
-        **shape({}, "url payment_url pdf_url csv_url updated_at created_at"),
+        **template({}, "url payment_url pdf_url csv_url updated_at created_at"),
         "metadata": {},
-        **shape({}, "payment_plan payment_source"),
+        **template({}, "payment_plan payment_source"),
         "late_fees": True,
         "chase": True,
         "shipping": [],
     },
-    create={**_INVOICE_WRITES, **typed(integer="customer", boolean="autopay")},
+    create={**_INVOICE_WRITES, **field_types(integer="customer", boolean="autopay")},
     update={**_INVOICE_WRITES, "sent": "boolean"},
     required=("customer",),
     blank_refused=("number", "date", "currency"),
@@ -153,32 +163,32 @@ INVOICES = Resource(
 
 _ESTIMATE_WRITES = {
     **_BILL_WRITES,
-    **typed(timestamp="expiration_date", number="deposit", boolean="deposit_paid"),
+    **field_types(timestamp="expiration_date", number="deposit", boolean="deposit_paid"),
 }
 
-ESTIMATES = Resource(
+ESTIMATES = ResourceDefinition(
     name="estimates",
     singular="estimate",
     prefix="EST",
-    shape={
+    template={
         "id": None,
         "object": "estimate",
-        **shape({}, "customer ship_to invoice name"),
+        **template({}, "customer ship_to invoice name"),
         "currency": "usd",
         "draft": False,
         "closed": False,
         "status": "not_sent",
-        **shape({}, "number date payment_terms purchase_order"),
+        **template({}, "number date payment_terms purchase_order"),
         "items": [],
         **_MONEY,
         "deposit": 0,
         "deposit_paid": False,
         **_LINKS,
         "metadata": {},
-        **shape({}, "approved expiration_date"),
+        **template({}, "approved expiration_date"),
         "shipping": [],
     },
-    create={**_ESTIMATE_WRITES, **typed(integer="customer invoice")},
+    create={**_ESTIMATE_WRITES, **field_types(integer="customer invoice")},
     update=_ESTIMATE_WRITES,
     required=("customer",),
     blank_refused=("number", "date", "currency"),
@@ -188,21 +198,21 @@ ESTIMATES = Resource(
     incremental=True,
 )
 
-CREDIT_NOTES = Resource(
+CREDIT_NOTES = ResourceDefinition(
     name="credit_notes",
     singular="credit_note",
     label="CreditNote",
     prefix="CN",
-    shape={
+    template={
         "id": None,
         "object": "credit_note",
-        **shape({}, "customer name"),
+        **template({}, "customer name"),
         "currency": "usd",
         "draft": False,
         "closed": False,
         "paid": False,
         "status": "open",
-        **shape({}, "number date purchase_order"),
+        **template({}, "number date purchase_order"),
         "items": [],
         **_MONEY,
         "balance": 0,
@@ -220,7 +230,7 @@ CREDIT_NOTES = Resource(
     incremental=True,
 )
 
-_SUBSCRIPTION_WRITES = typed(
+_SUBSCRIPTION_WRITES = field_types(
     string="plan contract_renewal_mode",
     timestamp="start_date",
     integer="quantity contract_renewal_cycles",
@@ -232,15 +242,15 @@ _SUBSCRIPTION_WRITES = typed(
     metadata="metadata",
 )
 
-SUBSCRIPTIONS = Resource(
+SUBSCRIPTIONS = ResourceDefinition(
     name="subscriptions",
     singular="subscription",
-    shape={
+    template={
         "id": None,
         "object": "subscription",
-        **shape({}, "customer ship_to plan amount cycles"),
+        **template({}, "customer ship_to plan amount cycles"),
         "quantity": 1,
-        **shape({}, "start_date period_start period_end"),
+        **template({}, "start_date period_start period_end"),
         "cancel_at_period_end": False,
         "canceled_at": None,
         "status": "active",
@@ -249,26 +259,28 @@ SUBSCRIPTIONS = Resource(
         "taxes": [],
         "recurring_total": 0,
         "mrr": 0,
-        **shape({}, "url updated_at created_at"),
+        **template({}, "url updated_at created_at"),
         "metadata": {},
         "bill_in": "advance",
         "bill_in_advance_days": 0,
-        **shape({}, "contract_period_end contract_period_start contract_renewal_cycles"),
+        **template({}, "contract_period_end contract_period_start contract_renewal_cycles"),
         "contract_renewal_mode": "auto",
         "paused": False,
-        **shape({}, "description snap_to_nth_day payment_source"),
+        **template({}, "description snap_to_nth_day payment_source"),
     },
     create={
         **_SUBSCRIPTION_WRITES,
-        **typed(integer="customer bill_in_advance_days cycles snap_to_nth_day", string="bill_in"),
+        **field_types(
+            integer="customer bill_in_advance_days cycles snap_to_nth_day", string="bill_in"
+        ),
     },
-    update={**_SUBSCRIPTION_WRITES, **typed(boolean="prorate", timestamp="proration_date")},
+    update={**_SUBSCRIPTION_WRITES, **field_types(boolean="prorate", timestamp="proration_date")},
     required=("customer", "plan"),
     blank_refused=("plan", "quantity", "start_date"),
     links={"url": "subscriptions/{token}"},
     indexed=("customer", "plan"),
-    shelves=renewal,
-    shelf="renewing",
+    list_names=renewal,
+    default_list="renewing",
     flags={
         "all": "all",
         "canceled&finished": "canceled and finished",
@@ -278,33 +290,33 @@ SUBSCRIPTIONS = Resource(
     incremental=True,
 )
 
-_TRANSACTION_WRITES = typed(
+_TRANSACTION_WRITES = field_types(
     timestamp="date",
     string="method status gateway gateway_id currency notes",
     number="amount",
     metadata="metadata",
 )
 
-TRANSACTIONS = Resource(
+TRANSACTIONS = ResourceDefinition(
     name="transactions",
     singular="transaction",
-    shape={
+    template={
         "id": None,
         "object": "transaction",
-        **shape({}, "customer invoice credit_note date"),
+        **template({}, "customer invoice credit_note date"),
         "type": "payment",
         "method": "other",
         "status": "succeeded",
-        **shape({}, "gateway gateway_id payment_source"),
+        **template({}, "gateway gateway_id payment_source"),
         "currency": "usd",
         "amount": 0,
-        **shape({}, "notes failure_reason parent_transaction payment"),
-        **shape({}, "pdf_url created_at updated_at"),
+        **template({}, "notes failure_reason parent_transaction payment"),
+        **template({}, "pdf_url created_at updated_at"),
         "metadata": {},
     },
     create={
         **_TRANSACTION_WRITES,
-        **typed(integer="customer invoice credit_note", string="type"),
+        **field_types(integer="customer invoice credit_note", string="type"),
     },
     update=_TRANSACTION_WRITES,
     required=("type",),

@@ -1,8 +1,8 @@
 """What payments, charges, refunds, credit balance adjustments and payment plans look like."""
 
-from invoiced_emulator.resources.definition import Resource, shape, typed
+from invoiced_emulator.resources.definition import ResourceDefinition, field_types, template
 
-_PAYMENT_WRITES = typed(
+_PAYMENT_WRITES = field_types(
     integer="customer",
     timestamp="date",
     string="method currency reference ach_sender_id source notes",
@@ -11,20 +11,20 @@ _PAYMENT_WRITES = typed(
     metadata="metadata",
 )
 
-PAYMENTS = Resource(
+PAYMENTS = ResourceDefinition(
     name="payments",
     singular="payment",
-    shape={
-        **shape({"id": None, "object": "payment"}, "customer date"),
+    template={
+        **template({"id": None, "object": "payment"}, "customer date"),
         "currency": "usd",
         "amount": 0,
         "balance": 0,
         "matched": None,
         "voided": False,
         "method": "other",
-        **shape({}, "ach_sender_id reference source notes charge"),
+        **template({}, "ach_sender_id reference source notes charge"),
         "applied_to": [],
-        **shape({}, "pdf_url created_at updated_at"),
+        **template({}, "pdf_url created_at updated_at"),
         "metadata": {},
     },
     create=_PAYMENT_WRITES,
@@ -37,23 +37,23 @@ PAYMENTS = Resource(
     incremental=True,
 )
 
-CHARGES = Resource(
+CHARGES = ResourceDefinition(
     name="charges",
     singular="charge",
-    shape={
-        **shape({"id": None, "object": "charge"}, "customer"),
+    template={
+        **template({"id": None, "object": "charge"}, "customer"),
         "currency": "usd",
         "amount": 0,
         "amount_refunded": 0,
         "disputed": False,
-        **shape({}, "failure_message gateway gateway_id receipt_email"),
+        **template({}, "failure_message gateway gateway_id receipt_email"),
         "refunded": False,
         "status": "succeeded",
         "payment_source": None,
         "refunds": [],
-        **shape({}, "description merchant_account created_at updated_at"),
+        **template({}, "description merchant_account created_at updated_at"),
     },
-    create=typed(
+    create=field_types(
         integer="customer",
         string="method currency invoiced_token gateway_token payment_source_type receipt_email",
         number="amount payment_source_id",
@@ -65,37 +65,37 @@ CHARGES = Resource(
     eventful=False,
 )
 
-REFUNDS = Resource(
+REFUNDS = ResourceDefinition(
     name="refunds",
     singular="refund",
-    shape={
-        **shape({"id": None, "object": "refund"}, "charge"),
+    template={
+        **template({"id": None, "object": "refund"}, "charge"),
         "currency": "usd",
         "amount": 0,
-        **shape({}, "failure_message gateway gateway_id"),
+        **template({}, "failure_message gateway gateway_id"),
         "status": "succeeded",
-        **shape({}, "created_at updated_at"),
+        **template({}, "created_at updated_at"),
     },
-    create=typed(number="amount"),
+    create=field_types(number="amount"),
     required=("amount",),
     indexed=("charge",),
     owner="charge",
     eventful=False,
 )
 
-_ADJUSTMENT_WRITES = typed(
+_ADJUSTMENT_WRITES = field_types(
     integer="customer", string="currency notes", number="amount", timestamp="date"
 )
 
-CREDIT_BALANCE_ADJUSTMENTS = Resource(
+CREDIT_BALANCE_ADJUSTMENTS = ResourceDefinition(
     name="credit_balance_adjustments",
     singular="credit_balance_adjustment",
     label="CreditBalanceAdjustment",
-    shape={
-        **shape({"id": None, "object": "credit_balance_adjustment"}, "customer date"),
+    template={
+        **template({"id": None, "object": "credit_balance_adjustment"}, "customer date"),
         "currency": "usd",
         "amount": 0,
-        **shape({}, "notes created_at updated_at"),
+        **template({}, "notes created_at updated_at"),
     },
     create=_ADJUSTMENT_WRITES,
     update=_ADJUSTMENT_WRITES,
@@ -105,15 +105,15 @@ CREDIT_BALANCE_ADJUSTMENTS = Resource(
     eventful=False,
 )
 
-PAYMENT_PLANS = Resource(
+PAYMENT_PLANS = ResourceDefinition(
     name="payment_plans",
     singular="payment_plan",
     label="PaymentPlan",
-    shape={
-        **shape({"id": None, "object": "payment_plan"}),
+    template={
+        **template({"id": None, "object": "payment_plan"}),
         "status": "active",
         "installments": [],
-        **shape({}, "approval created_at updated_at"),
+        **template({}, "approval created_at updated_at"),
     },
     create={"installments": "installments"},
     required=("installments",),

@@ -4,7 +4,7 @@ No page describes most of these objects. They have the attributes that clients k
 takes any others.
 """
 
-from invoiced_emulator.resources.definition import Resource, shape
+from invoiced_emulator.resources.definition import ResourceDefinition, template
 
 _NAMES = (
     *("custom_fields", "customer_chasing_cadences", "invoice_chasing_cadences"),
@@ -17,32 +17,32 @@ _NAMES = (
 _WITH_TEXT_IDS = ("custom_fields", "payment_methods")
 
 
-def _setting(name: str) -> Resource:
+def _setting(name: str) -> ResourceDefinition:
     singular = name.removesuffix("s")
-    return Resource(
+    return ResourceDefinition(
         name=name,
         singular=singular,
-        shape=shape({"id": None, "object": singular}, "name created_at updated_at"),
+        template=template({"id": None, "object": singular}, "name created_at updated_at"),
         eventful=False,
         text_ids=name in _WITH_TEXT_IDS,
     )
 
 
-MEMBERS = Resource(
+MEMBERS = ResourceDefinition(
     name="members",
     singular="member",
-    shape={
-        **shape({"id": None, "object": "member"}, "user role"),
+    template={
+        **template({"id": None, "object": "member"}, "user role"),
         "restriction_mode": "none",
-        **shape({}, "restrictions email_update_frequency last_accessed created_at updated_at"),
+        **template({}, "restrictions email_update_frequency last_accessed created_at updated_at"),
     },
     eventful=False,
 )
 
-ROLES = Resource(
+ROLES = ResourceDefinition(
     name="roles",
     singular="role",
-    shape=shape({"id": None, "object": "role"}, "name created_at updated_at"),
+    template=template({"id": None, "object": "role"}, "name created_at updated_at"),
     eventful=False,
     text_ids=True,
 )

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from invoiced_emulator.exceptions import ApiError
-from invoiced_emulator.resources.definition import Resource, Row
-from invoiced_emulator.rules.changes import must_all_exist, save, save_new, stored
+from invoiced_emulator.resources.definition import ResourceDefinition, Row
+from invoiced_emulator.rules.changes import require_objects, save, save_new, stored_fields
 from invoiced_emulator.store.account import Account
 
 
@@ -13,19 +13,19 @@ from invoiced_emulator.store.account import Account
 class CrudRules:
     """Keep what was written; `refers` maps attributes to the resource whose id they hold."""
 
-    resource: Resource
+    resource: ResourceDefinition
     refers: Mapping[str, str] = field(default_factory=dict)
 
     def create(self, account: Account, given: Row) -> Row:
-        must_all_exist(account, self.refers, given)
+        require_objects(account, self.refers, given)
         key = given.get("id")
         if key is not None and account.row(self.resource.name, key) is not None:
             raise ApiError(f"The id {key} is taken by another {self.resource.singular}", "id")
-        return save_new(account, self.resource, stored(self.resource, lowered(given)))
+        return save_new(account, self.resource, stored_fields(self.resource, lowered(given)))
 
     def update(self, account: Account, row: Row, given: Row) -> Row:
-        must_all_exist(account, self.refers, given)
-        after = {**row, **stored(self.resource, lowered(given))}
+        require_objects(account, self.refers, given)
+        after = {**row, **stored_fields(self.resource, lowered(given))}
         return save(account, self.resource, row, after)
 
     def delete(self, account: Account, row: Row) -> Row | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from invoiced_emulator.exceptions import ApiError
-from invoiced_emulator.resources.definition import Row, Types, typed
+from invoiced_emulator.resources.definition import Row, Types, field_types
 from invoiced_emulator.resources.documents import CUSTOMERS, ESTIMATES, INVOICES, SUBSCRIPTIONS
 from invoiced_emulator.rules.changes import save
 from invoiced_emulator.rules.charges import CHARGE_RULES
@@ -14,7 +14,7 @@ from invoiced_emulator.store.account import Account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class ObjectCall:
     """One call.
 
     `run` is given the account, the object and the accepted attributes; what it returns is the
@@ -36,8 +36,8 @@ _COPIED_LINE = (
 _COPIED = ("customer", "name", "currency", "payment_terms", "purchase_order", "notes", "ship_to")
 
 
-def _voiding(rules: Any) -> Call:
-    return Call(run=lambda account, row, _given: rules.void(account, row))
+def _voiding(rules: Any) -> ObjectCall:
+    return ObjectCall(run=lambda account, row, _given: rules.void(account, row))
 
 
 def _pay(account: Account, row: Row, given: Row) -> Row:
@@ -100,14 +100,14 @@ def _bad_debt(account: Account, row: Row, given: Row) -> Row:
     return INVOICE_RULES.update(account, row, {"closed": True})
 
 
-def _paused(paused: bool) -> Call:
+def _paused(paused: bool) -> ObjectCall:
     def run(account: Account, row: Row, given: Row) -> Row:
         if row["status"] in ("canceled", "finished") or row["paused"] == paused:
             state = row["status"] if row["paused"] != paused else "paused" if paused else "running"
             raise ApiError(f"The subscription is {state} already")
         return save(account, SUBSCRIPTIONS, row, {**row, "paused": paused})
 
-    return Call(run=run)
+    return ObjectCall(run=run)
 
 
 def _consolidate(account: Account, row: Row, given: Row) -> Row:
@@ -178,23 +178,27 @@ def _unnumbered(parts: list[Row]) -> list[Row]:
     ]
 
 
-_PAYMENT_SOURCE = typed(integer="payment_source_id", string="payment_source_type")
-_EMAIL = typed(array="to", string="bcc subject message template")
+_PAYMENT_SOURCE = field_types(integer="payment_source_id", string="payment_source_type")
+_EMAIL = field_types(array="to", string="bcc subject message template")
 
-CALLS: Mapping[str, Mapping[str, Call]] = {
+CALLS: Mapping[str, Mapping[str, ObjectCall]] = {
     CUSTOMERS.name: {
-        "merge": Call(run=_merge, accepts=typed(integer="customer"), required=("customer",)),
-        "consolidate_invoices": Call(run=_consolidate, accepts=typed(timestamp="cutoff_date")),
+        "merge": ObjectCall(
+            run=_merge, accepts=field_types(integer="customer"), required=("customer",)
+        ),
+        "consolidate_invoices": ObjectCall(
+            run=_consolidate, accepts=field_types(timestamp="cutoff_date")
+        ),
     },
     INVOICES.name: {
         "void": _voiding(INVOICE_RULES),
-        "pay": Call(run=_pay, accepts=_PAYMENT_SOURCE),
-        "emails": Call(run=_email, accepts=_EMAIL, status=201),
-        "bad_debt": Call(run=_bad_debt),
+        "pay": ObjectCall(run=_pay, accepts=_PAYMENT_SOURCE),
+        "emails": ObjectCall(run=_email, accepts=_EMAIL, status=201),
+        "bad_debt": ObjectCall(run=_bad_debt),
     },
     ESTIMATES.name: {
         "void": _voiding(ESTIMATE_RULES),
-        "invoice": Call(run=_invoice_estimate, status=201),
+        "invoice": ObjectCall(run=_invoice_estimate, status=201),
     },
     "credit_notes": {"void": _voiding(CREDIT_NOTE_RULES)},
     SUBSCRIPTIONS.name: {"pause": _paused(True), "resume": _paused(False)},

@@ -7,7 +7,7 @@ from invoiced_emulator.pricing import rates_of
 from invoiced_emulator.resources.catalog import COUPONS, ITEMS, PLANS, TAX_RATES
 from invoiced_emulator.resources.definition import Row
 from invoiced_emulator.rules.base import CrudRules
-from invoiced_emulator.rules.changes import must_be_known
+from invoiced_emulator.rules.changes import require_catalog_entries
 from invoiced_emulator.rules.subscriptions import MONTHS
 from invoiced_emulator.store.account import Account
 
@@ -45,13 +45,13 @@ class Items(CatalogRules):
     """The rules of items: their taxes are written as ids and read as tax rates."""
 
     def create(self, account: Account, given: Row) -> Row:
-        must_be_known(account, {"taxes": given.get("taxes")})
+        require_catalog_entries(account, {"taxes": given.get("taxes")})
         taxes = rates_of(account, "tax_rates", given.get("taxes", ()))
         return CrudRules.create(self, account, {**given, "taxes": taxes})
 
     def update(self, account: Account, row: Row, given: Row) -> Row:
         if "taxes" in given:
-            must_be_known(account, {"taxes": given["taxes"]})
+            require_catalog_entries(account, {"taxes": given["taxes"]})
             given = {**given, "taxes": rates_of(account, "tax_rates", given["taxes"])}
         return CrudRules.update(self, account, row, given)
 

@@ -4,23 +4,25 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from invoiced_emulator.exceptions import ApiError
-from invoiced_emulator.resources.definition import Key, Resource, Row
+from invoiced_emulator.resources.definition import Key, ResourceDefinition, Row
 from invoiced_emulator.store.account import Account
 
 
-def must_exist(account: Account, resource: str, key: Key | None, param: str) -> None:
+def require_object(account: Account, resource: str, key: Key | None, param: str) -> None:
     """Refuse an id that names nothing; None is fine."""
     if key is not None and account.row(resource, key) is None:
         raise ApiError(f"No such {param.replace('_', ' ')}: {key}", param)
 
 
-def must_all_exist(account: Account, refers: Mapping[str, str], given: Row) -> None:
+def require_objects(account: Account, refers: Mapping[str, str], given: Row) -> None:
     """Refuse ids that name nothing; `refers` says of which resource each attribute is."""
     for name, resource in refers.items():
-        must_exist(account, resource, given.get(name), name)
+        require_object(account, resource, given.get(name), name)
 
 
-def must_be_free(account: Account, resource: Resource, number: object, own: Key | None) -> None:
+def require_unique_number(
+    account: Account, resource: ResourceDefinition, number: object, own: Key | None
+) -> None:
     """Refuse a `number` that another object of the account has."""
     if number is not None and account.tables[resource.name].where("number", number) - {own}:
         raise ApiError(f"The number {number} is taken by another {resource.singular}", "number")
@@ -30,20 +32,20 @@ def must_be_free(account: Account, resource: Resource, number: object, own: Key 
 _RATED = (("discounts", "coupons", "coupon"), ("taxes", "tax_rates", "tax_rate"))
 
 
-def must_be_known(account: Account, given: Row) -> None:
+def require_catalog_entries(account: Account, given: Row) -> None:
     """Refuse coupons, tax rates, items and plans that are not in the account's catalog."""
     for name, resource, param in _RATED:
         for entry in given.get(name) or ():
             key = entry if isinstance(entry, str) else entry.get(param)
-            must_exist(account, resource, key, param)
+            require_object(account, resource, key, param)
     for line in given.get("items") or ():
-        must_exist(account, "items", line.get("catalog_item"), "catalog_item")
-        must_be_known(account, line)
+        require_object(account, "items", line.get("catalog_item"), "catalog_item")
+        require_catalog_entries(account, line)
     for addon in given.get("addons") or ():
-        must_exist(account, "plans", addon.get("plan"), "plan")
+        require_object(account, "plans", addon.get("plan"), "plan")
 
 
-def must_be_own_lines(param: str, given: Iterable[Row], before: Iterable[Row]) -> None:
+def require_existing_lines(param: str, given: Iterable[Row], before: Iterable[Row]) -> None:
     """Refuse entries whose `id` is not of an entry the object already has."""
     own = {part["id"] for part in before}
     for entry in given:
@@ -51,23 +53,23 @@ def must_be_own_lines(param: str, given: Iterable[Row], before: Iterable[Row]) -
             raise ApiError(f"No such entry in {param}: {entry['id']}", param)
 
 
-def stored(resource: Resource, given: Row) -> Row:
+def stored_fields(resource: ResourceDefinition, given: Row) -> Row:
     """What of a clean body the object keeps; the rest only steered the request."""
     return {
         name: value
         for name, value in given.items()
-        if name in resource.shape or name.startswith("_")
+        if name in resource.template or name.startswith("_")
     }
 
 
-def save_new(account: Account, resource: Resource, attributes: Row) -> Row:
+def save_new(account: Account, resource: ResourceDefinition, attributes: Row) -> Row:
     row = account.insert(resource.name, attributes)
     account.record("created", resource.name, row)
     return row
 
 
 def save(
-    account: Account, resource: Resource, before: Row, after: Row, action: str = "updated"
+    account: Account, resource: ResourceDefinition, before: Row, after: Row, action: str = "updated"
 ) -> Row:
     """Replace `before` by `after`, date it now and record what changed."""
     row: dict[str, Any] = {**after, "updated_at": account.clock()}

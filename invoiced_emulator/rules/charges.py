@@ -7,7 +7,7 @@ from invoiced_emulator.money import money
 from invoiced_emulator.resources.definition import Row
 from invoiced_emulator.resources.payments import CHARGES, REFUNDS
 from invoiced_emulator.rules.base import CrudRules
-from invoiced_emulator.rules.changes import must_exist, save, save_new
+from invoiced_emulator.rules.changes import require_object, save, save_new
 from invoiced_emulator.rules.payments import PAYMENT_RULES
 from invoiced_emulator.store.account import Account
 
@@ -19,7 +19,7 @@ class Charges(CrudRules):
     """The rules of charges: each comes with the payment that it made."""
 
     def create(self, account: Account, given: Row) -> Row:
-        must_exist(account, "customers", given["customer"], "customer")
+        require_object(account, "customers", given["customer"], "customer")
         if given["amount"] <= 0:
             raise ApiError("Amount must be positive", "amount")
         source = self._source(account, given)

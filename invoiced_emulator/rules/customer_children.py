@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from invoiced_emulator.exceptions import ApiError
-from invoiced_emulator.pricing import merged, priced_line
+from invoiced_emulator.pricing import merge_line_items, price_line
 from invoiced_emulator.resources.customer_children import (
     CONTACTS,
     NOTES,
@@ -15,7 +15,13 @@ from invoiced_emulator.resources.definition import Row
 from invoiced_emulator.resources.documents import CUSTOMERS
 from invoiced_emulator.resources.payments import CREDIT_BALANCE_ADJUSTMENTS
 from invoiced_emulator.rules.base import CrudRules
-from invoiced_emulator.rules.changes import must_be_known, must_exist, save, save_new, stored
+from invoiced_emulator.rules.changes import (
+    require_catalog_entries,
+    require_object,
+    save,
+    save_new,
+    stored_fields,
+)
 from invoiced_emulator.store.account import API_USER, Account
 
 _TOKENS = ("invoiced_token", "gateway_token")
@@ -71,20 +77,20 @@ class PendingLines(CrudRules):
     """The rules of the lines that wait for a customer's next invoice."""
 
     def create(self, account: Account, given: Row) -> Row:
-        must_be_known(account, {"items": [given]})
-        lists = {name: merged((), given.get(name, ())) for name in ("discounts", "taxes")}
-        row = stored(self.resource, priced_line(account, {**given, **lists}))
+        require_catalog_entries(account, {"items": [given]})
+        lists = {name: merge_line_items((), given.get(name, ())) for name in ("discounts", "taxes")}
+        row = stored_fields(self.resource, price_line(account, {**given, **lists}))
         del row["id"]
         return save_new(account, self.resource, {**row, "customer": given["customer"]})
 
     def update(self, account: Account, row: Row, given: Row) -> Row:
-        must_be_known(account, {"items": [given]})
+        require_catalog_entries(account, {"items": [given]})
         after = {**row, **given}
         for name in {"discounts", "taxes"} & given.keys():
-            after[name] = merged(row[name], given[name])
-        priced = stored(self.resource, priced_line(account, after))
+            after[name] = merge_line_items(row[name], given[name])
+        line = stored_fields(self.resource, price_line(account, after))
         # A line leaves out what is null, and the object shows it.
-        return save(account, self.resource, row, {**after, **priced})
+        return save(account, self.resource, row, {**after, **line})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +100,8 @@ class Notes(CrudRules):
     def create(self, account: Account, given: Row) -> Row:
         if ("customer_id" in given) == ("invoice_id" in given):
             raise ApiError("A note needs either a customer_id or an invoice_id", "customer_id")
-        must_exist(account, "customers", given.get("customer_id"), "customer_id")
-        must_exist(account, "invoices", given.get("invoice_id"), "invoice_id")
+        require_object(account, "customers", given.get("customer_id"), "customer_id")
+        require_object(account, "invoices", given.get("invoice_id"), "invoice_id")
         row: Row = {
             "notes": given.get("notes"),
             "customer": given.get("customer_id"),
@@ -112,7 +118,7 @@ class Tasks(CrudRules):
     """The rules of tasks: their customer is written as `customer_id` and read under both names."""
 
     def create(self, account: Account, given: Row) -> Row:
-        must_exist(account, "customers", given.get("customer_id"), "customer_id")
+        require_object(account, "customers", given.get("customer_id"), "customer_id")
         return save_new(account, self.resource, {**given, "customer": given.get("customer_id")})
 
 

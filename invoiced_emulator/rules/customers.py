@@ -4,16 +4,16 @@ from dataclasses import dataclass
 
 from invoiced_emulator.exceptions import ApiError
 from invoiced_emulator.pricing import rates_of
-from invoiced_emulator.resources.definition import Resource, Row
+from invoiced_emulator.resources.definition import ResourceDefinition, Row
 from invoiced_emulator.resources.documents import CUSTOMERS
 from invoiced_emulator.rules.changes import (
     drop_where,
-    must_be_free,
-    must_be_known,
-    must_exist,
+    require_catalog_entries,
+    require_object,
+    require_unique_number,
     save,
     save_new,
-    stored,
+    stored_fields,
 )
 from invoiced_emulator.store.account import Account
 
@@ -33,26 +33,26 @@ _BELONGINGS = ("invoices", "estimates", "credit_notes", "subscriptions")
 class Customers:
     """The rules of customers."""
 
-    resource: Resource = CUSTOMERS
+    resource: ResourceDefinition = CUSTOMERS
 
     def create(self, account: Account, given: Row) -> Row:
         self._check(account, given, None)
-        row = stored(self.resource, given)
+        row = stored_fields(self.resource, given)
         row["taxes"] = rates_of(account, "tax_rates", given.get("taxes", ()))
         return save_new(account, self.resource, row)
 
     def update(self, account: Account, row: Row, given: Row) -> Row:
         self._check(account, given, row["id"])
-        after = {**row, **stored(self.resource, given)}
+        after = {**row, **stored_fields(self.resource, given)}
         if "taxes" in given:
             after["taxes"] = rates_of(account, "tax_rates", given["taxes"])
         return save(account, self.resource, row, after)
 
     def _check(self, account: Account, given: Row, own: int | None) -> None:
-        must_be_free(account, self.resource, given.get("number"), own)
-        must_be_known(account, given)
+        require_unique_number(account, self.resource, given.get("number"), own)
+        require_catalog_entries(account, given)
         parent = given.get("parent_customer")
-        must_exist(account, "customers", parent, "parent_customer")
+        require_object(account, "customers", parent, "parent_customer")
         if parent is not None and parent == own:
             raise ApiError("A customer cannot be its own parent", "parent_customer")
 

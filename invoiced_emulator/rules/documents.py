@@ -6,17 +6,17 @@ from typing import ClassVar
 
 from invoiced_emulator.exceptions import ApiError
 from invoiced_emulator.money import Number, money
-from invoiced_emulator.pricing import merged, priced, ship_to
-from invoiced_emulator.resources.definition import Resource, Row
+from invoiced_emulator.pricing import merge_line_items, price_document, ship_to
+from invoiced_emulator.resources.definition import ResourceDefinition, Row
 from invoiced_emulator.resources.documents import CREDIT_NOTES, ESTIMATES, INVOICES
 from invoiced_emulator.rules.changes import (
     drop_where,
-    must_be_free,
-    must_be_known,
-    must_be_own_lines,
-    must_exist,
+    require_catalog_entries,
+    require_existing_lines,
+    require_object,
+    require_unique_number,
     save,
-    stored,
+    stored_fields,
 )
 from invoiced_emulator.store.account import Account
 
@@ -61,7 +61,7 @@ def estimate_status(row: Row, private: Row, now: int) -> str:
     return "declined" if row["closed"] else str(private.get("_sent", "not_sent"))
 
 
-def settled(account: Account, resource: Resource, row: Row, status: "Status") -> Row:
+def settled(account: Account, resource: ResourceDefinition, row: Row, status: "Status") -> Row:
     """The document with `balance`, `paid`, `closed` and `status` as its payments make them.
 
     What is applied may exceed the total, or lie below zero while a refund waits for its payment;
@@ -81,7 +81,7 @@ def settled(account: Account, resource: Resource, row: Row, status: "Status") ->
     return row
 
 
-def applied(account: Account, resource: Resource, row: Row) -> Number:
+def applied(account: Account, resource: ResourceDefinition, row: Row) -> Number:
     """What payments and credits have taken off the document, refunds deducted."""
     private = account.private(resource.name, row["id"])
     kept: Number = private.setdefault("_applied", money(row["total"] - row["balance"]))
@@ -95,21 +95,21 @@ Status = Callable[[Row, Row, int], str]
 class Documents:
     """The rules of one of the three document types."""
 
-    resource: Resource
+    resource: ResourceDefinition
     status: Status
     void_is_final: ClassVar[str] = "A voided {} cannot be edited"
 
     def create(self, account: Account, given: Row) -> Row:
-        must_exist(account, "customers", given["customer"], "customer")
-        must_exist(account, "invoices", given.get("invoice"), "invoice")
-        must_be_free(account, self.resource, given.get("number"), None)
-        must_be_known(account, given)
+        require_object(account, "customers", given["customer"], "customer")
+        require_object(account, "invoices", given.get("invoice"), "invoice")
+        require_unique_number(account, self.resource, given.get("number"), None)
+        require_catalog_entries(account, given)
         for line in given.get("items", ()):
             if line.get("id") is not None:
                 raise ApiError("Mass assignment of id on LineItem is not allowed", "id")
-        row = self._with_defaults(account, stored(self.resource, given))
+        row = self._with_defaults(account, stored_fields(self.resource, given))
         self._check_dates(row)
-        row.update(priced(account, row))
+        row.update(price_document(account, row))
         row = account.insert(self.resource.name, row)
         row = settled(account, self.resource, row, self.status)
         account.tables[self.resource.name].put(row)
@@ -127,35 +127,35 @@ class Documents:
         }
         row.update(given)
         row["currency"] = (given.get("currency") or customer["currency"] or "usd").lower()
-        shape = self.resource.shape
-        if "payment_terms" in shape:
+        template = self.resource.template
+        if "payment_terms" in template:
             row.setdefault("payment_terms", customer["payment_terms"])
-        if "autopay" in shape:
+        if "autopay" in template:
             row.setdefault("autopay", customer["autopay"])
         days = net_days(row.get("payment_terms"))
-        if "due_date" in shape and days is not None:
+        if "due_date" in template and days is not None:
             row.setdefault("due_date", row["date"] + days * DAY_S)
-        if "ship_to" in shape:
+        if "ship_to" in template:
             row["ship_to"] = ship_to(given.get("ship_to"))
         return row
 
     def update(self, account: Account, row: Row, given: Row) -> Row:
         if row["status"] == "voided":
             raise ApiError(self.void_is_final.format(self.resource.singular.replace("_", " ")))
-        must_be_free(account, self.resource, given.get("number"), row["id"])
-        must_be_known(account, given)
-        must_be_own_lines("items", given.get("items") or (), row["items"])
+        require_unique_number(account, self.resource, given.get("number"), row["id"])
+        require_catalog_entries(account, given)
+        require_existing_lines("items", given.get("items") or (), row["items"])
         self._check_draft(account, row, given)
-        after = {**row, **stored(self.resource, given)}
+        after = {**row, **stored_fields(self.resource, given)}
         if "currency" in given:
             after["currency"] = given["currency"].lower()
         if given.get("ship_to") is not None:
             after["ship_to"] = ship_to(given["ship_to"])
         self._check_dates(after)
         for name in _PRICED & given.keys():
-            after[name] = merged(row[name], given[name])
+            after[name] = merge_line_items(row[name], given[name])
         if _PRICED & given.keys():
-            after.update(priced(account, after))
+            after.update(price_document(account, after))
         sent = given.get("sent", False) and not row["draft"]
         if sent:
             private = account.private(self.resource.name, row["id"])

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from invoiced_emulator.resources.definition import Resource, Row
+from invoiced_emulator.resources.definition import ResourceDefinition, Row
 from invoiced_emulator.resources.settings import SETTINGS
 from invoiced_emulator.rules.base import CrudRules
-from invoiced_emulator.rules.calls import CALLS, Call
+from invoiced_emulator.rules.calls import CALLS, ObjectCall
 from invoiced_emulator.rules.catalog import COUPON_RULES, ITEM_RULES, PLAN_RULES, TAX_RATE_RULES
 from invoiced_emulator.rules.charges import CHARGE_RULES, REFUND_RULES
 from invoiced_emulator.rules.customer_children import (
@@ -38,7 +38,7 @@ class Rules(Protocol):
     """
 
     @property
-    def resource(self) -> Resource: ...
+    def resource(self) -> ResourceDefinition: ...
 
     def create(self, account: Account, given: Row) -> Row: ...
 
@@ -65,11 +65,11 @@ class Endpoint:
     listed: tuple[str, ...] = _LISTED
     each: tuple[str, ...] = _EACH
     sole: tuple[str, ...] = ()
-    calls: Mapping[str, Call] = field(default_factory=dict)
+    calls: Mapping[str, ObjectCall] = field(default_factory=dict)
     only: Mapping[str, object] = field(default_factory=dict)
 
     @property
-    def resource(self) -> Resource:
+    def resource(self) -> ResourceDefinition:
         return self.rules.resource
 
 

@@ -9,14 +9,14 @@ from invoiced_emulator.money import Number, money
 from invoiced_emulator.resources.definition import Row
 from invoiced_emulator.resources.payments import PAYMENTS
 from invoiced_emulator.rules.base import CrudRules, lowered
-from invoiced_emulator.rules.changes import must_exist, save, stored
+from invoiced_emulator.rules.changes import require_object, save, stored_fields
 from invoiced_emulator.rules.documents import ESTIMATE_RULES
 from invoiced_emulator.rules.transactions import TRANSACTION_RULES
 from invoiced_emulator.store.account import Account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class AppliedType:
     """One type of application: whether it uses up the payment, and what its shadow looks like.
 
     `names` are the documents an entry must name; those without a `shadow` leave no transaction.
@@ -29,13 +29,15 @@ class Kind:
 
 
 _BALANCE = {"type": "adjustment", "method": "balance"}
-KINDS: Mapping[str, Kind] = {
-    "invoice": Kind(names=("invoice",), shadow={}),
-    "estimate": Kind(names=("estimate",), shadow=None),
-    "credit": Kind(sign=-1, shadow=_BALANCE),
-    "convenience_fee": Kind(shadow={"notes": "Convenience fee"}),
-    "credit_note": Kind(names=("credit_note", "invoice"), funded=False, sign=-1, shadow=_BALANCE),
-    "applied_credit": Kind(names=("invoice",), funded=False, shadow={"method": "balance"}),
+KINDS: Mapping[str, AppliedType] = {
+    "invoice": AppliedType(names=("invoice",), shadow={}),
+    "estimate": AppliedType(names=("estimate",), shadow=None),
+    "credit": AppliedType(sign=-1, shadow=_BALANCE),
+    "convenience_fee": AppliedType(shadow={"notes": "Convenience fee"}),
+    "credit_note": AppliedType(
+        names=("credit_note", "invoice"), funded=False, sign=-1, shadow=_BALANCE
+    ),
+    "applied_credit": AppliedType(names=("invoice",), funded=False, shadow={"method": "balance"}),
 }
 # The documents an application takes from, each with its resource.
 _DOCUMENTS = {"invoice": "invoices", "credit_note": "credit_notes", "estimate": "estimates"}
@@ -52,7 +54,7 @@ class Payments(CrudRules):
     """The rules of payments. `delete` voids: the object stays, what it paid is owed again."""
 
     def create(self, account: Account, given: Row) -> Row:
-        row = {"applied_to": [], **stored(self.resource, lowered(given))}
+        row = {"applied_to": [], **stored_fields(self.resource, lowered(given))}
         row = {**row, **self._checked(account, row, ())}
         row = account.insert(self.resource.name, row)
         self._apply(account, row)
@@ -62,7 +64,7 @@ class Payments(CrudRules):
     def update(self, account: Account, row: Row, given: Row) -> Row:
         if row["voided"]:
             raise ApiError("A voided payment cannot be edited")
-        after = {**row, **stored(self.resource, lowered(given))}
+        after = {**row, **stored_fields(self.resource, lowered(given))}
         again = "applied_to" in given and given["applied_to"] != row["applied_to"]
         after.update(self._checked(account, after, row["applied_to"]))
         if again:
@@ -81,7 +83,7 @@ class Payments(CrudRules):
 
     def _checked(self, account: Account, row: Row, before: Iterable[Row]) -> Row:
         """The attributes that follow from a payment's amount and applications."""
-        must_exist(account, "customers", row.get("customer"), "customer")
+        require_object(account, "customers", row.get("customer"), "customer")
         applied = [_entry(account, entry) for entry in row["applied_to"]]
         _check_room(account, applied, before)
         customer = row.get("customer")
@@ -140,7 +142,7 @@ def _entry(account: Account, given: Row) -> Row:
     for name in kind.names:
         if given.get(name) is None:
             raise ApiError(f"An application of type {given['type']} names its {name}", "applied_to")
-        must_exist(account, _DOCUMENTS[name], given[name], name)
+        require_object(account, _DOCUMENTS[name], given[name], name)
         account.tables[_DOCUMENTS[name]].check_stored(given[name])
         document = account.tables[_DOCUMENTS[name]].rows[given[name]]
         if document["status"] in ("draft", "voided"):

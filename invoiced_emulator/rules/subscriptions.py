@@ -9,20 +9,20 @@ from invoiced_emulator.exceptions import ApiError
 from invoiced_emulator.money import Number, money, whole
 from invoiced_emulator.pricing import (
     addons_of,
-    merged,
+    merge_line_items,
     rate_amount,
     rates_of,
     ship_to,
 )
-from invoiced_emulator.resources.definition import Resource, Row
+from invoiced_emulator.resources.definition import ResourceDefinition, Row
 from invoiced_emulator.resources.documents import SUBSCRIPTIONS
 from invoiced_emulator.rules.changes import (
-    must_be_known,
-    must_be_own_lines,
-    must_exist,
+    require_catalog_entries,
+    require_existing_lines,
+    require_object,
     save,
     save_new,
-    stored,
+    stored_fields,
 )
 from invoiced_emulator.store.account import Account
 
@@ -97,15 +97,15 @@ def _price(given: Number | str) -> Number:
 class Subscriptions:
     """The rules of subscriptions."""
 
-    resource: Resource = SUBSCRIPTIONS
+    resource: ResourceDefinition = SUBSCRIPTIONS
 
     def create(self, account: Account, given: Row) -> Row:
         now = account.clock()
-        must_exist(account, "customers", given["customer"], "customer")
+        require_object(account, "customers", given["customer"], "customer")
         self._check(account, given)
-        must_be_own_lines("addons", given.get("addons", ()), ())
-        row = {"quantity": 1, "start_date": now, **stored(self.resource, given)}
-        row["addons"] = merged((), given.get("addons", ()))
+        require_existing_lines("addons", given.get("addons", ()), ())
+        row = {"quantity": 1, "start_date": now, **stored_fields(self.resource, given)}
+        row["addons"] = merge_line_items((), given.get("addons", ()))
         row.setdefault("discounts", [])
         row.setdefault("taxes", [])
         row.update(costed(account, row, now))
@@ -115,10 +115,10 @@ class Subscriptions:
 
     def update(self, account: Account, row: Row, given: Row) -> Row:
         self._check(account, given)
-        must_be_own_lines("addons", given.get("addons", ()), row["addons"])
-        after = {**row, **stored(self.resource, given)}
+        require_existing_lines("addons", given.get("addons", ()), row["addons"])
+        after = {**row, **stored_fields(self.resource, given)}
         if "addons" in given:
-            after["addons"] = merged(row["addons"], given["addons"])
+            after["addons"] = merge_line_items(row["addons"], given["addons"])
         if _COSTING & given.keys():
             after.update(costed(account, after, account.clock()))
         if given.get("ship_to") is not None:
@@ -129,8 +129,8 @@ class Subscriptions:
         return save(account, self.resource, row, after)
 
     def _check(self, account: Account, given: Row) -> None:
-        must_exist(account, "plans", given.get("plan"), "plan")
-        must_be_known(account, given)
+        require_object(account, "plans", given.get("plan"), "plan")
+        require_catalog_entries(account, given)
         if given.get("quantity", 1) < 1:
             raise ApiError("Quantity must be at least 1", "quantity")
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from invoiced_emulator.exceptions import ApiError
 from invoiced_emulator.money import Number
-from invoiced_emulator.resources.definition import Resource, Row
+from invoiced_emulator.resources.definition import ResourceDefinition, Row
 from invoiced_emulator.resources.documents import TRANSACTIONS
-from invoiced_emulator.rules.changes import must_exist, save, save_new, stored
+from invoiced_emulator.rules.changes import require_object, save, save_new, stored_fields
 from invoiced_emulator.rules.documents import CREDIT_NOTE_RULES, INVOICE_RULES, settle_again
 from invoiced_emulator.store.account import Account
 
@@ -28,15 +28,15 @@ def effect(row: Row) -> Number:
 class Transactions:
     """The rules of transactions."""
 
-    resource: Resource = TRANSACTIONS
+    resource: ResourceDefinition = TRANSACTIONS
 
     def create(self, account: Account, given: Row) -> Row:
         self._check(given)
         if given["type"] not in _EFFECT:
             raise ApiError(f"Type must be one of {', '.join(_EFFECT)}", "type")
         for name in ("customer", "invoice", "credit_note"):
-            must_exist(account, f"{name}s", given.get(name), name)
-        row = {"date": account.clock(), **stored(self.resource, given)}
+            require_object(account, f"{name}s", given.get(name), name)
+        row = {"date": account.clock(), **stored_fields(self.resource, given)}
         document = self._document(account, row)
         if document and document["status"] in ("draft", "voided"):
             raise ApiError(f"The invoice is {document['status']}", "invoice")
@@ -54,7 +54,7 @@ class Transactions:
         if given.keys() - {"metadata"}:
             self._check_own(account, row, "edited, only its metadata")
         self._check(given)
-        after = save(account, self.resource, row, {**row, **stored(self.resource, given)})
+        after = save(account, self.resource, row, {**row, **stored_fields(self.resource, given)})
         if effect(after) != effect(row) or after["status"] != row["status"]:
             self._settle(account, after, effect(after) - effect(row))
         return after

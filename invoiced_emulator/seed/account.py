@@ -14,9 +14,9 @@ from invoiced_emulator.pricing import rates_of
 from invoiced_emulator.resources.definition import Row
 from invoiced_emulator.rules.subscriptions import costed, later
 from invoiced_emulator.seed import data as catalog
-from invoiced_emulator.seed import extras as seed_more
 from invoiced_emulator.seed.context import DAY_S, HISTORY_DAYS, SeedContext
 from invoiced_emulator.seed.documents import documents
+from invoiced_emulator.seed.extras import FIRST_IDS, add_extras
 from invoiced_emulator.store.account import Account
 
 CUSTOMER_DAYS = 1095
@@ -27,7 +27,7 @@ _FIRST_IDS = {
     "credit_notes": 3_016,
     "subscriptions": 595,
     "transactions": 20_939,
-    **seed_more.FIRST_IDS,
+    **FIRST_IDS,
 }
 
 
@@ -54,10 +54,10 @@ def seeded(
         second = account.clock()
         _fill_catalog(account, second)
         if customers:
-            desk = SeedContext(account, Random(f"{seed}/{customers}"), second)
-            people = _fill(desk, customers)
-            desk.random = Random(f"{seed}/{customers}/more")
-            seed_more.more(desk, people)
+            context = SeedContext(account, Random(f"{seed}/{customers}"), second)
+            people = _fill(context, customers)
+            context.random = Random(f"{seed}/{customers}/more")
+            add_extras(context, people)
     finally:
         if collecting:
             gc.enable()
@@ -83,30 +83,30 @@ def _fill_catalog(account: Account, now: int) -> None:
         )
 
 
-def _fill(desk: SeedContext, count: int) -> list[Row]:
-    born = sorted(_birth(desk) for _ in range(count))
-    people = [_customer(desk, created_at) for created_at in born]
+def _fill(context: SeedContext, count: int) -> list[Row]:
+    born = sorted(_created_at(context) for _ in range(count))
+    people = [_customer(context, created_at) for created_at in born]
     for row in people:
-        desk.account.insert("customers", row)
-    subscriptions = [sub for row in people for sub in _subscriptions(desk, row)]
+        context.account.insert("customers", row)
+    subscriptions = [sub for row in people for sub in _subscriptions(context, row)]
     subscriptions.sort(key=lambda row: row["created_at"])
     finished = [row for row in subscriptions if row["status"] == "finished"]
     for row in finished[:2]:
         # A finished subscription can be canceled as well.
         row["canceled_at"] = row["updated_at"]
     for row in subscriptions:
-        row["id"] = desk.account.insert("subscriptions", row)["id"]
-    documents(desk, people, subscriptions)
+        row["id"] = context.account.insert("subscriptions", row)["id"]
+    documents(context, people, subscriptions)
     return people
 
 
-def _birth(desk: SeedContext) -> int:
-    days = desk.random.uniform(10, CUSTOMER_DAYS)
-    return desk.now - int(days * DAY_S)
+def _created_at(context: SeedContext) -> int:
+    days = context.random.uniform(10, CUSTOMER_DAYS)
+    return context.now - int(days * DAY_S)
 
 
-def _customer(desk: SeedContext, created_at: int) -> Row:
-    rng = desk.random
+def _customer(context: SeedContext, created_at: int) -> Row:
+    rng = context.random
     countries = list(catalog.COUNTRY_WEIGHTS)
     country = rng.choices(countries, list(catalog.COUNTRY_WEIGHTS.values()))[0]
     currency, rate, cities = catalog.COUNTRIES[country]
@@ -117,8 +117,8 @@ def _customer(desk: SeedContext, created_at: int) -> Row:
         words = f"{rng.choice(catalog.FIRST_WORDS)} {rng.choice(catalog.SECOND_WORDS)}"
         attention, name = name, f"{words} {catalog.ENDINGS[country]}"
     autopay = rng.random() < 0.25
-    updated_at = desk.after(created_at, 0, (desk.now - created_at) / DAY_S)
-    key = desk.take_customer_id()
+    updated_at = context.after(created_at, 0, (context.now - created_at) / DAY_S)
+    key = context.take_customer_id()
     row: Row = {
         "id": key,
         "number": f"CUST-{key - _FIRST_IDS['customers'] + 1:04d}",
@@ -135,21 +135,21 @@ def _customer(desk: SeedContext, created_at: int) -> Row:
         "language": {"DE": "de", "FR": "fr"}.get(country),
         "payment_terms": "AutoPay" if autopay else rng.choice(_TERMS),
         "autopay": autopay,
-        "payment_source": desk.source() if autopay else None,
+        "payment_source": context.source() if autopay else None,
         "phone": f"+1555010{rng.randint(0, 9999):04d}" if rng.random() < 0.5 else None,
         "created_at": created_at,
         "updated_at": updated_at,
     }
-    row.update(_extras(desk, key, rate, person))
+    row.update(_extras(context, key, rate, person))
     return row
 
 
 _TERMS = ("NET 7", "NET 14", "NET 14", "NET 30", "NET 30", "NET 30", "NET 60", None)
 
 
-def _extras(desk: SeedContext, key: int, rate: str, person: bool) -> Row:
+def _extras(context: SeedContext, key: int, rate: str, person: bool) -> Row:
     """What only some customers have."""
-    rng = desk.random
+    rng = context.random
     extras: Row = {"metadata": {}}
     if rng.random() < 0.4:
         extras["metadata"]["account_rep"] = rng.choice(catalog.REPRESENTATIVES)
@@ -161,7 +161,7 @@ def _extras(desk: SeedContext, key: int, rate: str, person: bool) -> Row:
         extras["credit_limit"] = rng.choice((1000, 2500.5, 10000))
         extras["credit_hold"] = rng.random() < 0.1
     if rng.random() < 0.1:
-        extras["taxes"] = [desk.rate("tax_rates", rate)]
+        extras["taxes"] = [context.rate("tax_rates", rate)]
     if rng.random() < 0.08:
         extras["tax_id"] = f"TAX{rng.randint(100000, 999999)}"
     if not person and key > _FIRST_IDS["customers"] + 5 and rng.random() < 0.06:
@@ -169,24 +169,24 @@ def _extras(desk: SeedContext, key: int, rate: str, person: bool) -> Row:
     return extras
 
 
-def _subscriptions(desk: SeedContext, customer: Row) -> list[Row]:
-    rng = desk.random
+def _subscriptions(context: SeedContext, customer: Row) -> list[Row]:
+    rng = context.random
     count = rng.choices((0, 1, 2), (35, 57, 8))[0]
-    return [_subscription(desk, customer) for _ in range(count)]
+    return [_subscription(context, customer) for _ in range(count)]
 
 
-def _subscription(desk: SeedContext, customer: Row) -> Row:
-    rng = desk.random
+def _subscription(context: SeedContext, customer: Row) -> Row:
+    rng = context.random
     weights = [weight for _, _, weight in catalog.SUBSCRIBED]
     plan, addon, _ = rng.choices(catalog.SUBSCRIBED, weights)[0]
     status = rng.choices(
         ("active", "past_due", "not_started", "canceled", "finished"), (70, 7, 5, 12, 6)
     )[0]
-    first = max(customer["created_at"], desk.now - HISTORY_DAYS * DAY_S)
-    created_at = desk.after(first, 0, (desk.now - first) / DAY_S * 0.6)
+    first = max(customer["created_at"], context.now - HISTORY_DAYS * DAY_S)
+    created_at = context.after(first, 0, (context.now - first) / DAY_S * 0.6)
     start = created_at + 45 * DAY_S if status == "not_started" else created_at
     if status == "not_started":
-        start = max(start, desk.now + rng.randint(2, 40) * DAY_S)
+        start = max(start, context.now + rng.randint(2, 40) * DAY_S)
     row: Row = {
         "customer": customer["id"],
         "plan": plan,
@@ -204,24 +204,24 @@ def _subscription(desk: SeedContext, customer: Row) -> Row:
         row["addons"].append({"plan": addon, "quantity": rng.randint(1, 11)})
     if rng.random() < 0.2:
         coupon = rng.choice(("S8L47J", "LOYAL"))
-        row["discounts"].append(desk.rate("coupons", coupon))
+        row["discounts"].append(context.rate("coupons", coupon))
     if rng.random() < 0.3:
         rate = catalog.COUNTRIES[customer["country"]][1]
-        row["taxes"].append(desk.rate("tax_rates", rate))
-    row.update(costed(desk.account, row, created_at))
-    row.update(_lifetime(desk, row))
+        row["taxes"].append(context.rate("tax_rates", rate))
+    row.update(costed(context.account, row, created_at))
+    row.update(_lifetime(context, row))
     return row
 
 
-def _lifetime(desk: SeedContext, row: Row) -> Row:
+def _lifetime(context: SeedContext, row: Row) -> Row:
     """Period, cancellation and `updated_at` as the status of a subscription demands."""
-    plan = desk.rate("plans", row["plan"])
+    plan = context.rate("plans", row["plan"])
     step, count = plan["interval"], plan["interval_count"]
     start, status = row["start_date"], row["status"]
     if status == "not_started":
         return {"updated_at": row["created_at"]}
     periods = 0
-    while later(start, step, (periods + 1) * count) <= desk.now:
+    while later(start, step, (periods + 1) * count) <= context.now:
         periods += 1
     begun = later(start, step, periods * count)
     if status == "finished" and periods == 0:
@@ -229,12 +229,12 @@ def _lifetime(desk: SeedContext, row: Row) -> Row:
         status = "canceled"
     if status == "finished":
         ended = later(start, step, periods * count)
-        return {"status": status, "cycles": periods, "updated_at": desk.past(ended)}
+        return {"status": status, "cycles": periods, "updated_at": context.past(ended)}
     if status == "canceled":
-        canceled_at = desk.after(row["created_at"], 0, (desk.now - row["created_at"]) / DAY_S)
+        canceled_at = context.after(row["created_at"], 0, (context.now - row["created_at"]) / DAY_S)
         return {"status": status, "canceled_at": canceled_at, "updated_at": canceled_at}
     contract: Row = {}
-    if desk.random.random() < 0.15:
+    if context.random.random() < 0.15:
         contract = {
             "contract_period_start": start,
             "contract_period_end": later(start, "year", 2) - 1,
@@ -243,7 +243,7 @@ def _lifetime(desk: SeedContext, row: Row) -> Row:
     return {
         "period_start": begun,
         "period_end": later(start, step, (periods + 1) * count) - 1,
-        "cancel_at_period_end": desk.random.random() < 0.05,
-        "updated_at": max(row["created_at"], desk.past(begun)),
+        "cancel_at_period_end": context.random.random() < 0.05,
+        "updated_at": max(row["created_at"], context.past(begun)),
         **contract,
     }

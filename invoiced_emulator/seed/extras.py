@@ -6,7 +6,7 @@ It has chance of its own, so that the six great resources are the same with and 
 from collections.abc import Sequence
 
 from invoiced_emulator.money import money
-from invoiced_emulator.pricing import priced_line
+from invoiced_emulator.pricing import price_line
 from invoiced_emulator.resources.definition import Row
 from invoiced_emulator.resources.settings import SETTINGS
 from invoiced_emulator.rules.payment_plans import installments_of
@@ -38,31 +38,31 @@ _USER: Row = {
 _FEW = 20
 
 
-def more(desk: SeedContext, customers: Sequence[Row]) -> None:
+def add_extras(context: SeedContext, customers: Sequence[Row]) -> None:
     """Insert everything but documents, subscriptions, transactions and the catalog."""
     for row in customers:
-        _belongings(desk, row)
-    chosen = [desk.random.choice(customers) for _ in range(_FEW)]
+        _belongings(context, row)
+    chosen = [context.random.choice(customers) for _ in range(_FEW)]
     for row in chosen:
-        _task(desk, row)
-        _adjustment(desk, row)
+        _task(context, row)
+        _adjustment(context, row)
     for row in chosen[: _FEW // 2]:
-        _charge(desk, row)
-    _payments(desk)
-    _payment_plans(desk)
-    _merge(desk, customers[0])
-    _settings(desk)
-    _attachments(desk)
+        _charge(context, row)
+    _payments(context)
+    _payment_plans(context)
+    _merge(context, customers[0])
+    _settings(context)
+    _attachments(context)
 
 
-def _dated(desk: SeedContext, customer: Row) -> Row:
+def _dated(context: SeedContext, customer: Row) -> Row:
     """A day in the life of a customer, and another one on which the object was last touched."""
-    begun = desk.after(customer["created_at"], 0, (desk.now - customer["created_at"]) / DAY_S)
-    return {"created_at": begun, "updated_at": desk.after(begun, 0, 90)}
+    begun = context.after(customer["created_at"], 0, (context.now - customer["created_at"]) / DAY_S)
+    return {"created_at": begun, "updated_at": context.after(begun, 0, 90)}
 
 
-def _belongings(desk: SeedContext, customer: Row) -> None:
-    rng, add = desk.random, desk.account.insert
+def _belongings(context: SeedContext, customer: Row) -> None:
+    rng, add = context.random, context.account.insert
     key = customer["id"]
     for number in range(rng.randint(1, 3)):
         given, family = rng.choice(catalog.GIVEN_NAMES), rng.choice(catalog.FAMILY_NAMES)
@@ -74,33 +74,33 @@ def _belongings(desk: SeedContext, customer: Row) -> None:
             "primary": number == 0,
             "country": customer["country"],
         }
-        add("contacts", {**contact, **_dated(desk, customer)})
+        add("contacts", {**contact, **_dated(context, customer)})
     source = customer["payment_source"]
     if source is not None:
-        at = _dated(desk, customer)["updated_at"]
+        at = _dated(context, customer)["updated_at"]
         add("payment_sources", {**source, "_customer": key, "updated_at": at})
     if rng.random() < 0.2:
-        _pending_lines(desk, customer)
+        _pending_lines(context, customer)
     if rng.random() < 0.25:
         words = rng.choice(("Called, will pay by Friday", "Réclamation résolue", "Prefers e-mail"))
-        add("notes", {"customer": key, "notes": words, "user": _USER, **_dated(desk, customer)})
+        add("notes", {"customer": key, "notes": words, "user": _USER, **_dated(context, customer)})
 
 
-def _pending_lines(desk: SeedContext, customer: Row) -> None:
-    rng = desk.random
+def _pending_lines(context: SeedContext, customer: Row) -> None:
+    rng = context.random
     for _ in range(rng.randint(1, 3)):
         item = rng.choice(catalog.ITEMS)
         given = {"catalog_item": item["id"], "quantity": rng.randint(1, 12)}
-        line = priced_line(desk.account, given)
+        line = price_line(context.account, given)
         del line["id"]
-        line.update(customer=customer["id"], updated_at=_dated(desk, customer)["updated_at"])
-        desk.account.insert("pending_line_items", line)
+        line.update(customer=customer["id"], updated_at=_dated(context, customer)["updated_at"])
+        context.account.insert("pending_line_items", line)
 
 
-def _task(desk: SeedContext, customer: Row) -> None:
-    dates = _dated(desk, customer)
-    action, name = desk.random.choice((("phone", "Call customer"), ("email", "Send statement")))
-    complete = desk.random.random() < 0.5
+def _task(context: SeedContext, customer: Row) -> None:
+    dates = _dated(context, customer)
+    action, name = context.random.choice((("phone", "Call customer"), ("email", "Send statement")))
+    complete = context.random.random() < 0.5
     task = {
         "customer_id": customer["id"],
         "customer": customer["id"],
@@ -112,24 +112,24 @@ def _task(desk: SeedContext, customer: Row) -> None:
         "completed_date": dates["updated_at"] if complete else None,
         "completed_by_user_id": _USER["id"] if complete else None,
     }
-    desk.account.insert("tasks", {**task, **dates})
+    context.account.insert("tasks", {**task, **dates})
 
 
-def _adjustment(desk: SeedContext, customer: Row) -> None:
-    dates = _dated(desk, customer)
+def _adjustment(context: SeedContext, customer: Row) -> None:
+    dates = _dated(context, customer)
     adjustment = {
         "customer": customer["id"],
         "currency": customer["currency"],
-        "amount": desk.random.choice((50, 12.5, -20.25)),
+        "amount": context.random.choice((50, 12.5, -20.25)),
         "date": dates["created_at"],
-        "notes": desk.random.choice((None, "Goodwill")),
+        "notes": context.random.choice((None, "Goodwill")),
     }
-    desk.account.insert("credit_balance_adjustments", {**adjustment, **dates})
+    context.account.insert("credit_balance_adjustments", {**adjustment, **dates})
 
 
-def _charge(desk: SeedContext, customer: Row) -> None:
-    rng, add = desk.random, desk.account.insert
-    dates = _dated(desk, customer)
+def _charge(context: SeedContext, customer: Row) -> None:
+    rng, add = context.random, context.account.insert
+    dates = _dated(context, customer)
     amount = rng.randint(1000, 90_000) / 100
     charge = {
         "customer": customer["id"],
@@ -137,7 +137,7 @@ def _charge(desk: SeedContext, customer: Row) -> None:
         "amount": amount,
         "gateway": "invoiced",
         "gateway_id": f"ch_{rng.randrange(36**8):012x}",
-        "payment_source": customer["payment_source"] or desk.source(),
+        "payment_source": customer["payment_source"] or context.source(),
     }
     if rng.random() < 0.2:
         failed = {"status": "failed", "failure_message": rng.choice(catalog.FAILURES)}
@@ -151,17 +151,17 @@ def _charge(desk: SeedContext, customer: Row) -> None:
         refund.update(gateway="invoiced", gateway_id=f"re_{rng.randrange(36**8):012x}")
         refund = add("refunds", {**refund, "created_at": at, "updated_at": at})
         whole = {"amount_refunded": back, "refunded": back == row["amount"], "refunds": [refund]}
-        desk.account.tables["charges"].put({**row, **whole})
+        context.account.tables["charges"].put({**row, **whole})
 
 
-def _payments(desk: SeedContext) -> None:
+def _payments(context: SeedContext) -> None:
     """Some of the latest transactions as the payments they came from, and some not applied yet.
 
     None of them touches an invoice or has shadows: the transactions stay what they were.
     """
-    rng, add = desk.random, desk.account.insert
-    moves = desk.account.tables["transactions"]
-    latest = [moves.rows[key] for key in moves.shelf("all").ids[-4 * _FEW :]]
+    rng, add = context.random, context.account.insert
+    moves = context.account.tables["transactions"]
+    latest = [moves.rows[key] for key in moves.list_index("all").ids[-4 * _FEW :]]
     paid = [move for move in latest if move["type"] == "payment" and move["status"] == "succeeded"]
     payments = []
     for move in paid[-_FEW:]:
@@ -177,24 +177,24 @@ def _payments(desk: SeedContext) -> None:
         add("payments", payment)
 
 
-def _merge(desk: SeedContext, kept: Row) -> None:
+def _merge(context: SeedContext, kept: Row) -> None:
     """A customer that was entered twice, with a contact and a note of its own, and then merged."""
-    at = desk.past(kept["updated_at"])
+    at = context.past(kept["updated_at"])
     dates = {"created_at": kept["created_at"], "updated_at": at}
     names = ("name", "type", "country", "currency")
     twice = {**{name: kept[name] for name in names}, "number": f"{kept['number']}-2"}
-    key = desk.account.insert("customers", {**twice, **dates})["id"]
+    key = context.account.insert("customers", {**twice, **dates})["id"]
     contact = {"_customer": key, "name": "Nancy Talty", "email": f"nancy.{key}@customers.example"}
-    desk.account.insert("contacts", {**contact, **dates})
+    context.account.insert("contacts", {**contact, **dates})
     note = {"customer": key, "notes": "Entered twice", "user": _USER}
-    desk.account.insert("notes", {**note, **dates})
-    desk.account.merge(key, kept["id"], at=desk.now - QUIET_S)
+    context.account.insert("notes", {**note, **dates})
+    context.account.merge(key, kept["id"], at=context.now - QUIET_S)
 
 
-def _settings(desk: SeedContext) -> None:
+def _settings(context: SeedContext) -> None:
     """A few rows of each list of settings."""
-    at = {"created_at": desk.now - HISTORY_DAYS * DAY_S, "updated_at": desk.now - 90 * DAY_S}
-    add = desk.account.insert
+    at = {"created_at": context.now - HISTORY_DAYS * DAY_S, "updated_at": context.now - 90 * DAY_S}
+    add = context.account.insert
     for key, name in (("administrator", "Administrator"), ("billing", "Billing")):
         add("roles", {"id": key, "name": name, **at})
     user = {name: _USER[name] for name in _USER if not name.endswith("_at")}
@@ -206,23 +206,31 @@ def _settings(desk: SeedContext) -> None:
                 add(resource.name, {"name": name, **at})
 
 
-def _attachments(desk: SeedContext) -> None:
+def _attachments(context: SeedContext) -> None:
     """A file on a few documents."""
     for name in ("invoices", "estimates", "credit_notes"):
-        table = desk.account.tables[name]
-        for key in table.shelf("all").ids[:3]:
+        table = context.account.tables[name]
+        for key in table.list_index("all").ids[:3]:
             row = table.rows[key]
             at = {"created_at": row["created_at"], "updated_at": row["created_at"]}
             file = {"object": "file", "name": f"{row['number']}.png", "size": 6936}
-            file |= {"type": "image/png", "url": desk.account.address("files/{token}", f"f{key}")}
-            file |= {"id": desk.account.part_id(), **at}
-            attachment = {"id": desk.account.part_id(), "object": "attachment", "file": file, **at}
-            desk.account.attachments[name, key] = [attachment]
+            file |= {
+                "type": "image/png",
+                "url": context.account.address("files/{token}", f"f{key}"),
+            }
+            file |= {"id": context.account.part_id(), **at}
+            attachment = {
+                "id": context.account.part_id(),
+                "object": "attachment",
+                "file": file,
+                **at,
+            }
+            context.account.attachments[name, key] = [attachment]
 
 
-def _payment_plans(desk: SeedContext) -> None:
+def _payment_plans(context: SeedContext) -> None:
     """Give a few open invoices their installments; the invoices are not otherwise touched."""
-    invoices = desk.account.tables["invoices"]
+    invoices = context.account.tables["invoices"]
     opened = [row for row in invoices.rows.values() if row["status"] in ("sent", "viewed")]
     opened = [row for row in opened if row["balance"] == row["total"] >= 10 and not row["closed"]]
     for row in opened[-5:]:
@@ -233,7 +241,7 @@ def _payment_plans(desk: SeedContext) -> None:
             for turn, amount in enumerate(amounts)
         ]
         at = row["updated_at"]
-        plan = {"_invoice": row["id"], "installments": installments_of(desk.account, given)}
+        plan = {"_invoice": row["id"], "installments": installments_of(context.account, given)}
         plan.update(created_at=at, updated_at=at)
-        key = desk.account.insert("payment_plans", plan)["id"]
+        key = context.account.insert("payment_plans", plan)["id"]
         invoices.put({**row, "payment_plan": key})

@@ -13,10 +13,9 @@ from typing import Any
 import orjson
 
 from invoiced_emulator.money import money, plain
-from invoiced_emulator.pricing import completed, priced
+from invoiced_emulator.pricing import fill_line_items, price_document
 from invoiced_emulator.resources.definition import Key, Row
 from invoiced_emulator.resources.registry import RESOURCES
-from invoiced_emulator.store.computed import bulk_of
 from invoiced_emulator.store.tables import Table
 
 # The attributes that name a customer.
@@ -101,7 +100,7 @@ class Account:
         self.ignores_sort = False
         self.ignores_updated_before = False
         self.tables = {resource.name: Table(resource) for resource in RESOURCES}
-        self.happened: list[Event] = []
+        self.event_log: list[Event] = []
         self.emails: list[Row] = []
         self._next_part = 1
 
@@ -150,27 +149,15 @@ class Account:
         row = self.insert(resource, attributes)
         return plain_copy(row)
 
-    def add_bulk(
-        self, resource: str, *, count: int, first_updated_at: int, per_second: float = 100
-    ) -> None:
-        """List `count` objects more that cost no memory and cannot be changed (`bulk`).
-
-        They are updated evenly from UNIX second `first_updated_at` on, `per_second` of them in
-        each. Of invoices and customers only, once each; ids go on where the stored ones end.
-        Filters look at every one of them; sorted lists, windows and totals are as fast as ever.
-        """
-        bulk = bulk_of(self, resource, count, first_updated_at, per_second)
-        self.tables[resource].take(bulk)
-
     def insert(self, resource: str, attributes: Row) -> Row:
         """`add` without the copy: what it returns is the stored object itself, to be read only."""
         table = self.tables[resource]
         shown = {k: plain(v) for k, v in attributes.items() if not k.startswith("_")}
         row = self._filled(table, shown)
         if shown.get("items") and "total" not in shown:
-            row.update(priced(self, row))
+            row.update(price_document(self, row))
         elif "items" in row:
-            completed(self, row)
+            fill_line_items(self, row)
         elif "quantity" in row and "unit_cost" in row and "amount" not in shown:
             row["amount"] = money(row["quantity"] * row["unit_cost"])
         if "balance" in row and "balance" not in shown:
@@ -259,7 +246,7 @@ class Account:
     def objects(self, resource: str) -> list[Row]:
         """Copies of every object of the resource, in id order."""
         table = self.tables[resource]
-        return [plain_copy(table.rows[key]) for key in table.shelf("all").ids]
+        return [plain_copy(table.rows[key]) for key in table.list_index("all").ids]
 
     def private(self, resource: str, key: Key) -> Row:
         """What is known of an object but never shown; a dictionary to be changed in place."""
@@ -267,7 +254,7 @@ class Account:
 
     def events(self) -> list[Row]:
         """Every event, oldest first."""
-        return [plain_copy(event.as_row()) for event in self.happened]
+        return [plain_copy(event.as_row()) for event in self.event_log]
 
     def event_raw(self, event: Event) -> bytes:
         """The event as JSON, without its object if that was lost."""
@@ -295,8 +282,8 @@ class Account:
         singular = self.tables[resource].resource.singular
         customer = self.row("customers", row["customer"]) if row.get("customer") else None
         second = self.clock() if at is None else at
-        key = len(self.happened) + 1
-        self.happened.append(Event(key, second, f"{singular}.{action}", row, customer, previous))
+        key = len(self.event_log) + 1
+        self.event_log.append(Event(key, second, f"{singular}.{action}", row, customer, previous))
 
 
 def plain_copy(row: Row) -> Row:

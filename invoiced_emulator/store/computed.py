@@ -5,34 +5,17 @@ follow from its position, the rest comes from a handful of templates. It costs n
 among the stored objects in every order, and cannot be changed.
 """
 
-from __future__ import annotations
-
 import heapq
-import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from operator import itemgetter
-from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
-from invoiced_emulator.money import money
-from invoiced_emulator.pricing import priced
 from invoiced_emulator.resources.definition import Key, Row
-from invoiced_emulator.seed import data as catalog
 
-if TYPE_CHECKING:
-    from invoiced_emulator.store.account import Account
-
-DAY_S = 86_400
-_TEMPLATES = 97
-# A bulk invoice has at most this many lines and taxes, each with an id of its own.
-_PARTS = 3
-# How many customers the invoices of a bulk are spread over, at most.
-_MOST_CUSTOMERS = 10_000
 Values = tuple[int, ...]
 # From an id and its `updated_at` to what differs from object to object.
 Compute = Callable[[int, int], Values]
@@ -137,24 +120,25 @@ class Bulk:
 
     def raw(self, key: Key) -> bytes:
         position = int(key) - self.first_id
-        template, choice = self.templates[position % _TEMPLATES]
+        template, choice = self.templates[position % len(self.templates)]
         return template % choice(self.values(int(key), self._updated_at(position)))
 
     def raws(self, keys: Iterable[Any], stored: Callable[[Key], bytes]) -> list[bytes]:
-        """The JSON of a page, `stored` being asked for what is not of the bulk.
+        """The JSON of the objects of a page; `stored` gives that of an object not of the bulk.
 
-        A loop of its own, for it decides how many pages there are in a second.
+        One loop without calls of methods: it bounds how many pages are served in a second.
         """
         first_id, end = self.first_id, self.first_id + self.count
         first, span, count = self.first_updated_at, self.span_s, self.count
         templates, values = self.templates, self.values
+        kinds = len(templates)
         found = []
         for key in keys:
             if not first_id <= key < end:
                 found.append(stored(key))
                 continue
             position = key - first_id
-            template, choice = templates[position % _TEMPLATES]
+            template, choice = templates[position % kinds]
             found.append(template % choice(values(key, first + position * span // count)))
         return found
 
@@ -196,151 +180,3 @@ class Bulk:
             return -second, self.first_id + low + high - 1 - mirrored
 
         return Computed(self.count, lambda among: [at(i) for i in among])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TemplateFactory:
-    """How the objects of one resource are made up.
-
-    `template` makes a row in which `<id>` and the other `names` stand for the values that
-    `values`, itself made for an account and a count, computes in the order of the names.
-    """
-
-    template: Callable[[Account, Random], Row]
-    names: str
-    values: Callable[[Account, int], Compute]
-
-
-def bulk_of(
-    account: Account, resource: str, count: int, first_updated_at: int, per_second: float
-) -> Bulk:
-    """A bulk whose ids follow those in use. KeyError if the resource cannot be made in bulk."""
-    maker = MAKERS[resource]
-    rng = Random(f"{resource}/{count}")
-    return Bulk(
-        first_id=account.tables[resource].next_id,
-        count=count,
-        first_updated_at=first_updated_at,
-        span_s=max(1, int(count / per_second)),
-        templates=[
-            _compiled(maker.template(account, rng), maker.names.split()) for _ in range(_TEMPLATES)
-        ],
-        values=maker.values(account, count),
-    )
-
-
-def _compiled(row: Row, names: list[str]) -> tuple[bytes, Callable[[Values], Values]]:
-    """A template, and what picks the values it needs in the order in which it needs them."""
-    slot = re.compile(rb'"<(%s)>"|<(%s)>' % (("|".join(names).encode(),) * 2))
-    raw = orjson.dumps(row).replace(b"%", b"%%")
-    order = [names.index((found[1] or found[2]).decode()) for found in slot.finditer(raw)]
-    return slot.sub(b"%d", raw), itemgetter(*order)
-
-
-_TOKEN = "b01c5a7e9d3f42"
-_DATES = {"created_at": "<created_at>", "updated_at": "<updated_at>"}
-
-
-def _linked(account: Account, resource: str, row: Row) -> Row:
-    """A whole object with its public addresses."""
-    kind = account.tables[resource].resource
-    links = {name: account.address(path, f"{_TOKEN}<id>") for name, path in kind.links.items()}
-    return {**account.tables[resource].blank(), **row, **links, **_DATES, "id": "<id>"}
-
-
-def _invoice(account: Account, rng: Random) -> Row:
-    items = [rng.choice(catalog.ITEMS) for _ in range(rng.randint(1, 2))]
-    lines = [
-        {
-            "catalog_item": item["id"] if account.row("items", item["id"]) else None,
-            **{name: item[name] for name in ("name", "type", "unit_cost")},
-            "quantity": rng.randint(1, 12),
-        }
-        for item in items
-    ]
-    taxes = [{"tax_rate": "vat"}] if account.row("tax_rates", "vat") and rng.random() < 0.5 else []
-    money_of = priced(account, {"items": lines, "discounts": [], "taxes": taxes})
-    for number, part in enumerate([*money_of["items"], *money_of["taxes"]]):
-        part["id"] = f"<part{number}>"
-    settled = rng.random() < 0.9
-    return _linked(
-        account,
-        "invoices",
-        {
-            **money_of,
-            "customer": "<customer>",
-            "number": "INV-B<id>",
-            "date": "<created_at>",
-            "due_date": "<due_date>",
-            "payment_terms": "NET 14",
-            "status": "paid" if settled else "sent",
-            "paid": settled,
-            "closed": True,
-            "balance": 0 if settled else money(money_of["total"]),
-            "purchase_order": rng.choice((None, f"PO-{rng.randint(1000, 9999)}")),
-            "metadata": rng.choice(({}, {"region": "Zürich"})),
-        },
-    )
-
-
-def _invoice_values(account: Account, count: int) -> Compute:
-    customers: list[int] = list(account.tables["customers"].shelf("all").ids[:_MOST_CUSTOMERS])
-    among = len(customers)
-    first_id = account.tables["invoices"].next_id
-    first_part = account.part_id()
-    account.skip_part_ids((first_part + _PARTS * count,))
-
-    def values(key: int, updated_at: int) -> Values:
-        part = first_part + _PARTS * (key - first_id)
-        created_at = updated_at - 600
-        return (
-            key,
-            created_at,
-            updated_at,
-            created_at + 14 * DAY_S,
-            customers[key % among] if among else 1,
-            part,
-            part + 1,
-            part + 2,
-        )
-
-    return values
-
-
-def _customer(account: Account, rng: Random) -> Row:
-    words = f"{rng.choice(catalog.FIRST_WORDS)} {rng.choice(catalog.SECOND_WORDS)}"
-    country = rng.choice(list(catalog.COUNTRIES))
-    currency, _, cities = catalog.COUNTRIES[country]
-    city, state, postal_code = rng.choice(cities)
-    return _linked(
-        account,
-        "customers",
-        {
-            "name": f"{words} <id> {catalog.ENDINGS[country]}",
-            "number": "CUST-B<id>",
-            "email": f"billing<id>@{country.lower()}.customers.example",
-            "address1": f"{rng.randint(1, 240)} {rng.choice(catalog.STREETS)}",
-            "city": city,
-            "state": state,
-            "postal_code": postal_code,
-            "country": country,
-            "currency": currency,
-            "payment_terms": rng.choice(("NET 14", "NET 30", None)),
-        },
-    )
-
-
-def _customer_values(_account: Account, _count: int) -> Compute:
-    return lambda key, updated_at: (key, updated_at - 600, updated_at)
-
-
-MAKERS: Mapping[str, TemplateFactory] = {
-    "invoices": TemplateFactory(
-        template=_invoice,
-        names="id created_at updated_at due_date customer part0 part1 part2",
-        values=_invoice_values,
-    ),
-    "customers": TemplateFactory(
-        template=_customer, names="id created_at updated_at", values=_customer_values
-    ),
-}

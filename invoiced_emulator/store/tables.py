@@ -7,7 +7,7 @@ import orjson
 from sortedcontainers import SortedList
 
 from invoiced_emulator.exceptions import ApiError
-from invoiced_emulator.resources.definition import Key, Resource, Row
+from invoiced_emulator.resources.definition import Key, ResourceDefinition, Row
 from invoiced_emulator.store.computed import Bulk, MergedSequence
 
 _NOTHING: Row = {}
@@ -48,20 +48,20 @@ class Rows(dict[Key, Row]):
 class Table:
     """All objects of one resource, with their indices and their serialised bytes."""
 
-    def __init__(self, resource: Resource) -> None:
+    def __init__(self, resource: ResourceDefinition) -> None:
         self.resource = resource
         self.rows = Rows()
         self.private: dict[Key, Row] = {}
         self.next_id = 1
         self._next_number = 1
-        self._shelves: dict[str, ListIndex] = {}
+        self._list_indexes: dict[str, ListIndex] = {}
         self._index: dict[str, dict[Any, set[Key]]] = {name: {} for name in resource.indexed}
         self._raw: dict[frozenset[str], dict[Key, bytes]] = {}
-        shape = resource.shape.items()
-        self._containers = [(name, type(v)) for name, v in shape if isinstance(v, list | dict)]
+        template = resource.template.items()
+        self._containers = [(name, type(v)) for name, v in template if isinstance(v, list | dict)]
 
     def __len__(self) -> int:
-        return len(self.shelf("all").ids)
+        return len(self.list_index("all").ids)
 
     @property
     def bulk(self) -> Bulk | None:
@@ -73,17 +73,17 @@ class Table:
             raise ValueError(f"{self.resource.name} have a bulk already")
         self.rows.bulk = bulk
         self.next_id = bulk.first_id + bulk.count
-        shelf = self.shelf("all")
-        shelf.ids = MergedSequence(shelf.ids, bulk.ids())
-        shelf.oldest = MergedSequence(shelf.oldest, bulk.oldest())
-        shelf.newest = MergedSequence(shelf.newest, bulk.newest())
+        index = self.list_index("all")
+        index.ids = MergedSequence(index.ids, bulk.ids())
+        index.oldest = MergedSequence(index.oldest, bulk.oldest())
+        index.newest = MergedSequence(index.newest, bulk.newest())
 
     def blank(self) -> Row:
         """An object of which nothing was said; its lists and maps are its own."""
-        return {**self.resource.shape, **{name: kind() for name, kind in self._containers}}
+        return {**self.resource.template, **{name: kind() for name, kind in self._containers}}
 
-    def shelf(self, name: str) -> ListIndex:
-        return self._shelves.setdefault(name, ListIndex())
+    def list_index(self, name: str) -> ListIndex:
+        return self._list_indexes.setdefault(name, ListIndex())
 
     def put(self, row: Row, **private: Any) -> None:
         """Insert `row`, or replace the object of its id; the table owns `row` from now on.
@@ -101,8 +101,8 @@ class Table:
             self.next_id += 1
         elif key >= self.next_id:
             self.next_id = key + 1
-        for name in self.resource.shelves(row, self.private.get(key, _NOTHING)):
-            self.shelf(name).add(key, row["updated_at"])
+        for name in self.resource.list_names(row, self.private.get(key, _NOTHING)):
+            self.list_index(name).add(key, row["updated_at"])
         for name, index in self._index.items():
             value = self._indexed(row, name)
             if value is not None:
@@ -124,7 +124,7 @@ class Table:
         while hidden in self.rows:
             hidden += "\0"
         self.rows[hidden] = row
-        self.shelf("archived").add(hidden, updated_at)
+        self.list_index("archived").add(hidden, updated_at)
 
     def drop(self, key: Key) -> None:
         self.check_stored(key)
@@ -134,8 +134,8 @@ class Table:
 
     def _forget(self, key: Key) -> None:
         row = self.rows[key]
-        for name in self.resource.shelves(row, self.private.get(key, _NOTHING)):
-            self.shelf(name).discard(key, row["updated_at"])
+        for name in self.resource.list_names(row, self.private.get(key, _NOTHING)):
+            self.list_index(name).discard(key, row["updated_at"])
         for name, index in self._index.items():
             value = self._indexed(row, name)
             if value is not None:

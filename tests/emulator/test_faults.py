@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from invoiced_emulator import Faults
-from invoiced_emulator.http.faults import BadFaults, read
+from invoiced_emulator.http.faults import FaultRuleError, read
 
 
 def customers(account):
@@ -114,7 +114,7 @@ def test_a_share_is_reproducible():
 def test_rules_that_make_no_sense_are_refused(tmp_path, rules, says):
     file = tmp_path / "faults.json"
     file.write_text(json.dumps(rules))
-    with pytest.raises(BadFaults, match=says):
+    with pytest.raises(FaultRuleError, match=says):
         read(file)
 
 

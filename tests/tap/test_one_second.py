@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from invoiced_emulator import Account, Server
+from invoiced_emulator import Account, Server, add_bulk
 
 ROWS = 20_000
 PAGE_SIZE = 100
@@ -16,7 +16,7 @@ def test_a_list_of_one_second_is_read_in_as_many_requests_as_it_has_pages(
     account: Account, clock: Any, run_tap: Callable[..., Any], catalog_of: Callable[..., Any]
 ) -> None:
     moment = clock.seconds - 40 * 86_400
-    account.add_bulk("customers", count=ROWS, first_updated_at=moment, per_second=ROWS)
+    add_bulk(account, "customers", count=ROWS, first_updated_at=moment, per_second=ROWS)
     with Server(account) as server:
         run = run_tap(server, catalog=catalog_of("customers"))
         requests = [parse_qs(urlsplit(one.path).query) for one in server.requests]
