@@ -11,8 +11,8 @@ from subprocess import SubprocessError
 
 from rich.console import Console
 
-from benchmarks.accounts import NoAccount
-from benchmarks.runs import RunFailed
+from benchmarks.accounts import NoAccountError
+from benchmarks.runs import RunFailedError
 from benchmarks.table import Row, as_markdown, on_screen
 from benchmarks.tap import FULL, QUICK, TapBench
 from benchmarks.taps import peer_tap
@@ -56,7 +56,7 @@ def main() -> int:
     wanted = [options.only] if options.only else list(benches)
     try:
         rows = [row for name in wanted for row in benches[name]()]
-    except (NoAccount, RunFailed, OSError, SubprocessError) as failure:
+    except (NoAccountError, RunFailedError, OSError, SubprocessError) as failure:
         print(failure, file=sys.stderr)
         return 1
     about = f"{machine()}, {time.strftime('%Y-%m-%d')}"

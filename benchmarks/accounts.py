@@ -17,7 +17,7 @@ START_TIMEOUT_S = 120
 STOP_TIMEOUT_S = 10
 
 
-class NoAccount(Exception):
+class NoAccountError(Exception):
     """An emulator did not start; the message says how it was to."""
 
 
@@ -83,4 +83,4 @@ def _address(stdout: IO[bytes], command: list[str]) -> str:
     for word in words:
         if word.startswith("http://"):
             return word
-    raise NoAccount(f"{' '.join(command)} did not start within {START_TIMEOUT_S} s")
+    raise NoAccountError(f"{' '.join(command)} did not start within {START_TIMEOUT_S} s")

@@ -23,7 +23,7 @@ LOG_LINES_SHOWN = 5
 GRACE_S = 10
 
 
-class RunFailed(Exception):
+class RunFailedError(Exception):
     """A measured command did not end well, or not in time; the message says what it logged."""
 
 
@@ -79,7 +79,7 @@ def measured(
                 writer.join(GRACE_S)  # before its pipe is closed behind its back
         used = json.load(result)
         if used.pop("exit_code"):
-            raise RunFailed(_story(command, used["seconds"], log))
+            raise RunFailedError(_story(command, used["seconds"], log))
     return Run(records=records, **used)
 
 

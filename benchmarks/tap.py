@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks import lists, table
 from benchmarks.accounts import Emulator, Size, emulator
 from benchmarks.bare import Bare, bare_reader
-from benchmarks.runs import Run, RunFailed, measured, middle, seconds_to_end
+from benchmarks.runs import Run, RunFailedError, measured, middle, seconds_to_end
 from benchmarks.table import Row
 from benchmarks.taps import CONNECTIONS, LISTS, OURS, PAGE_SIZE, STREAMS, Tap, our_tap
 
@@ -148,7 +148,7 @@ class TapBench:
         share = 100 * (server.cpu_s - before) / sum(run.seconds for run in runs)
         for run in runs:
             if run.records != expected:
-                raise RunFailed(f"{command[0]} wrote {run.records} records, not {expected}")
+                raise RunFailedError(f"{command[0]} wrote {run.records} records, not {expected}")
         return middle(runs), share
 
 

@@ -9,7 +9,7 @@ from benchmarks import lists, table
 from benchmarks.accounts import Emulator, Size, emulator
 from benchmarks.bare_writer import bare_writer
 from benchmarks.customers import STREAM, Record, customers, with_ids
-from benchmarks.runs import RunFailed, seconds_to_end
+from benchmarks.runs import RunFailedError, seconds_to_end
 from benchmarks.table import Row
 from benchmarks.targets import CONNECTIONS, OURS, Load, OurTarget, PeerTarget
 
@@ -148,14 +148,14 @@ def _written(
 ) -> tuple[Load, float]:
     """The load, and how busy it kept the emulator, in % of a core.
 
-    Raises RunFailed unless the account was asked as often: once for each record if not told.
+    Raises RunFailedError unless the account was asked as often: once for each record if not told.
     """
     before, asked = server.cpu_s, server.requests
     load = target.write(records, outcome, TIMEOUT_S)
     share = 100 * (server.cpu_s - before) / load.load_s
     asked = server.requests - asked
     if asked != (load.run.records if requests is None else requests):
-        raise RunFailed(f"{load.run.records} records took {asked} requests")
+        raise RunFailedError(f"{load.run.records} records took {asked} requests")
     return load, share
 
 

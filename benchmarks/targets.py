@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.accounts import API_KEY
 from benchmarks.customers import COLUMNS, STREAM, Record, messages
-from benchmarks.runs import Run, RunFailed, measured
+from benchmarks.runs import Run, RunFailedError, measured
 
 OURS = Path(sys.executable).with_name("target-invoiced")
 
@@ -48,7 +48,7 @@ class OurTarget:
     ledger: Path | None = None
 
     def write(self, records: Iterable[Record], outcome: str, timeout_s: float) -> Load:
-        """Writes them all. Raises RunFailed unless each came to that outcome, such as `created`."""
+        """Writes them all. Raises RunFailedError unless each came to that outcome, such as `created`."""
         report = self.folder / "report.json"
         report.unlink(missing_ok=True)
         config = self.folder / "target-config.json"
@@ -57,7 +57,7 @@ class OurTarget:
         told = json.loads(report.read_text())[STREAM]
         seconds = told.pop("seconds")
         if told != {**dict.fromkeys(told, 0), outcome: told[outcome]}:
-            raise RunFailed(f"not all of them were {outcome}, nor at the first try: {told}")
+            raise RunFailedError(f"not all of them were {outcome}, nor at the first try: {told}")
         return Load(run=replace(run, records=told[outcome]), load_s=seconds)
 
     def _config(self, report: Path) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class PeerTarget:
             told = json.loads(result.read_text())
         (sync,) = told["results"]
         if sync["rows_synced"] != count:
-            raise RunFailed(f"the peer wrote {sync['rows_synced']} of {count} customers")
+            raise RunFailedError(f"the peer wrote {sync['rows_synced']} of {count} customers")
         return Load(run=replace(run, records=count), load_s=float(sync["duration_seconds"]))
 
 

@@ -27,7 +27,7 @@ Row = dict[str, Any]
 Rows = dict[str, list[Row]]
 
 
-class DemoFailed(Exception):
+class DemoFailedError(Exception):
     """A step did not do what it should; the message says which."""
 
 
@@ -40,7 +40,7 @@ def emulator() -> Iterator[tuple[str, str]]:
             assert process.stdout is not None
             ready = process.stdout.readline().strip()
             if not ready:
-                raise DemoFailed("the emulator did not start")
+                raise DemoFailedError("the emulator did not start")
             SCREEN.print(f"   {ready}", soft_wrap=True)
             words = ready.split()
             yield next(word for word in words if word.startswith("http")), words[-1]
@@ -59,7 +59,9 @@ def run(*command: str | Path, stdin: Any = None, stdout: Any = subprocess.PIPE) 
             command, stdin=stdin, stdout=stdout, stderr=log, text=True, timeout=TIMEOUT_S
         )
     if done.returncode:
-        raise DemoFailed(f"{Path(command[0]).name} ended with {done.returncode}: see {log.name}")
+        raise DemoFailedError(
+            f"{Path(command[0]).name} ended with {done.returncode}: see {log.name}"
+        )
     return done.stdout or ""
 
 
@@ -80,7 +82,7 @@ def read_account(config: Path, loader: Path) -> Rows:
         with reader:
             state = run(loader, "--config", loader_config, stdin=reader.stdout)
         if reader.returncode:
-            raise DemoFailed(f"tap-invoiced ended with {reader.returncode}: see {log.name}")
+            raise DemoFailedError(f"tap-invoiced ended with {reader.returncode}: see {log.name}")
     (OUT / "state.json").write_text(state.splitlines()[-1])
     return {path.stem: rows_of(path) for path in sorted(OUT.glob("*.jsonl"))}
 
@@ -160,14 +162,14 @@ def check(edited: list[tuple[str, Row]], changed: Rows) -> None:
             if row is None:
                 continue  # a deleted draft is gone
             if row["status"] != "voided":
-                raise DemoFailed(f"{stream} {record['id']} was not voided")
+                raise DemoFailedError(f"{stream} {record['id']} was not voided")
         else:
             row = by_id.get((stream, record["id"]))
         if row is None:
-            raise DemoFailed(f"an edit of {stream} did not arrive: {record}")
+            raise DemoFailedError(f"an edit of {stream} did not arrive: {record}")
         expected.append((stream, row["id"]))
     if Counter(expected) != Counter(by_id.keys()):
-        raise DemoFailed("rows arrived that nobody edited")
+        raise DemoFailedError("rows arrived that nobody edited")
 
 
 def new_row(stream: str, record: Row, changed: Rows) -> Row | None:
@@ -230,7 +232,7 @@ def main() -> int:
     parser.add_argument("--loader", type=Path, required=True, help="path of target-jsonl")
     try:
         demo(parser.parse_args().loader)
-    except (DemoFailed, subprocess.TimeoutExpired) as failure:
+    except (DemoFailedError, subprocess.TimeoutExpired) as failure:
         print(f"The demo failed: {failure}", file=sys.stderr)
         return 1
     return 0

@@ -4,6 +4,7 @@ InvalidInputError              the user corrects a setting, a file or a message,
 InvoicedError
 ├── RetryableError          the same request may succeed later
 ├── IncompleteReadError     a list cannot be read completely: its stream keeps its bookmark
+│   └── UnreadablePageError   … because a page of it cannot be parsed
 ├── RecordRejectedError     Invoiced refuses this request; others may go on
 │   ├── ForbiddenError      … because the key may not read or write this
 │   │   └── FeatureMissingError   … because the account has not bought the feature
@@ -11,6 +12,9 @@ InvoicedError
 ├── UnexpectedResponseError a list holds something else than objects; others may be right
 ├── RedirectedError         this address has moved for good; others may not have
 └── FatalError              no request can succeed: stop
+
+UnsortedError               a list is not sorted: `reading` reads it again without relying on order
+UnfilteredError             a list ignores dates: `reading` reads it again without them
 """
 
 
@@ -61,6 +65,14 @@ class IncompleteReadError(InvoicedError):
     """A list does not show what it counts, or cannot be read to its end: only its stream fails."""
 
 
+class UnreadablePageError(IncompleteReadError):
+    """A response came, and is no page: not JSON (`broken`), or no list of objects."""
+
+    def __init__(self, message: str, *, broken: bool) -> None:
+        super().__init__(message)
+        self.broken = broken
+
+
 class RecordRejectedError(InvoicedError):
     """Invoiced refuses this request (`status`, a 4xx); the rest may go on."""
 
@@ -92,6 +104,14 @@ class RedirectedError(InvoicedError):
 
 class FatalError(InvoicedError):
     """No request can succeed (401, 402, an untrusted certificate, a redirected write): stop."""
+
+
+class UnsortedError(Exception):
+    """A page is not in the order of changes: what relies on the order starts again without it."""
+
+
+class UnfilteredError(Exception):
+    """A list shows rows outside the dates that were requested: the server ignores them."""
 
 
 def failure_for(status: int, *, writing: bool) -> type[InvoicedError]:

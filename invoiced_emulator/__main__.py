@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from invoiced_emulator.exceptions import FaultRuleError
 from invoiced_emulator.resources.features import FEATURES
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def _serve(options: argparse.Namespace) -> int:
                 flush=True,
             )
             stop.wait()
-    except faults.FaultRuleError as error:
+    except FaultRuleError as error:
         print(f"invoiced-emulator: --faults: {error}", file=sys.stderr)
         return 1
     except (OSError, OverflowError) as error:

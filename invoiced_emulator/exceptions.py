@@ -1,4 +1,8 @@
-"""The one way a rule says no."""
+"""What the emulator raises.
+
+ApiError         a request is refused, as Invoiced would refuse it
+FaultRuleError   a rule for faults makes no sense
+"""
 
 
 class ApiError(Exception):
@@ -12,3 +16,7 @@ class ApiError(Exception):
         self.message = message
         self.param = param
         self.status = status
+
+
+class FaultRuleError(ValueError):
+    """A rule makes no sense; the message is one line that says which and why."""

@@ -5,8 +5,8 @@ import signal
 from collections.abc import Callable
 
 from invoiced_api.exceptions import InvalidInputError, InvoicedError
-from singer_command.signals import Interrupted, ignore_signals
-from singer_command.stdout import StdoutClosed
+from singer_command.exceptions import RunInterruptedError, StdoutClosedError
+from singer_command.signals import ignore_signals
 
 LOGGER = logging.getLogger(__name__)
 
@@ -20,12 +20,12 @@ def exit_code(run: Callable[[], int]) -> int:
             ignore_signals()
     except (InvalidInputError, InvoicedError) as error:
         LOGGER.critical("%s", error)
-    except StdoutClosed:
+    except StdoutClosedError:
         LOGGER.critical(
             "stdout was closed by the command that reads it: see what it says. "
             "The next run goes on from the last state that arrived there."
         )
-    except Interrupted as stop:
+    except RunInterruptedError as stop:
         LOGGER.critical("stopped by %s", signal.Signals(stop.signum).name)
         return 128 + stop.signum
     except Exception as error:  # the last resort of the command

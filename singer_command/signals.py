@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from singer_command.exceptions import RunInterruptedError
+
 LOGGER = logging.getLogger(__name__)
 
 HAS_ALARM = hasattr(signal, "SIGALRM")  # Windows has none
@@ -15,16 +17,8 @@ HAS_ALARM = hasattr(signal, "SIGALRM")  # Windows has none
 ALARM_EVERY_S = 0.25
 
 
-class Interrupted(BaseException):
-    """SIGTERM or SIGINT asks the run to end; raised where nothing is cut in half."""
-
-    def __init__(self, signum: int) -> None:
-        super().__init__(signum)
-        self.signum = signum
-
-
 class Signals:
-    """Turns the first SIGTERM or SIGINT into `Interrupted`; later ones change nothing.
+    """Turns the first SIGTERM or SIGINT into `RunInterruptedError`; later ones change nothing.
 
     Attributes:
         received: the signal that asks the run to end; None if none came.
@@ -53,7 +47,7 @@ class Signals:
         if self._grace_s:
             self._start_grace_period(self._grace_s)
         if not self._deferring:
-            raise Interrupted(signum)
+            raise RunInterruptedError(signum)
 
     def start_grace_period(self, signum: int) -> None:
         """A run that handles the signal itself has `grace_s` to end; then the signal is raised."""
@@ -76,7 +70,7 @@ class Signals:
             self.on_overdue()
         elif self.received is not None:
             signal.setitimer(signal.ITIMER_REAL, 0)
-            raise Interrupted(self.received)
+            raise RunInterruptedError(self.received)
 
     def _exit(self) -> None:
         self.received = self.received or self._asked
@@ -94,7 +88,7 @@ class Signals:
         finally:
             self._deferring = False
         if self.received is not None:
-            raise Interrupted(self.received)
+            raise RunInterruptedError(self.received)
 
 
 def use_default_sigint() -> None:

@@ -7,14 +7,11 @@ import sys
 from threading import Lock
 
 from invoiced_api.exceptions import InvalidInputError
-from singer_command.signals import Interrupted, Signals
+from singer_command.exceptions import RunInterruptedError, StdoutClosedError
+from singer_command.signals import Signals
 
 # How long to wait for a full pipe that does not block, before looking at signals again.
 POLL_S = 0.25
-
-
-class StdoutClosed(Exception):
-    """Nobody reads our stdout any more."""
 
 
 class Stdout:
@@ -37,7 +34,7 @@ class Stdout:
         no line is cut in half.
 
         Raises:
-            StdoutClosed: if the reader has gone.
+            StdoutClosedError: if the reader has gone.
             InvalidInputError: if stdout is a file that cannot be written any more.
         """
         with self._signals.deferred(), self._lock:
@@ -47,7 +44,7 @@ class Stdout:
                 while self._unwritten:
                     self._write_some()
             except BrokenPipeError:
-                raise StdoutClosed from None
+                raise StdoutClosedError from None
             except OSError as error:
                 raise InvalidInputError(f"stdout cannot be written: {error.strerror}.") from None
 
@@ -59,7 +56,7 @@ class Stdout:
             if self._overdue and self._signals.received is not None:
                 # Other processes may share the other end, such as a terminal.
                 atexit.register(os.set_blocking, self._file_number, True)
-                raise Interrupted(self._signals.received) from None
+                raise RunInterruptedError(self._signals.received) from None
             select.select([], [self._file_number], [], POLL_S)
 
     def _stop_blocking(self) -> None:

@@ -7,6 +7,7 @@ discovery     the catalog
 selection     what the catalog selects
 state_file    the state of an earlier run
 bookmarks     what a bookmark means
+exceptions    the tree of exceptions
 sync          the run: reads the streams and writes their messages
 containment   one stream fails, the others go on
 records       from a page to RECORD lines

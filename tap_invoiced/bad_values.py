@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
-from invoiced_api.exceptions import InvoicedError
 from invoiced_api.redact import hide_card_numbers
+from tap_invoiced.exceptions import BadValueError
 
 LOGGER = logging.getLogger(__name__)
 
@@ -16,10 +16,6 @@ LOGGER = logging.getLogger(__name__)
 MAX_WARNINGS_PER_FIELD = 5
 # Characters of a value that a warning quotes.
 MAX_SHOWN_CHARACTERS = 60
-
-
-class BadValueError(InvoicedError):
-    """A column cannot hold a value, and the setting `on_bad_value` is "stop"."""
 
 
 @dataclass(slots=True)

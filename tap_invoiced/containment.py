@@ -4,7 +4,7 @@ A failure ends the run
 
 - if no request can succeed: 401, 402, an untrusted certificate, a refusing proxy (`FatalError`),
 - if nobody reads the messages: stdout is closed or cannot be written,
-- if a signal asks for it (`Interrupted`, which is no `Exception`),
+- if a signal asks for it (`RunInterruptedError`, which is no `Exception`),
 - if the network or Invoiced fails for all. That is so in two cases. No connection came about for
   as long as requests are repeated, and no request of any stream succeeded in that time. Or two
   streams in a row kept failing without an answer of use, and no request succeeded since the first
@@ -16,14 +16,11 @@ Every other failure, expected or not, ends its own stream: another list may well
 from dataclasses import dataclass, field
 
 from invoiced_api.exceptions import FatalError, InvalidInputError, InvoicedError, RetryableError
-from singer_command.stdout import StdoutClosed
+from singer_command.exceptions import StdoutClosedError
+from tap_invoiced.exceptions import StreamsFailedError
 
 # Failures that hit every stream alike.
-RUN_FAILURES = (FatalError, InvalidInputError, StdoutClosed)
-
-
-class StreamsFailedError(InvoicedError):
-    """Some streams could not be read; the others are complete."""
+RUN_FAILURES = (FatalError, InvalidInputError, StdoutClosedError)
 
 
 @dataclass(slots=True)

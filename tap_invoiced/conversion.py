@@ -1,6 +1,6 @@
 """The rules by which a value of one type becomes a value of another column: pure functions.
 
-A value is converted if it has exactly one meaning; everything else is a `NoSingleMeaning`. Which
+A value is converted if it has exactly one meaning; everything else is a `ConversionError`. Which
 rule holds is looked up by what the column holds and by the value's type (`RULES`). `None` passes
 every rule as it is.
 
@@ -17,16 +17,9 @@ from invoiced_api.exact_json import MAX_INT64, MIN_INT64, BrokenText, NumberText
 from invoiced_api.timestamps import to_seconds
 from tap_invoiced.columns import Kind
 from tap_invoiced.date_times import MAX_SECONDS, MIN_SECONDS, date_time, fractional_date_time
+from tap_invoiced.exceptions import ConversionError
 
 Rule = Callable[[Any], Any]
-
-
-class NoSingleMeaning(Exception):  # an answer, not a failure: `emitted` is used
-    """A value that its column cannot hold as it is. `emitted` takes its place."""
-
-    def __init__(self, emitted: Any = None) -> None:
-        super().__init__()
-        self.emitted = emitted
 
 
 INTEGER_TEXT = re.compile(r"-?\d{1,19}", re.ASCII)
@@ -42,7 +35,7 @@ DOUBLE_DIGITS = 17
 def _double(value: Any) -> float:
     number = float(value)
     if not math.isfinite(number):
-        raise NoSingleMeaning
+        raise ConversionError
     return number
 
 
@@ -51,13 +44,13 @@ def _whole(number: Any) -> int:
     double = _double(number)
     if double.is_integer() and abs(double) <= MAX_EXACT_DOUBLE:
         return int(double)
-    raise NoSingleMeaning
+    raise ConversionError
 
 
 def _whole_from_text(text: str) -> int:
     if INTEGER_TEXT.fullmatch(text) and MIN_INT64 <= (number := int(text)) <= MAX_INT64:
         return number
-    raise NoSingleMeaning
+    raise ConversionError
 
 
 def _whole_from_object(value: Mapping[str, Any]) -> int:
@@ -65,7 +58,7 @@ def _whole_from_object(value: Mapping[str, Any]) -> int:
     key = value.get("id")
     rule = RULES[Kind.INTEGER].get(type(key))
     if rule is None or isinstance(key, dict):
-        raise NoSingleMeaning
+        raise ConversionError
     return int(rule(key))
 
 
@@ -74,7 +67,7 @@ def _number(number: Any) -> float:
     double = _double(number)
     if abs(double) <= MAX_INT64 or _is_held(str(number), double):
         return double
-    raise NoSingleMeaning
+    raise ConversionError
 
 
 def _number_from_text(text: str) -> int | float:
@@ -82,7 +75,7 @@ def _number_from_text(text: str) -> int | float:
         return _whole_from_text(text)
     if DECIMAL_TEXT.fullmatch(text):
         return _number(text)
-    raise NoSingleMeaning
+    raise ConversionError
 
 
 def _is_held(text: str, double: float) -> bool:
@@ -94,7 +87,7 @@ def _bit(number: Any) -> bool:
     """Of 0 or 1, in any type of number."""
     if float(number) in (0, 1):
         return bool(float(number))
-    raise NoSingleMeaning
+    raise ConversionError
 
 
 BOOLEAN_TEXTS = {"true": True, "false": False, "1": True, "0": False}
@@ -104,13 +97,13 @@ def _boolean_from_text(text: str) -> bool:
     try:
         return BOOLEAN_TEXTS[text]
     except KeyError:
-        raise NoSingleMeaning from None
+        raise ConversionError from None
 
 
 def _text_from_number(number: str) -> str:
     if number.lstrip("-")[:1].isdecimal():  # neither NaN nor Infinity
         return str(number)
-    raise NoSingleMeaning
+    raise ConversionError
 
 
 def _text_from_object(value: Mapping[str, Any]) -> str:
@@ -120,24 +113,24 @@ def _text_from_object(value: Mapping[str, Any]) -> str:
         return _repaired(key) if type(key) is BrokenText else str(key)
     if type(key) is int:
         return str(key)
-    raise NoSingleMeaning
+    raise ConversionError
 
 
 def _repaired(text: BrokenText) -> str:
-    raise NoSingleMeaning(text.repaired)
+    raise ConversionError(text.repaired)
 
 
 def _moment(seconds: int) -> str:
     if MIN_SECONDS <= seconds <= MAX_SECONDS:
         return date_time(seconds)
-    raise NoSingleMeaning
+    raise ConversionError
 
 
 def _moment_from_number(number: Any) -> str:
     seconds = _double(number)
     if MIN_SECONDS <= seconds <= MAX_SECONDS:
         return fractional_date_time(seconds)
-    raise NoSingleMeaning
+    raise ConversionError
 
 
 def _moment_from_text(text: str) -> str:
@@ -151,14 +144,14 @@ def _seconds(text: str) -> int:
     try:
         return to_seconds(text)
     except (ValueError, OverflowError):
-        raise NoSingleMeaning from None
+        raise ConversionError from None
 
 
 def whole_seconds(value: Any) -> int:
     """UNIX seconds of a value of a date-time column, fractions cut off.
 
     Raises:
-        NoSingleMeaning: if the value is no moment of the years 1 to 9999.
+        ConversionError: if the value is no moment of the years 1 to 9999.
     """
     kind = type(value)
     if kind is str:
@@ -166,10 +159,10 @@ def whole_seconds(value: Any) -> int:
     elif kind in (int, float, NumberText):
         seconds = math.floor(_double(value))
     else:
-        raise NoSingleMeaning
+        raise ConversionError
     if MIN_SECONDS <= seconds <= MAX_SECONDS:
         return seconds
-    raise NoSingleMeaning
+    raise ConversionError
 
 
 def as_it_is(value: Any) -> Any:
@@ -178,7 +171,7 @@ def as_it_is(value: Any) -> Any:
 
 
 def _none_has(_: Any) -> Any:
-    raise NoSingleMeaning
+    raise ConversionError
 
 
 # Of the types that are missing for a kind, no value has one meaning.

@@ -9,7 +9,8 @@ from zlib import crc32
 
 from invoiced_api.exact_json import NumberText
 from tap_invoiced.columns import Column, Kind
-from tap_invoiced.conversion import NoSingleMeaning, scalar_rule, whole_seconds
+from tap_invoiced.conversion import scalar_rule, whole_seconds
+from tap_invoiced.exceptions import ConversionError
 
 
 class UnusableId(int):
@@ -53,14 +54,14 @@ def _identify(row: dict[str, Any], kind: Kind, stamp: str) -> None:
     key = row.get("id")
     try:
         row["id"] = scalar_rule(kind, type(key))(key)
-    except NoSingleMeaning:
+    except ConversionError:
         row["id"] = _stand_in(row, kind)
     moment = row.get(stamp)
     if moment is None:
         return
     try:
         row[stamp] = whole_seconds(moment)
-    except NoSingleMeaning:
+    except ConversionError:
         if type(moment) is int:
             row[stamp] = NumberText(moment)
 

@@ -5,13 +5,13 @@ import time
 from itertools import groupby
 from typing import Any
 
-from invoiced_api.exceptions import InvoicedError
 from invoiced_api.reading.pages import Row
 from invoiced_api.resources import ReadStrategy
 from invoiced_api.timestamps import to_rfc_3339
 from tap_invoiced.bad_values import BadValues
 from tap_invoiced.columns import Kind, row_column
 from tap_invoiced.deletions import COLUMN, COLUMN_SCHEMA
+from tap_invoiced.exceptions import MissingIdError
 from tap_invoiced.fast_decode import TypedDecoder
 from tap_invoiced.identity import has_id
 from tap_invoiced.messages import record_lines
@@ -20,10 +20,6 @@ from tap_invoiced.transform import Transformer
 from tap_invoiced.verification import StreamTotals
 
 LOGGER = logging.getLogger(__name__)
-
-
-class MissingIdError(InvoicedError):
-    """Some rows of a stream could not be emitted."""
 
 
 class Records:

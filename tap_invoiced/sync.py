@@ -20,12 +20,13 @@ from invoiced_api.reading.readers import ParentLists, RecountReader, StreamReade
 from invoiced_api.resources import ReadStrategy
 from invoiced_api.retry import RetryBudget
 from invoiced_api.timestamps import to_rfc_3339
-from singer_command.signals import Interrupted
+from singer_command.exceptions import RunInterruptedError
 from tap_invoiced.bad_values import BadValues
 from tap_invoiced.bookmarks import State, bookmark, finished, with_bookmark, with_current_stream
 from tap_invoiced.containment import RUN_FAILURES, FailedStreams, OutageDetector, reason_of
 from tap_invoiced.corrections import Corrections
 from tap_invoiced.deletions import COLUMN, EVENTS, Deletions, concerned
+from tap_invoiced.exceptions import VerificationError
 from tap_invoiced.messages import Messages
 from tap_invoiced.progress import Progress, StreamReport, metrics
 from tap_invoiced.records import Records
@@ -40,10 +41,6 @@ STATE_EVERY_S = 10.0
 STATE_EVERY_RECORDS = 500
 # The name under which a failure to read deletions is reported.
 DELETIONS = "deletions"
-
-
-class VerificationError(InvoicedError):
-    """The server counts more objects of a stream than were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +103,7 @@ class Sync:
                 for one in syncs:
                     self._sync(one, ahead, corrections)
                     self._write_state()
-        except (InvoicedError, Interrupted):
+        except (InvoicedError, RunInterruptedError):
             self._write_state()
             raise
         self.state = finished(self.state)

@@ -10,7 +10,8 @@ from typing import Any
 
 from tap_invoiced.bad_values import BadValues
 from tap_invoiced.columns import EXTRA, Column, Kind
-from tap_invoiced.conversion import NoSingleMeaning, as_it_is, free_form, scalar_rule
+from tap_invoiced.conversion import as_it_is, free_form, scalar_rule
+from tap_invoiced.exceptions import ConversionError
 
 Convert = Callable[[Any], Any]
 # path, value, what is expected, what is emitted
@@ -119,7 +120,7 @@ class _ScalarConverter(_Converter):
     def _apply(self, rule: Convert, value: Any) -> Any:
         try:
             return rule(value)
-        except NoSingleMeaning as bad:
+        except ConversionError as bad:
             self.lose(value, "null" if bad.emitted is None else "text with U+FFFD")
             return bad.emitted
 
@@ -242,7 +243,7 @@ class _ObjectConverter(_Converter):
         try:
             if key and type(value) in (int, str):
                 return {"id": scalar_rule(key.column.kind, type(value))(value)}
-        except NoSingleMeaning:
+        except ConversionError:
             pass
         self.lose(value)
         return None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from invoiced_api.exceptions import InvalidInputError, InvoicedError
-from singer_command.signals import Interrupted
+from singer_command.exceptions import RunInterruptedError
 from target_invoiced import exact_json
 from target_invoiced.delivery.senders import Sender
 from target_invoiced.delivery.workers import WorkerPool
@@ -129,7 +129,7 @@ class TargetRun:
         return self._handler.intake.replayed
 
     def run(self, file_number: int) -> None:
-        """Raises InvalidInputError, FatalError, RetryableError, TooManyRejectsError, Interrupted.
+        """Raises InvalidInputError, FatalError, RetryableError, TooManyRejectsError, RunInterruptedError.
 
         Every STATE written stays true, and the ledger knows every write sent, however it ends.
         """
@@ -233,7 +233,7 @@ class TargetRun:
                 said = f"the input cannot be read: {error.strerror}." if error else None
                 self._handler.end_input(InvalidInputError(said) if said else None)
             case Signal(number):
-                self._shutdown.stop_soon(Interrupted(number))
+                self._shutdown.stop_soon(RunInterruptedError(number))
             case Result():
                 self._handle_result(event)
 

@@ -18,6 +18,7 @@ from invoiced_api.exceptions import InvalidInputError
 from invoiced_api.resources import BY_NAME, ENDPOINTS, Resource, SideEffect, WriteCalls
 from invoiced_api.settings import Setting, read_settings
 from singer_command.logs import LOG_FORMAT
+from target_invoiced.exceptions import StreamSettingError
 
 MOST_IN_A_BATCH = 100
 NO_LEDGER = "none"
@@ -350,10 +351,6 @@ def target_settings(config: Mapping[str, Any], environ: Mapping[str, str]) -> Ta
     )
 
 
-class _Wrong(ValueError):
-    """One entry of `streams` cannot be used; the message completes "`name` …"."""
-
-
 def _stream(
     name: str,
     given: Any,
@@ -364,11 +361,11 @@ def _stream(
     """One entry of `streams`, checked key by key."""
     try:
         if not isinstance(given, dict):
-            raise _Wrong('must be an object such as {"endpoint": "customers"}')
+            raise StreamSettingError('must be an object such as {"endpoint": "customers"}')
         if "method" in given or "path" in given:
             return _call(given, ids)
         return replace(_endpoint(name, given, ids, mirror_limit), time_zone=zone)
-    except _Wrong as wrong:
+    except StreamSettingError as wrong:
         raise InvalidInputError(
             f"setting `streams`: `{name}` {wrong}. Correct it and start again."
         ) from None
@@ -378,18 +375,18 @@ def _endpoint(name: str, given: dict[str, Any], default: Ids, mirror_limit: int)
     _only(given, *ENDPOINT_KEYS)
     endpoint = given.get("endpoint", name)
     if not isinstance(endpoint, str) or endpoint not in ENDPOINTS:
-        raise _Wrong(
+        raise StreamSettingError(
             f"needs an `endpoint`, one of {', '.join(ENDPOINTS)}, or a `method` and `path`"
         )
     ids, mirror = _ids(given, default), given.get("mirror", False)
     if not isinstance(mirror, bool):
-        raise _Wrong("needs true or false as `mirror`")
+        raise StreamSettingError("needs true or false as `mirror`")
     try:
         limit = percent(given.get("mirror_limit", mirror_limit))
     except ValueError:
-        raise _Wrong("needs a percentage from 0 to 100 as `mirror_limit`") from None
+        raise StreamSettingError("needs a percentage from 0 to 100 as `mirror_limit`") from None
     if mirror and ids is not Ids.EXTERNAL:
-        raise _Wrong('can only be a `mirror` with "external" as `ids`')
+        raise StreamSettingError('can only be a `mirror` with "external" as `ids`')
     nulls = _nulls(given.get("nulls", "clear"))
     try:
         operations = names(given.get("operations", [one.value for one in OperationKind]))
@@ -405,7 +402,7 @@ def _endpoint(name: str, given: dict[str, Any], default: Ids, mirror_limit: int)
             nulls=nulls,
         )
     except ValueError:
-        raise _Wrong(
+        raise StreamSettingError(
             "needs lists of names: `exclude` of attributes, `operations` of create, update, delete"
         ) from None
 
@@ -418,7 +415,9 @@ def _nulls(value: Any) -> Nulls:
     try:
         return Nulls(names(value if isinstance(value, list) else None))
     except ValueError:
-        raise _Wrong('needs "clear", "ignore" or a list of attributes as `nulls`') from None
+        raise StreamSettingError(
+            'needs "clear", "ignore" or a list of attributes as `nulls`'
+        ) from None
 
 
 def _call(given: dict[str, Any], default: Ids) -> CustomCallStream:
@@ -426,21 +425,23 @@ def _call(given: dict[str, Any], default: Ids) -> CustomCallStream:
     methods = ("POST", "PATCH", "PUT", "DELETE")
     method, path = str(given.get("method", "")).upper(), given.get("path")
     if method not in methods:
-        raise _Wrong(f"needs a `method`, one of {', '.join(methods)}")
+        raise StreamSettingError(f"needs a `method`, one of {', '.join(methods)}")
     if not isinstance(path, str) or not re.fullmatch(r"(/([\w.-]|\{\w+\})+)+", path):
-        raise _Wrong("needs a `path` such as /invoices/{invoice}/emails")
+        raise StreamSettingError("needs a `path` such as /invoices/{invoice}/emails")
     headers = given.get("headers", {})
     if not isinstance(headers, dict) or not all(
         isinstance(value, str) and f"{name}{value}".isprintable() and f"{name}{value}".isascii()
         for name, value in headers.items()
     ):
-        raise _Wrong("needs `headers` as an object of strings")
+        raise StreamSettingError("needs `headers` as an object of strings")
     call = call_at(method, path)
     if call and given.get("batch_size", 1) not in (1, "1"):
-        raise _Wrong(f"cannot have a `batch_size`: a call to {call.word} takes no list")
+        raise StreamSettingError(f"cannot have a `batch_size`: a call to {call.word} takes no list")
     for name in call.references if call else ():
         if f"{{{name}}}" in path:
-            raise _Wrong(f"needs another name than `{name}` in its `path`: the body holds that one")
+            raise StreamSettingError(
+                f"needs another name than `{name}` in its `path`: the body holds that one"
+            )
     try:
         return CustomCallStream(
             method=method,
@@ -452,7 +453,7 @@ def _call(given: dict[str, Any], default: Ids) -> CustomCallStream:
             doubt=_doubt(given),
         )
     except ValueError:
-        raise _Wrong(
+        raise StreamSettingError(
             f"needs `exclude` as a list of names and `batch_size` of 1 to {MOST_IN_A_BATCH}"
         ) from None
 
@@ -461,7 +462,7 @@ def _doubt(given: dict[str, Any]) -> DoubtPolicy:
     try:
         return DoubtPolicy(given.get("doubt", DoubtPolicy.REJECT.value))
     except ValueError:
-        raise _Wrong('needs "reject", "send" or "skip" as `doubt`') from None
+        raise StreamSettingError('needs "reject", "send" or "skip" as `doubt`') from None
 
 
 def _key_properties(given: dict[str, Any], ids: Ids) -> tuple[str, ...]:
@@ -471,17 +472,17 @@ def _key_properties(given: dict[str, Any], ids: Ids) -> tuple[str, ...]:
     if not written:
         return ()
     if ids is not Ids.EXTERNAL:
-        raise _Wrong('can only have `key_properties` with "external" as `ids`')
+        raise StreamSettingError('can only have `key_properties` with "external" as `ids`')
     return tuple(dict.fromkeys(written)) if isinstance(written, list) else tuple(names(written))
 
 
 def _only(given: dict[str, Any], *known: str) -> None:
     for key in given.keys() - set(known):
-        raise _Wrong(f"has an unknown key `{key}`; known are {', '.join(known)}")
+        raise StreamSettingError(f"has an unknown key `{key}`; known are {', '.join(known)}")
 
 
 def _ids(given: dict[str, Any], default: Ids) -> Ids:
     try:
         return Ids(given.get("ids", default.value))
     except ValueError:
-        raise _Wrong('needs "invoiced" or "external" as `ids`') from None
+        raise StreamSettingError('needs "invoiced" or "external" as `ids`') from None

@@ -33,7 +33,7 @@ OURS = ARROWS.keys() - {"schemas"} | {"invoiced_schemas"}
 TARGET_ARROWS = {
     "exceptions": set(),
     "exact_json": set(),
-    "settings": set(),
+    "settings": {"exceptions"},
     "singer": {"exact_json"},
     "events": set(),
     "mapping": {"settings", "exact_json", "exceptions"},
@@ -80,13 +80,14 @@ FLOORS = {
         "__main__",
     ),
     "singer_command": (
-        "arguments files logs meltano shared_settings signals",
-        "about stdout tables",
+        "arguments exceptions files logs meltano shared_settings",
+        "about signals tables",
+        "stdout",
         "exit_codes",
     ),
     "tap_invoiced": (
-        "bad_values bookmarks columns containment date_times messages progress settings",
-        "conversion discovery state_file verification",
+        "bookmarks columns date_times exceptions messages progress settings",
+        "bad_values containment conversion discovery state_file verification",
         "identity selection transform",
         "deletions fast_decode",
         "corrections records",

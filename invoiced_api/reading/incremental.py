@@ -6,9 +6,10 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
+from invoiced_api.exceptions import UnsortedError
 from invoiced_api.reading.full_scan import FullScanReader
 from invoiced_api.reading.pages import BY_ID, INCREMENTAL, ListQuery, Page, changed_since
-from invoiced_api.reading.steps import OnRows, PageSteps, UnsortedError, Window, head, sorts
+from invoiced_api.reading.steps import OnRows, PageSteps, Window, head, sorts
 from invoiced_api.reading.strategies import ascending, merged, recent
 from invoiced_api.reading.streams import StreamReader
 from invoiced_api.reading.windows import Encode, EncodedChunk, WindowReader, cut

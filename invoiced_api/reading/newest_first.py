@@ -3,10 +3,11 @@
 from functools import partial
 from itertools import pairwise
 
+from invoiced_api.exceptions import UnfilteredError
 from invoiced_api.reading.full_scan import FullScanReader
 from invoiced_api.reading.incremental import MAX_PAGES_PER_WINDOW, IncrementalReader
 from invoiced_api.reading.pages import ListQuery, Page, PageRequest
-from invoiced_api.reading.scans import UnfilteredError, newest_first
+from invoiced_api.reading.scans import newest_first
 from invoiced_api.reading.steps import OnRows, PageSteps, Window
 from invoiced_api.reading.windows import WindowReader, cut
 

@@ -11,16 +11,8 @@ import msgspec
 import orjson
 
 from invoiced_api.client import Request, Response
-from invoiced_api.exceptions import IncompleteReadError
+from invoiced_api.exceptions import UnreadablePageError
 from invoiced_api.resources import BY_NAME, Resource
-
-
-class UnreadablePageError(IncompleteReadError):
-    """A response came, and is no page: not JSON (`broken`), or no list of objects."""
-
-    def __init__(self, message: str, *, broken: bool) -> None:
-        super().__init__(message)
-        self.broken = broken
 
 
 class SalvagedRows(list[Any]):

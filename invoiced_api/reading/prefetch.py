@@ -12,8 +12,13 @@ from threading import Thread
 from typing import Protocol
 
 from invoiced_api.client import Client, Request, Response
-from invoiced_api.exceptions import IncompleteReadError, NotFoundError, RecordRejectedError
-from invoiced_api.reading.pages import ListQuery, UnreadablePageError, page_of, refused_page
+from invoiced_api.exceptions import (
+    IncompleteReadError,
+    NotFoundError,
+    RecordRejectedError,
+    UnreadablePageError,
+)
+from invoiced_api.reading.pages import ListQuery, page_of, refused_page
 from invoiced_api.reading.salvage import read_by_row
 from invoiced_api.reading.scheduler import MAX_BUFFERED_BYTES, Attempt, InFlight, RequestScheduler
 from invoiced_api.reading.streams import StreamReader

@@ -14,6 +14,7 @@ from collections.abc import Generator, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from invoiced_api.exceptions import UnfilteredError
 from invoiced_api.reading.pages import ListQuery, Page, PageRequest, Params, Row
 from invoiced_api.reading.steps import MAX_LOOKS, OnRows, PageSteps, Window, incomplete
 
@@ -313,7 +314,3 @@ def newest_first(listing: ListQuery, window: Window, on_rows: OnRows) -> PageSte
     rows.sort(key=lambda row: (row[listing.stamp], row["id"]))
     for start in range(0, len(rows), listing.page_size):
         on_rows(rows[start : start + listing.page_size])
-
-
-class UnfilteredError(Exception):
-    """A list shows rows outside the dates that were requested: the server ignores them."""

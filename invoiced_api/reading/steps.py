@@ -109,7 +109,3 @@ def _share_a_second(
 def _first_id(page: Page) -> Any:
     rows = page.rows or page.undated
     return rows[0]["id"] if rows else None
-
-
-class UnsortedError(Exception):
-    """A page is not in the order of changes: what relies on the order starts again without it."""

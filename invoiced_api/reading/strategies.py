@@ -15,17 +15,10 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import takewhile
 from typing import Any
 
+from invoiced_api.exceptions import UnsortedError
 from invoiced_api.reading.pages import ListQuery, Page, PageRequest, Row, updated_at
 from invoiced_api.reading.seconds import crowded_second
-from invoiced_api.reading.steps import (
-    MAX_LOOKS,
-    OnRows,
-    PageSteps,
-    UnsortedError,
-    Window,
-    first_page,
-    sorts,
-)
+from invoiced_api.reading.steps import MAX_LOOKS, OnRows, PageSteps, Window, first_page, sorts
 
 
 def ascending(

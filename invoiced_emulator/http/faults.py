@@ -27,6 +27,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from invoiced_emulator.exceptions import FaultRuleError
+
 KINDS = (
     "status",
     "drop_before",
@@ -40,10 +42,6 @@ KINDS = (
     "empty_objects",
 )
 _EXECUTED = {"drop_after", "half_body", "stall", "slow", "empty_objects"}
-
-
-class FaultRuleError(ValueError):
-    """A rule makes no sense; the message is one line that says which and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from invoiced_api.client import Request, Response
 from invoiced_api.exceptions import NotFoundError, RecordRejectedError, RetryableError
 from invoiced_api.resources import BY_NAME
 from target_invoiced.delivery.senders import Sender
+from target_invoiced.exceptions import AlreadyCreatedError, UndecidableError
 from target_invoiced.mapping.keys import NaturalKey, digest
 from target_invoiced.mapping.payloads import already_matches
 
@@ -36,18 +37,6 @@ MAX_REMEMBERED = 100_000
 PER_PAGE = 100
 # A customer with more objects of a kind is not searched.
 MAX_PAGES = 10
-
-
-class AlreadyCreatedError(Exception):
-    """The object is there: an earlier attempt created it."""
-
-    def __init__(self, row: dict[str, Any]) -> None:
-        super().__init__()
-        self.row = row
-
-
-class UndecidableError(Exception):
-    """Whether an earlier attempt was carried out cannot be found out."""
 
 
 @dataclass(slots=True)

@@ -11,15 +11,14 @@ from invoiced_api.exceptions import NotFoundError, RecordRejectedError, Retryabl
 from invoiced_api.resources import ENDPOINTS, DeleteBehaviour
 from invoiced_api.retry import wait_until
 from target_invoiced.delivery.lookup import References
-from target_invoiced.delivery.recovery import (
-    AlreadyCreatedError,
-    CreatedObjects,
-    Recovery,
-    UndecidableError,
-    moves_money,
-)
+from target_invoiced.delivery.recovery import CreatedObjects, Recovery, moves_money
 from target_invoiced.delivery.senders import Sender
-from target_invoiced.exceptions import InDoubtError, InvalidRecordError
+from target_invoiced.exceptions import (
+    AlreadyCreatedError,
+    InDoubtError,
+    InvalidRecordError,
+    UndecidableError,
+)
 from target_invoiced.mapping.coercion import MIN_SECONDS
 from target_invoiced.mapping.identity import path_objects
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey

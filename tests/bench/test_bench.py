@@ -9,7 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks import table
-from benchmarks.runs import Run, RunFailed, measured, middle
+from benchmarks.runs import Run, RunFailedError, measured, middle
 
 
 def test_a_rate_is_held_against_its_goal() -> None:
@@ -65,5 +65,5 @@ def test_cpu_and_memory_are_those_of_the_command() -> None:
     ],
 )
 def test_a_run_that_does_not_end_well_is_no_measurement(code: str) -> None:
-    with pytest.raises(RunFailed):
+    with pytest.raises(RunFailedError):
         measured([sys.executable, "-c", code], timeout_s=1)

@@ -15,7 +15,7 @@ from benchmarks import lists, table
 from benchmarks.accounts import Emulator, Size, emulator
 from benchmarks.bare_writer import bare_writer
 from benchmarks.customers import STATE_EVERY, customers, messages, with_ids
-from benchmarks.runs import RunFailed, measured
+from benchmarks.runs import RunFailedError, measured
 from benchmarks.targets import OurTarget
 
 TIMEOUT_S = 60
@@ -71,7 +71,7 @@ def test_with_a_ledger_so_are_they_and_unchanged_records_are_none(
 
 
 def test_a_load_with_another_outcome_is_no_measurement(server: Emulator, tmp_path: Path) -> None:
-    with pytest.raises(RunFailed, match="'created': 3"):
+    with pytest.raises(RunFailedError, match="'created': 3"):
         OurTarget(url=server.url, folder=tmp_path).write(customers(3), "updated", TIMEOUT_S)
 
 

@@ -7,7 +7,8 @@ import pytest
 import requests
 
 from invoiced_emulator import Faults
-from invoiced_emulator.http.faults import FaultRuleError, read
+from invoiced_emulator.exceptions import FaultRuleError
+from invoiced_emulator.http.faults import read
 
 
 def customers(account):

@@ -4,7 +4,8 @@ import logging
 
 import pytest
 
-from tap_invoiced.bad_values import BadValueError, BadValues
+from tap_invoiced.bad_values import BadValues
+from tap_invoiced.exceptions import BadValueError
 
 
 def test_five_values_of_a_field_are_named_and_all_are_counted(

@@ -186,7 +186,7 @@ class MovingWorld(World):
         return place - self.tokens[:place].count("STATE")
 
 
-class Crash(Exception):
+class CrashError(Exception):
     """The process is gone."""
 
 
@@ -217,7 +217,7 @@ class Run:
         self.requests = RequestBuilder(self.unit, lambda: world.now, lambda: 0.0)
 
     def live(self) -> None:
-        """To the end of the input, or to a Crash."""
+        """To the end of the input, or to a CrashError."""
         place = self.world.place_of(self.world.stored)
         self.intake.add_schema(PAYMENTS)
         while True:
@@ -278,7 +278,7 @@ class Run:
 
     def _perhaps(self) -> None:
         if self.mishap():
-            raise Crash
+            raise CrashError
 
     def _stop(self, failure: Exception) -> None:
         raise failure
@@ -298,7 +298,7 @@ def test_equal_payments_without_a_key_are_created_once_each_whatever_crashes(
         for _ in range(crashes):
             try:
                 Run(world, rng, lambda: rng.random() < 0.1).live()
-            except Crash:
+            except CrashError:
                 continue
         Run(world, rng, never).live()
     finally:
@@ -323,7 +323,7 @@ def crashed(world: World, moments: int, seed: int) -> bool:
     """Whether a run died, so many moments after it began."""
     try:
         Run(world, random.Random(seed), after(moments)).live()
-    except Crash:
+    except CrashError:
         return True
     return False
 

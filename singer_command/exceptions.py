@@ -1,0 +1,17 @@
+"""What ends a run from outside.
+
+RunInterruptedError   SIGTERM or SIGINT asks the run to end; no `Exception`, so nothing contains it
+StdoutClosedError     nobody reads the messages any more
+"""
+
+
+class RunInterruptedError(BaseException):
+    """SIGTERM or SIGINT asks the run to end; raised where nothing is cut in half."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum
+
+
+class StdoutClosedError(Exception):
+    """Nobody reads our stdout any more."""

@@ -1,0 +1,38 @@
+"""What ends a stream or the run, beside the failures of requests.
+
+InvoicedError
+├── BadValueError         a column cannot hold a value, and `on_bad_value` is "stop"
+├── MissingIdError        rows without an id could not be emitted
+├── VerificationError     the server counts more objects than were read
+└── StreamsFailedError    some streams failed; raised at the end of the run
+
+ConversionError           a value is not of its column's type; caught where the value is transformed
+"""
+
+from typing import Any
+
+from invoiced_api.exceptions import InvoicedError
+
+
+class BadValueError(InvoicedError):
+    """A column cannot hold a value, and the setting `on_bad_value` is "stop"."""
+
+
+class MissingIdError(InvoicedError):
+    """Some rows of a stream could not be emitted."""
+
+
+class VerificationError(InvoicedError):
+    """The server counts more objects of a stream than were read."""
+
+
+class StreamsFailedError(InvoicedError):
+    """Some streams could not be read; the others are complete."""
+
+
+class ConversionError(Exception):
+    """A value that its column cannot hold as it is. `emitted` takes its place."""
+
+    def __init__(self, emitted: Any = None) -> None:
+        super().__init__()
+        self.emitted = emitted
