@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from invoiced_api.bodies import Body, Each, Kind, One, Plain, Ref, RefList
+from invoiced_api.bodies import AttributeType, Body, ListOf, Nested, Ref, RefList, Scalar
 from invoiced_api.calls import CALLS
 from invoiced_api.connection import CONNECTION_SETTINGS
 from invoiced_api.resources import RESOURCES, DeleteBehaviour, Resource, SideEffect, WriteCalls
@@ -118,7 +118,7 @@ def _facts(resource: Resource) -> Iterator[tuple[str, str]]:
     yield "key", _listed(resource.key)
     yield "bookmark", f"`{resource.replication_key}`"
     yield "read by default", "yes" if resource.by_default else "no"
-    yield "how changes are found", resource.way.value
+    yield "how changes are found", resource.strategy.value
     queries = [_query(one) for one in resource.lists if one]
     if queries:
         plain = ["the plain one"] if {} in resource.lists else []
@@ -198,8 +198,8 @@ def _endpoints() -> Iterator[str]:
 
 def _calls(resource: Resource, writes: WriteCalls) -> Iterator[tuple[str, str]]:
     path = writes.path or resource.path
-    each = writes.each or path + ("" if writes.sole else "/{id}")
-    if writes.sole:
+    each = writes.object_path or path + ("" if writes.singleton else "/{id}")
+    if writes.singleton:
         yield "create, update", f"`PUT {path}`: it is the only one there, and is set"
     else:
         yield "create", f"`POST {path}`"
@@ -207,7 +207,7 @@ def _calls(resource: Resource, writes: WriteCalls) -> Iterator[tuple[str, str]]:
     yield "leaves the books", REMOVALS[writes.removal]
     if resource.natural_key:
         yield "natural key", f"`{resource.natural_key}`"
-    if writes.either:
+    if writes.one_of:
         yield "one of", f"{_listed(writes.either)}: the first that a record has"
     effects = [writes.side_effect] if writes.side_effect else []
     bodies = (writes.create, writes.update or {})
@@ -221,7 +221,7 @@ def _calls(resource: Resource, writes: WriteCalls) -> Iterator[tuple[str, str]]:
 
 def _attributes(writes: WriteCalls) -> list[str]:
     create = dict(_flat(writes.create))
-    update = dict(_flat(writes.create if writes.sole else writes.update or {}))
+    update = dict(_flat(writes.create if writes.singleton else writes.update or {}))
     return _table(
         "attribute, create, update, goes out",
         [
@@ -236,31 +236,31 @@ def _attributes(writes: WriteCalls) -> list[str]:
     )
 
 
-def _flat(body: Body, within: str = "") -> Iterator[tuple[str, Kind]]:
+def _flat(body: Body, within: str = "") -> Iterator[tuple[str, AttributeType]]:
     for name, kind in body.items():
         yield f"{within}{name}", kind
         match kind:
-            case One(inner):
+            case Nested(inner):
                 yield from _flat(inner, f"{within}{name}.")
-            case Each(inner):
+            case ListOf(inner):
                 yield from _flat(inner, f"{within}{name}[].")
 
 
-def _goes_out(kind: Kind) -> str:
+def _goes_out(kind: AttributeType) -> str:
     match kind:
-        case Plain.JSON:
+        case Scalar.JSON:
             return "list"
-        case Plain.TIMESTAMP:
+        case Scalar.TIMESTAMP:
             return "date"
-        case Plain():
+        case Scalar():
             return kind.value
         case RefList(resource):
             return f"ids of [{resource}](#{resource})"
         case Ref(resource):
             return f"id of [{resource}](#{resource})"
-        case One():
+        case Nested():
             return "object"
-        case Each():
+        case ListOf():
             return "list of objects"
 
 

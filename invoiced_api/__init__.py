@@ -19,7 +19,7 @@ client       sends a request, retries it, and turns a refusal into an exception
 connection   which account to speak to, and how
 exceptions   the tree of exceptions
 retry        how long to wait before a request is repeated; the only place that sleeps
-gate         how many requests may be in flight
+concurrency  how many requests may be in flight
 deadline     how long a response may take in all
 transport    the pool of connections, certificates and proxies
 resources    every list of the API as one row: path, key, events, calls that write

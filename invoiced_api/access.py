@@ -14,7 +14,7 @@ from invoiced_api.exceptions import (
 from invoiced_api.resources import RESOURCES
 
 # Somebody waits for the answer.
-MOST_FOR_CHECK_S = 10.0
+MAX_CHECK_S = 10.0
 
 
 def check_access(connection: Connection) -> Iterator[str]:
@@ -25,9 +25,9 @@ def check_access(connection: Connection) -> Iterator[str]:
     Raises FatalError if the credentials are good for nothing, RetryableError if nobody answers.
     """
     yield connection.base_url
-    patience_s = min(connection.max_retry_seconds, MOST_FOR_CHECK_S)
-    timeout_s = min(connection.request_timeout, patience_s)
-    hasty = replace(connection, max_retry_seconds=patience_s, request_timeout=timeout_s)
+    budget_s = min(connection.max_retry_seconds, MAX_CHECK_S)
+    timeout_s = min(connection.request_timeout, budget_s)
+    hasty = replace(connection, max_retry_seconds=budget_s, request_timeout=timeout_s)
     with Client(hasty) as client:
         for resource in RESOURCES:
             if not resource.parent:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Plain(Enum):
+class Scalar(Enum):
     """The type of an attribute that is no part or reference.
 
     JSON is a list of the caller's own. Metadata is an object of the caller's own, of few and short
@@ -29,14 +29,14 @@ class Ref:
 
 
 @dataclass(frozen=True, slots=True)
-class One:
+class Nested:
     """A nested object, of which only these attributes are accepted."""
 
     body: "Body"
 
 
 @dataclass(frozen=True, slots=True)
-class Each:
+class ListOf:
     """A list of nested objects, of each of which only these attributes are accepted."""
 
     body: "Body"
@@ -53,8 +53,8 @@ class RefList:
     attribute: str
 
 
-Kind = Plain | Ref | One | Each | RefList
-Body = Mapping[str, Kind]
+AttributeType = Scalar | Ref | Nested | ListOf | RefList
+Body = Mapping[str, AttributeType]
 
 
 def body(
@@ -66,21 +66,21 @@ def body(
     booleans: str = "",
     json: str = "",
     timestamps: str = "",
-    **kinds: Kind,
+    **kinds: AttributeType,
 ) -> Body:
     """A body of attributes named in strings of words, by their type, and of others by name.
 
     `metadata` has a type of its own, wherever it stands.
     """
     named = {
-        Plain.TEXT: texts,
-        Plain.NUMBER: numbers,
-        Plain.INTEGER: integers,
-        Plain.BOOLEAN: booleans,
-        Plain.JSON: json,
-        Plain.TIMESTAMP: timestamps,
+        Scalar.TEXT: texts,
+        Scalar.NUMBER: numbers,
+        Scalar.INTEGER: integers,
+        Scalar.BOOLEAN: booleans,
+        Scalar.JSON: json,
+        Scalar.TIMESTAMP: timestamps,
     }
     plain = {word: kind for kind, words in named.items() for word in words.split()}
     if "metadata" in plain:
-        plain["metadata"] = Plain.METADATA
+        plain["metadata"] = Scalar.METADATA
     return {**plain, **kinds}

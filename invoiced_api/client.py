@@ -17,6 +17,7 @@ import orjson
 from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
+from invoiced_api.concurrency import ConcurrencyLimiter
 from invoiced_api.connection import Connection
 from invoiced_api.deadline import ResponseDeadline
 from invoiced_api.exceptions import (
@@ -27,7 +28,6 @@ from invoiced_api.exceptions import (
     RetryableError,
     failure_for,
 )
-from invoiced_api.gate import ConcurrencyLimiter
 from invoiced_api.retry import RetryBudget, retrying
 from invoiced_api.transport import (
     CONNECT_TIMEOUT_S,
@@ -41,7 +41,7 @@ from invoiced_api.transport import (
 
 # How long a write that nobody waits for any more may go on at Invoiced, and no idempotency key
 # protects it from its twin.
-STILL_UNDER_WAY_S = 5.0
+IN_FLIGHT_GRACE_S = 5.0
 # Clocks that are kept by NTP differ by less.
 MAX_CLOCK_DIFFERENCE_S = 60
 
@@ -53,7 +53,7 @@ class Request:
     """One request, before it is sent. `body` is what becomes the JSON body.
 
     `idempotency_key` is 6 to 64 characters; a POST without one gets a fresh one. Before a call
-    that has one goes out under another, `renewed` is told of that. A `raw` call goes to somebody
+    that has one goes out under another, `on_key_rotated` is told of that. A `raw` call goes to somebody
     else, to whom a repetition does no harm: its answer is left unparsed, its body is bytes.
     `budget` bounds the retries of all requests that share it. `before_repeat` is called with the
     last failure before the request is repeated; it raises where that might do a thing twice. Only
@@ -66,7 +66,7 @@ class Request:
     body: Mapping[str, Any] | Sequence[Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     idempotency_key: str | None = None
-    renewed: Callable[[str], None] | None = None
+    on_key_rotated: Callable[[str], None] | None = None
     raw: bool = False
     before_repeat: Callable[[RetryableError], None] | None = None
     budget: RetryBudget | None = field(default=None, compare=False)
@@ -164,8 +164,8 @@ class Client:
         def renew_key() -> None:
             nonlocal call
             call = _with_new_key(call)
-            if call.renewed and call.idempotency_key:
-                call.renewed(call.idempotency_key)
+            if call.on_key_rotated and call.idempotency_key:
+                call.on_key_rotated(call.idempotency_key)
 
         def attempt() -> Response:
             nonlocal last
@@ -227,7 +227,7 @@ class Client:
         """Where the call goes."""
         return f"{self._connection.base_url}{call.target}"
 
-    def _no_answer(
+    def _transport_error(
         self, call: Request, error: HTTPError, *, too_slow: bool = False
     ) -> InvoicedError:
         """What silence means: ask again, unless the client was closed meanwhile.
@@ -245,8 +245,8 @@ class Client:
             limit_s = self._connection.request_timeout
             failure = RetryableError(f"{call}: no complete response within {limit_s:g} s")
         if too_slow or isinstance(error, ReadTimeoutError):
-            return self._may_go_on(call, failure, self._connection.request_timeout)
-        return failure if unsent else self._may_go_on(call, failure)
+            return self._delay_unsafe_retry(call, failure, self._connection.request_timeout)
+        return failure if unsent else self._delay_unsafe_retry(call, failure)
 
     def _compare_clocks(self, response: BaseHTTPResponse) -> None:
         """Warns once of a clock that is wrong, the server's or ours: bookmarks follow the earlier.
@@ -266,8 +266,8 @@ class Client:
                 "ahead of" if ahead_s > 0 else "behind",
             )
 
-    def _may_go_on(
-        self, call: Request, failure: RetryableError, seconds: float = STILL_UNDER_WAY_S
+    def _delay_unsafe_retry(
+        self, call: Request, failure: RetryableError, seconds: float = IN_FLIGHT_GRACE_S
     ) -> RetryableError:
         """A write may go on without us, and no key protects it from a twin: repeat it later."""
         if call.writing and not call.raw:
@@ -300,9 +300,9 @@ class Client:
                     redirect=False,
                 )
             except HTTPError as error:
-                raise self._no_answer(call, error, too_slow=exchange.cut) from None
+                raise self._transport_error(call, error, too_slow=exchange.cut) from None
             if exchange.cut:
-                raise self._no_answer(call, ProtocolError(), too_slow=True)
+                raise self._transport_error(call, ProtocolError(), too_slow=True)
             if response.status == 429:
                 self._limiter.on_throttled(token)
             else:
@@ -315,7 +315,7 @@ class Client:
         except RetryableError as failure:
             # What answers in Invoiced's place does not know how far that is with the request.
             if response.status < 300 or not _is_invoiceds_own(response):
-                self._may_go_on(call, failure)
+                self._delay_unsafe_retry(call, failure)
             raise
 
 

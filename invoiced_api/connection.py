@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from invoiced_api import settings
+from invoiced_api.concurrency import MAX_CONNECTIONS
 from invoiced_api.exceptions import InvalidInputError
-from invoiced_api.gate import MOST_CONNECTIONS
 from invoiced_api.settings import Setting
 from invoiced_api.version import VERSION
 
@@ -112,8 +112,8 @@ CONNECTION_SETTINGS = (
     ),
     Setting(
         name="max_connections",
-        kind=f"1-{MOST_CONNECTIONS}",
-        parse=settings.integer(1, MOST_CONNECTIONS),
+        kind=f"1-{MAX_CONNECTIONS}",
+        parse=settings.integer(1, MAX_CONNECTIONS),
         default=16,
         help="most requests in flight, all streams together",
     ),

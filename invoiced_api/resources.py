@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from invoiced_api.bodies import Body, Each, One, Ref, RefList, body
+from invoiced_api.bodies import Body, ListOf, Nested, Ref, RefList, body
 
 
 class DeleteBehaviour(Enum):
@@ -38,14 +38,14 @@ class ReadStrategy(Enum):
 class Parent:
     """The resource that children stand below. `attribute` names the parent's id in the child.
 
-    Only parents that have something in `having` have children, if that is given. `sole`: each
+    Only parents that have something in `having` have children, if that is given. `singleton`: each
     parent has one object, which has no id.
     """
 
     resource: str
     attribute: str
     having: str | None = None
-    sole: bool = False
+    singleton: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +53,9 @@ class WriteCalls:
     """What the calls accept that create and update an object, and how it leaves the books.
 
     `update` and `removal` are None where there is no such call. `path` is where objects are
-    created, if that is not their list; `each` is one object, below `path` unless given. Both name
-    in braces the attributes that fill them. A `sole` object is the only one of its parent: it is
-    set (PUT) at `path`, which is also where it is deleted. Of the attributes in `either` a create
+    created, if that is not their list; `object_path` is one object, below `path` unless given. Both name
+    in braces the attributes that fill them. A `singleton` object is the only one of its parent: it is
+    set (PUT) at `path`, which is also where it is deleted. Of the attributes in `one_of` a create
     takes one, the first that a record has. `side_effect` is what every create has. Invoiced refuses
     to clear an attribute in `required`.
     """
@@ -64,9 +64,9 @@ class WriteCalls:
     update: Body | None = None
     removal: DeleteBehaviour | None = DeleteBehaviour.DELETE
     path: str | None = None
-    each: str | None = None
-    sole: bool = False
-    either: tuple[str, ...] = ()
+    object_path: str | None = None
+    singleton: bool = False
+    one_of: tuple[str, ...] = ()
     side_effect: SideEffect | None = None
     required: frozenset[str] = frozenset()
 
@@ -91,7 +91,7 @@ class Resource:
 
     name: str
     path: str
-    way: ReadStrategy = ReadStrategy.INCREMENTAL
+    strategy: ReadStrategy = ReadStrategy.INCREMENTAL
     lists: tuple[Mapping[str, str], ...] = ({},)
     parent: Parent | None = None
     replication_key: str = "updated_at"
@@ -107,7 +107,7 @@ class Resource:
     @property
     def key(self) -> tuple[str, ...]:
         """The attributes that tell its objects apart."""
-        if self.parent and self.parent.sole:
+        if self.parent and self.parent.singleton:
             return (self.parent.attribute,)
         return (self.parent.attribute, "id") if self.parent else ("id",)
 
@@ -117,7 +117,7 @@ class Resource:
         return self.name.removesuffix("s")
 
 
-SHIPPING = One(
+SHIPPING = Nested(
     body("name attention_to address1 address2 city state postal_code country"),
 )
 DISCOUNT = body(numbers="amount", timestamps="expires", coupon=Ref("coupons"))
@@ -139,12 +139,12 @@ def parts(own_id: Body) -> Body:
 
     A part that carries its id in an update is changed in place; the others are replaced.
     """
-    return {"discounts": Each({**own_id, **DISCOUNT}), "taxes": Each({**own_id, **TAX})}
+    return {"discounts": ListOf({**own_id, **DISCOUNT}), "taxes": ListOf({**own_id, **TAX})}
 
 
 NEW, KNOWN = body(), body(integers="id")
-NEW_LINES: Body = {"items": Each({**LINE_ITEM, **parts(NEW)}), **parts(NEW)}
-KNOWN_LINES: Body = {"items": Each({**KNOWN, **LINE_ITEM, **parts(KNOWN)}), **parts(KNOWN)}
+NEW_LINES: Body = {"items": ListOf({**LINE_ITEM, **parts(NEW)}), **parts(NEW)}
+KNOWN_LINES: Body = {"items": ListOf({**KNOWN, **LINE_ITEM, **parts(KNOWN)}), **parts(KNOWN)}
 
 # Customers, items and subscriptions name tax rates and coupons; documents hold taxes and discounts.
 TAX_RATES = RefList("tax_rates", "tax_rate")
@@ -223,7 +223,7 @@ PAYMENT: Body = {
         json="metadata",
         timestamps="date",
     ),
-    "applied_to": Each(APPLICATION),
+    "applied_to": ListOf(APPLICATION),
 }
 CHARGE: Body = {
     **OF_CUSTOMER,
@@ -233,7 +233,7 @@ CHARGE: Body = {
         integers="payment_source_id",
         booleans="vault_method make_default",
     ),
-    "applied_to": Each(APPLICATION),
+    "applied_to": ListOf(APPLICATION),
 }
 ADJUSTMENT: Body = {**OF_CUSTOMER, **body("currency notes", numbers="amount", timestamps="date")}
 CONTACT = body(
@@ -254,7 +254,7 @@ RESOURCES = (
     Resource(
         name="items",
         path="/items",
-        way=ReadStrategy.FULL_SCAN,
+        strategy=ReadStrategy.FULL_SCAN,
         lists=WITH_ARCHIVED,
         flag="archived",
         natural_key="id",
@@ -273,7 +273,7 @@ RESOURCES = (
     Resource(
         name="plans",
         path="/plans",
-        way=ReadStrategy.FULL_SCAN,
+        strategy=ReadStrategy.FULL_SCAN,
         lists=WITH_ARCHIVED,
         flag="archived",
         natural_key="id",
@@ -291,7 +291,7 @@ RESOURCES = (
     Resource(
         name="coupons",
         path="/coupons",
-        way=ReadStrategy.FULL_SCAN,
+        strategy=ReadStrategy.FULL_SCAN,
         lists=WITH_ARCHIVED,
         flag="archived",
         natural_key="id",
@@ -310,7 +310,7 @@ RESOURCES = (
     Resource(
         name="tax_rates",
         path="/tax_rates",
-        way=ReadStrategy.FULL_SCAN,
+        strategy=ReadStrategy.FULL_SCAN,
         lists=WITH_ARCHIVED,
         flag="archived",
         natural_key="id",
@@ -350,12 +350,12 @@ RESOURCES = (
                 **OF_CUSTOMER,
                 **SUBSCRIPTION,
                 **body("bill_in", integers="bill_in_advance_days cycles snap_to_nth_day"),
-                **body(addons=Each(ADDON)),
+                **body(addons=ListOf(ADDON)),
             },
             update={
                 **SUBSCRIPTION,
                 **body(booleans="prorate", timestamps="proration_date"),
-                **body(addons=Each({**KNOWN, **ADDON})),
+                **body(addons=ListOf({**KNOWN, **ADDON})),
             },
             removal=DeleteBehaviour.CANCEL,
             required=frozenset({"plan", "quantity", "start_date"}),
@@ -437,7 +437,7 @@ RESOURCES = (
         name="credit_balance_adjustments",
         path="/credit_balance_adjustments",
         customer_column="customer",
-        way=ReadStrategy.FULL_SCAN,
+        strategy=ReadStrategy.FULL_SCAN,
         lists=DATED,
         writes=WriteCalls(
             create=ADJUSTMENT,
@@ -449,14 +449,14 @@ RESOURCES = (
         name="charges",
         path="/charges",
         customer_column="customer",
-        way=ReadStrategy.FULL_SCAN,
+        strategy=ReadStrategy.FULL_SCAN,
         lists=DATED,
         writes=WriteCalls(create=CHARGE, removal=None, side_effect=SideEffect.CHARGES),
     ),
     Resource(
         name="refunds",
         path="/refunds",
-        way=ReadStrategy.FULL_SCAN,
+        strategy=ReadStrategy.FULL_SCAN,
         lists=DATED,
         writes=WriteCalls(
             create=body(numbers="amount"),
@@ -469,7 +469,7 @@ RESOURCES = (
         name="tasks",
         path="/tasks",
         customer_column="customer_id",
-        way=ReadStrategy.FULL_SCAN,
+        strategy=ReadStrategy.FULL_SCAN,
         lists=DATED,
         deleted_by=("task.deleted",),
         writes=WriteCalls(create={**TASK, **body(customer_id=Ref("customers"))}, update=TASK),
@@ -478,19 +478,19 @@ RESOURCES = (
         name="notes",
         path="/notes",
         customer_column="customer",
-        way=ReadStrategy.FULL_SCAN,
+        strategy=ReadStrategy.FULL_SCAN,
         lists=DATED,
         deleted_by=("note.deleted",),
         writes=WriteCalls(
             create=body("notes", customer_id=Ref("customers"), invoice_id=Ref("invoices")),
             update=body("notes"),
-            either=("invoice_id", "customer_id"),
+            one_of=("invoice_id", "customer_id"),
         ),
     ),
     Resource(
         name="contacts",
         path="/customers/{customer}/contacts",
-        way=ReadStrategy.PER_PARENT,
+        strategy=ReadStrategy.PER_PARENT,
         lists=DATED,
         parent=OF_A_CUSTOMER,
         deleted_by=("contact.deleted",),
@@ -499,20 +499,20 @@ RESOURCES = (
     Resource(
         name="payment_sources",
         path="/customers/{customer}/payment_sources",
-        way=ReadStrategy.PER_PARENT,
+        strategy=ReadStrategy.PER_PARENT,
         lists=DATED,
         parent=OF_A_CUSTOMER,
         deleted_by=("payment_source.deleted",),
         writes=WriteCalls(
             create=body("method invoiced_token gateway_token", booleans="make_default"),
-            each="/customers/{customer}/{object}s/{id}",
+            object_path="/customers/{customer}/{object}s/{id}",
             side_effect=SideEffect.PAYMENT_SOURCES,
         ),
     ),
     Resource(
         name="pending_line_items",
         path="/customers/{customer}/line_items",
-        way=ReadStrategy.PER_PARENT,
+        strategy=ReadStrategy.PER_PARENT,
         lists=DATED,
         parent=OF_A_CUSTOMER,
         deleted_by=("line_item.deleted",),
@@ -525,29 +525,30 @@ RESOURCES = (
     Resource(
         name="payment_plans",
         path="/invoices/{invoice}/payment_plan",
-        way=ReadStrategy.PER_PARENT,
+        strategy=ReadStrategy.PER_PARENT,
         lists=DATED,
         parent=Parent(resource="invoices", attribute="invoice", having="payment_plan"),
         deleted_by=("payment_plan.deleted",),
         writes=WriteCalls(
-            create=body(installments=Each(body(numbers="amount", timestamps="date"))), sole=True
+            create=body(installments=ListOf(body(numbers="amount", timestamps="date"))),
+            singleton=True,
         ),
     ),
     Resource(
         name="customer_balances",
         path="/customers/{customer}/balance",
-        way=ReadStrategy.PER_PARENT,
-        parent=Parent(resource="customers", attribute="customer", sole=True),
+        strategy=ReadStrategy.PER_PARENT,
+        parent=Parent(resource="customers", attribute="customer", singleton=True),
     ),
     Resource(
         name="attachments",
         path="/invoices/{invoice}/attachments",
-        way=ReadStrategy.PER_PARENT,
+        strategy=ReadStrategy.PER_PARENT,
         lists=DATED,
         parent=Parent(resource="invoices", attribute="invoice"),
     ),
     *(
-        Resource(name=name, path=f"/{name}", way=ReadStrategy.FULL_SCAN, documented=False)
+        Resource(name=name, path=f"/{name}", strategy=ReadStrategy.FULL_SCAN, documented=False)
         for name in (
             "members",
             "roles",
@@ -566,7 +567,10 @@ RESOURCES = (
         )
     ),
     Resource(
-        name="events", path="/events", way=ReadStrategy.NEWEST_FIRST, replication_key="timestamp"
+        name="events",
+        path="/events",
+        strategy=ReadStrategy.NEWEST_FIRST,
+        replication_key="timestamp",
     ),
 )
 BY_NAME: Mapping[str, Resource] = {resource.name: resource for resource in RESOURCES}

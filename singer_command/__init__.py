@@ -7,7 +7,7 @@ signals     SIGTERM and SIGINT end a run where nothing is cut in half
 stdout      whole lines, and nothing else
 exceptions  what ends a run from outside
 exit_codes  exit codes, and the one line about a failure
-tables      numbers for people, at the end
+text_tables numbers for people, at the end
 about       what the command can do and how it is set
 meltano     the same, as Meltano wants it
 """

@@ -21,7 +21,7 @@ messages      Singer messages as lines
 deletions     events of deleted objects
 corrections   balances that an event changes without `updated_at`
 verification  compares what was read with what Invoiced counts
-identity      the account that a state belongs to
+row_identity  the id of a row, and when it was updated
 progress      log lines and bars
 """
 

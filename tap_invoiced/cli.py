@@ -25,7 +25,7 @@ from tap_invoiced import DESCRIPTION, discovery
 from tap_invoiced.bookmarks import bookmark
 from tap_invoiced.messages import Messages
 from tap_invoiced.progress import closing_table, shown_progress
-from tap_invoiced.selection import Stream, selected_streams
+from tap_invoiced.selection import SelectedStream, selected_streams
 from tap_invoiced.settings import keeps_extra_columns, setting_table, tap_settings
 from tap_invoiced.state_file import checked_state
 from tap_invoiced.sync import Sync
@@ -89,7 +89,7 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         return 0
 
 
-def _new_among(streams: Sequence[Stream], state: dict[str, Any]) -> list[str]:
+def _new_among(streams: Sequence[SelectedStream], state: dict[str, Any]) -> list[str]:
     """The streams that were never read before."""
     return [
         stream.name

@@ -14,7 +14,7 @@ EXTRA = "_extra"
 EXTRA_SCHEMA: Mapping[str, Any] = {"type": ["null", "object"]}
 
 
-class Kind(Enum):
+class ColumnKind(Enum):
     """What a column holds. Each value completes the sentence "the column holds ...":"""
 
     INTEGER = "a whole number"
@@ -42,7 +42,7 @@ class Column:
     """
 
     path: str
-    kind: Kind
+    kind: ColumnKind
     selected: bool = True
     parts: "Mapping[str, Column]" = field(default_factory=dict)
     element: "Column | None" = None
@@ -82,7 +82,7 @@ def with_extra(schema: Mapping[str, Any]) -> dict[str, Any]:
 def _column(schema: Mapping[str, Any] | None, full_schema: Mapping[str, Any], path: str) -> Column:
     """`schema` is None for a field that is not selected."""
     kind, selected = _kind(full_schema), schema is not None
-    if kind is Kind.LIST:
+    if kind is ColumnKind.LIST:
         element = schema and schema["items"]
         return Column(
             path=path,
@@ -90,7 +90,7 @@ def _column(schema: Mapping[str, Any] | None, full_schema: Mapping[str, Any], pa
             selected=selected,
             element=_column(element, full_schema["items"], f"{path}[]"),
         )
-    if kind is not Kind.OBJECT:
+    if kind is not ColumnKind.OBJECT:
         return Column(path=path, kind=kind, selected=selected)
     wanted = schema["properties"] if schema else {}
     known = full_schema["properties"]
@@ -108,21 +108,21 @@ def _column(schema: Mapping[str, Any] | None, full_schema: Mapping[str, Any], pa
     )
 
 
-def _kind(schema: Mapping[str, Any]) -> Kind:
+def _kind(schema: Mapping[str, Any]) -> ColumnKind:
     types = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
     name = next(one for one in types if one != "null")
     if name == "object" and "properties" not in schema:
-        return Kind.FREE_FORM
+        return ColumnKind.FREE_FORM
     if schema.get("format") == "date-time":
-        return Kind.DATE_TIME
+        return ColumnKind.DATE_TIME
     return KINDS[name]
 
 
 KINDS = {
-    "integer": Kind.INTEGER,
-    "number": Kind.NUMBER,
-    "boolean": Kind.BOOLEAN,
-    "string": Kind.STRING,
-    "object": Kind.OBJECT,
-    "array": Kind.LIST,
+    "integer": ColumnKind.INTEGER,
+    "number": ColumnKind.NUMBER,
+    "boolean": ColumnKind.BOOLEAN,
+    "string": ColumnKind.STRING,
+    "object": ColumnKind.OBJECT,
+    "array": ColumnKind.LIST,
 }

@@ -15,7 +15,7 @@ from typing import Any
 
 from invoiced_api.exact_json import MAX_INT64, MIN_INT64, BrokenText, NumberText
 from invoiced_api.timestamps import to_seconds
-from tap_invoiced.columns import Kind
+from tap_invoiced.columns import ColumnKind
 from tap_invoiced.date_times import MAX_SECONDS, MIN_SECONDS, date_time, fractional_date_time
 from tap_invoiced.exceptions import ConversionError
 
@@ -56,7 +56,7 @@ def _whole_from_text(text: str) -> int:
 def _whole_from_object(value: Mapping[str, Any]) -> int:
     """An object where other accounts show its id."""
     key = value.get("id")
-    rule = RULES[Kind.INTEGER].get(type(key))
+    rule = RULES[ColumnKind.INTEGER].get(type(key))
     if rule is None or isinstance(key, dict):
         raise ConversionError
     return int(rule(key))
@@ -175,28 +175,28 @@ def _none_has(_: Any) -> Any:
 
 
 # Of the types that are missing for a kind, no value has one meaning.
-RULES: Mapping[Kind, Mapping[type, Rule]] = {
-    Kind.INTEGER: {
+RULES: Mapping[ColumnKind, Mapping[type, Rule]] = {
+    ColumnKind.INTEGER: {
         int: as_it_is,
         float: _whole,
         NumberText: _whole,
         str: _whole_from_text,
         dict: _whole_from_object,
     },
-    Kind.NUMBER: {
+    ColumnKind.NUMBER: {
         int: as_it_is,
         float: as_it_is,
         NumberText: _number,
         str: _number_from_text,
     },
-    Kind.BOOLEAN: {
+    ColumnKind.BOOLEAN: {
         bool: as_it_is,
         int: _bit,
         float: _bit,
         NumberText: _bit,
         str: _boolean_from_text,
     },
-    Kind.STRING: {
+    ColumnKind.STRING: {
         str: as_it_is,
         int: str,
         float: repr,
@@ -205,7 +205,7 @@ RULES: Mapping[Kind, Mapping[type, Rule]] = {
         dict: _text_from_object,
         BrokenText: _repaired,
     },
-    Kind.DATE_TIME: {
+    ColumnKind.DATE_TIME: {
         int: _moment,
         float: _moment_from_number,
         NumberText: _moment_from_number,
@@ -214,7 +214,7 @@ RULES: Mapping[Kind, Mapping[type, Rule]] = {
 }
 
 
-def scalar_rule(kind: Kind, of: type) -> Rule:
+def scalar_rule(kind: ColumnKind, of: type) -> Rule:
     """How a value of a type becomes a value of a column that is neither a list nor an object."""
     return RULES[kind].get(of, _none_has)
 

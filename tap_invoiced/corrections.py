@@ -24,7 +24,7 @@ from invoiced_api.resources import BY_NAME
 from invoiced_api.timestamps import to_rfc_3339
 from tap_invoiced.bookmarks import State
 from tap_invoiced.deletions import COLUMN, Deletions, Object
-from tap_invoiced.selection import Stream
+from tap_invoiced.selection import SelectedStream
 
 Params = dict[str, str | int]
 CUSTOMERS, PAYMENTS, TRANSACTIONS = (
@@ -43,7 +43,7 @@ class Corrections:
     deletions: Deletions
     tokens: list[str] = field(default_factory=list)
 
-    def rows(self, stream: Stream) -> Iterator[list[Row]]:
+    def rows(self, stream: SelectedStream) -> Iterator[list[Row]]:
         """Moved objects as they are now, and then deleted ones as they were."""
         for customer in self.deletions.merged_into(stream):
             yield from map(list, self._moved(stream, customer))
@@ -52,7 +52,7 @@ class Corrections:
         if stream.resource is TRANSACTIONS and not self.deletions.is_first(stream):
             yield from map(list, self._dropped(stream))
 
-    def with_bookmark(self, state: State, stream: Stream) -> State:
+    def with_bookmark(self, state: State, stream: SelectedStream) -> State:
         """The state once all `rows` of a stream have been emitted."""
         return self.deletions.with_bookmark(state, stream, self.tokens)
 
@@ -64,7 +64,7 @@ class Corrections:
             return None
         return found if isinstance(found, dict) else None
 
-    def _moved(self, stream: Stream, customer: Any) -> Iterator[list[Object]]:
+    def _moved(self, stream: SelectedStream, customer: Any) -> Iterator[list[Object]]:
         """The objects of the customer that a merge kept, which some of them were not before."""
         resource = stream.resource
         if resource is CUSTOMERS:
@@ -88,7 +88,7 @@ class Corrections:
                 # A server that ignored the filter would send the objects of others too.
                 yield [row for row in rows if _id(row.get(column)) == str(customer)]
 
-    def _dropped(self, stream: Stream) -> Iterator[list[Object]]:
+    def _dropped(self, stream: SelectedStream) -> Iterator[list[Object]]:
         """Shadow transactions that are gone, of payments that changed since the bookmark."""
         since = self.deletions.since_of(stream.resource)
         until = self.deletions.until_of(stream.resource)

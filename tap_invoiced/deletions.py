@@ -15,7 +15,7 @@ from invoiced_api.reading.pages import Row
 from invoiced_api.resources import BY_NAME, Resource
 from invoiced_api.timestamps import to_rfc_3339
 from tap_invoiced.bookmarks import State, bookmark, with_bookmark
-from tap_invoiced.selection import Stream
+from tap_invoiced.selection import SelectedStream
 
 LOGGER = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Deletions:
     `until` is the second before which no other deletion will come.
     """
 
-    streams: Iterable[Stream]
+    streams: Iterable[SelectedStream]
     state: State
     start_date: int
     until: int = 0
@@ -122,10 +122,12 @@ class Deletions:
         LOGGER.warning("%s does not show its object: the next run asks for it again", name)
         self._held[kind] = min(event["timestamp"], self._held.get(kind, event["timestamp"]))
 
-    def deleted(self, stream: Stream) -> list[Object]:
+    def deleted(self, stream: SelectedStream) -> list[Object]:
         """The deleted objects of a stream that have not been emitted, in order of deletion."""
         fresh = [event for event in self._fresh(stream) if event["type"] != MERGED or _gone(event)]
-        rows = [as_it_was(event) for event in fresh if event["type"] in stream.resource.deleted_by]
+        rows = [
+            deleted_record(event) for event in fresh if event["type"] in stream.resource.deleted_by
+        ]
         whole = [row for row in rows if all(row.get(key) for key in stream.resource.key)]
         if len(whole) < len(rows):
             LOGGER.warning(
@@ -136,7 +138,7 @@ class Deletions:
             )
         return whole
 
-    def merged_into(self, stream: Stream) -> list[Any]:
+    def merged_into(self, stream: SelectedStream) -> list[Any]:
         """The ids of the customers that got objects of this stream by a merge, oldest merge first.
 
         Empty in a first run, which reads every object where it is now.
@@ -146,15 +148,17 @@ class Deletions:
         merges = [event for event in self._fresh(stream) if event["type"] == MERGED]
         return list(dict.fromkeys(_object(event).get("id") for event in merges))
 
-    def is_first(self, stream: Stream) -> bool:
+    def is_first(self, stream: SelectedStream) -> bool:
         """Whether no earlier run read this stream."""
         return bookmark(self.state, stream.name, stream.resource.replication_key) is None
 
-    def is_emitted(self, stream: Stream, token: str) -> bool:
+    def is_emitted(self, stream: SelectedStream, token: str) -> bool:
         """Whether an earlier run emitted what `deleted_events` calls `token`."""
         return token in self._emitted(stream.name)
 
-    def with_bookmark(self, state: State, stream: Stream, tokens: Iterable[str] = ()) -> State:
+    def with_bookmark(
+        self, state: State, stream: SelectedStream, tokens: Iterable[str] = ()
+    ) -> State:
         """The state in which every deletion before `until`, and all that came later, is out.
 
         `tokens` name what else was emitted from then on.
@@ -179,7 +183,7 @@ class Deletions:
                 return second
         return self.start_date
 
-    def _fresh(self, stream: Stream) -> list[Object]:
+    def _fresh(self, stream: SelectedStream) -> list[Object]:
         since, emitted = self.since_of(stream.resource), self._emitted(stream.name)
         return [
             event
@@ -196,7 +200,7 @@ class Deletions:
         return set(str(mark.get("deleted_events", "")).split(","))
 
 
-def as_it_was(event: Object) -> Object:
+def deleted_record(event: Object) -> Object:
     """The object of an event, with the moment of its deletion."""
     return {**(_gone(event) or _object(event)), COLUMN: to_rfc_3339(event["timestamp"])}
 

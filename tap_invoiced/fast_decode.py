@@ -16,22 +16,22 @@ from msgspec import UNSET, Meta, UnsetType
 from invoiced_api import exact_json
 from invoiced_api.exact_json import MAX_INT64, MIN_INT64
 from invoiced_api.reading.pages import TypedRow
-from tap_invoiced.columns import EXTRA, Column, Kind
+from tap_invoiced.columns import EXTRA, Column, ColumnKind
 from tap_invoiced.conversion import free_form
 from tap_invoiced.date_times import HOUR_S, HOURS, MAX_SECONDS, MIN_SECONDS, SECONDS
-from tap_invoiced.identity import identified
+from tap_invoiced.row_identity import identified
 
 Integer = Annotated[int, Meta(ge=MIN_INT64, le=MAX_INT64)]
 # Up to 64 bits, where the nearest double is the number; the slow path looks at larger ones.
 Double = Annotated[float, Meta(ge=float(MIN_INT64), le=float(MAX_INT64))]
 
-TYPES: dict[Kind, Any] = {
-    Kind.INTEGER: Integer,
-    Kind.NUMBER: Integer | Double,
-    Kind.BOOLEAN: bool,
-    Kind.STRING: str,
-    Kind.DATE_TIME: Annotated[int, Meta(ge=MIN_SECONDS, le=MAX_SECONDS)],
-    Kind.FREE_FORM: dict[str, Any],
+TYPES: dict[ColumnKind, Any] = {
+    ColumnKind.INTEGER: Integer,
+    ColumnKind.NUMBER: Integer | Double,
+    ColumnKind.BOOLEAN: bool,
+    ColumnKind.STRING: str,
+    ColumnKind.DATE_TIME: Annotated[int, Meta(ge=MIN_SECONDS, le=MAX_SECONDS)],
+    ColumnKind.FREE_FORM: dict[str, Any],
 }
 
 # Converts objects, in place.
@@ -169,24 +169,24 @@ class _TypedObjects:
 
     def _type_of(self, name: str, column: Column) -> Any:
         """The type of a column. Notes what is to be done to its values."""
-        if column.kind is Kind.OBJECT:
+        if column.kind is ColumnKind.OBJECT:
             objects = _TypedObjects(column, self._all_unknown)
             self._parts.append((name, lambda part: objects.convert_each((part,))))
             return objects.type
-        if column.kind is Kind.LIST and column.element:
+        if column.kind is ColumnKind.LIST and column.element:
             return self._type_of_list(name, column.element)
-        if column.kind is Kind.DATE_TIME:
+        if column.kind is ColumnKind.DATE_TIME:
             self._timestamps.append(name)
-        if column.kind is Kind.FREE_FORM:
+        if column.kind is ColumnKind.FREE_FORM:
             self._free_forms.append(name)
         return TYPES[column.kind]
 
     def _type_of_list(self, name: str, element: Column) -> Any:
-        if element.kind is Kind.OBJECT:
+        if element.kind is ColumnKind.OBJECT:
             objects = _TypedObjects(element, self._all_unknown)
             self._parts.append((name, objects.convert_each))
             return _list_of(objects.type)
-        if element.kind in (Kind.LIST, Kind.DATE_TIME, Kind.FREE_FORM):
+        if element.kind in (ColumnKind.LIST, ColumnKind.DATE_TIME, ColumnKind.FREE_FORM):
             return NOTHING_BUT_NULL
         return _list_of(TYPES[element.kind])
 

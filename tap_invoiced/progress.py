@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from singer.metrics import Point, log
 
 from singer_command.logs import logs_are_json
-from singer_command.tables import show_table
+from singer_command.text_tables import show_table
 
 if TYPE_CHECKING:
     from rich.progress import TaskID

@@ -9,13 +9,13 @@ from invoiced_api.reading.pages import Row
 from invoiced_api.resources import ReadStrategy
 from invoiced_api.timestamps import to_rfc_3339
 from tap_invoiced.bad_values import BadValues
-from tap_invoiced.columns import Kind, row_column
+from tap_invoiced.columns import ColumnKind, row_column
 from tap_invoiced.deletions import COLUMN, COLUMN_SCHEMA
 from tap_invoiced.exceptions import MissingIdError
 from tap_invoiced.fast_decode import TypedDecoder
-from tap_invoiced.identity import has_id
 from tap_invoiced.messages import record_lines
-from tap_invoiced.selection import Stream
+from tap_invoiced.row_identity import has_id
+from tap_invoiced.selection import SelectedStream
 from tap_invoiced.transform import Transformer
 from tap_invoiced.verification import StreamTotals
 
@@ -34,7 +34,7 @@ class Records:
 
     def __init__(
         self,
-        stream: Stream,
+        stream: SelectedStream,
         *,
         with_deletions: bool,
         totals: StreamTotals | None,
@@ -45,18 +45,18 @@ class Records:
         self.bad_values = bad_values or BadValues(stream.name)
         self._totals = totals
         self.without_id = 0
-        self.schema, full_schema = stream.schema, stream.whole
+        self.schema, full_schema = stream.schema, stream.full_schema
         if with_deletions and stream.resource.deleted_by:
             self.schema = _with_deletion(self.schema)
             full_schema = _with_deletion(full_schema)
         row = row_column(self.schema, _with_own_id(full_schema))
         self._reports_unknown = row.reports_unknown
         # Only these lists are asked for rows by their last update; each row then shows it.
-        self._dated = stream.resource.way is ReadStrategy.INCREMENTAL
+        self._dated = stream.resource.strategy is ReadStrategy.INCREMENTAL
         self._transform = Transformer(row, self.bad_values)
         parent = stream.resource.parent
         self._pages = TypedDecoder(
-            row, stream.resource.replication_key, without_id=bool(parent and parent.sole)
+            row, stream.resource.replication_key, without_id=bool(parent and parent.singleton)
         )
         self.parse = self._pages.parse
 
@@ -98,7 +98,7 @@ class Records:
     def _transform_slowly(self, rows: list[Any]) -> None:
         for row in rows if self._dated else ():
             if row.get("updated_at", "") is None:
-                self.bad_values.add(row["id"], "updated_at", None, Kind.DATE_TIME.value)
+                self.bad_values.add(row["id"], "updated_at", None, ColumnKind.DATE_TIME.value)
         self._transform(rows)
         unknown = self._transform.new_unknown_fields()
         for name in unknown if self._reports_unknown else ():

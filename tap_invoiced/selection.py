@@ -21,20 +21,20 @@ NEW_CATALOG = "make a new catalog with --discover."
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class SelectedStream:
     """One selected stream.
 
     Attributes:
         resource: what is read.
         schema: the selected fields.
-        whole: all known fields.
+        full_schema: all known fields.
         alias: the catalog's own name for the stream in messages; empty if it has none.
         full_table: whether everything is read in every run, whatever the state holds.
     """
 
     resource: Resource
     schema: dict[str, Any]
-    whole: dict[str, Any]
+    full_schema: dict[str, Any]
     alias: str = ""
     full_table: bool = False
 
@@ -92,7 +92,7 @@ class _Entry:
         return None
 
 
-def selected_streams(catalog: Any = None, *, extra_columns: bool = False) -> list[Stream]:
+def selected_streams(catalog: Any = None, *, extra_columns: bool = False) -> list[SelectedStream]:
     """The selected streams of a catalog, or the default ones without a catalog; parents first.
 
     With `extra_columns`, each object has the column EXTRA, unless the catalog deselects it.
@@ -148,7 +148,7 @@ def _deselected(given: Mapping[str, Any]) -> bool:
     return _entry_of(given, {}).selected() is False
 
 
-def _check_aliases(streams: list[Stream]) -> None:
+def _check_aliases(streams: list[SelectedStream]) -> None:
     """Raises InvalidInputError if two streams would be mixed under one name."""
     names = [stream.message_name for stream in streams]
     for stream in streams:
@@ -159,7 +159,7 @@ def _check_aliases(streams: list[Stream]) -> None:
             )
 
 
-def _stream(given: Mapping[str, Any], own: Mapping[str, Any]) -> Stream | None:
+def _stream(given: Mapping[str, Any], own: Mapping[str, Any]) -> SelectedStream | None:
     entry = _entry_of(given, own)
     selected = entry.selected()
     if selected is False or entry.option("inclusion") == "unsupported":
@@ -168,10 +168,10 @@ def _stream(given: Mapping[str, Any], own: Mapping[str, Any]) -> Stream | None:
     if selected is None and not entry.option("selected-by-default"):
         return None
     alias = given.get("stream")
-    return Stream(
+    return SelectedStream(
         resource=BY_NAME[entry.name],
         schema=_pruned(own["schema"], entry, given["schema"], ()),
-        whole=own["schema"],
+        full_schema=own["schema"],
         alias=alias if isinstance(alias, str) and alias != entry.name else "",
         full_table=_is_full_table(entry),
     )

@@ -30,7 +30,7 @@ from tap_invoiced.exceptions import VerificationError
 from tap_invoiced.messages import Messages
 from tap_invoiced.progress import Progress, StreamReport, metrics
 from tap_invoiced.records import Records
-from tap_invoiced.selection import Stream
+from tap_invoiced.selection import SelectedStream
 from tap_invoiced.settings import TapSettings
 from tap_invoiced.verification import StreamTotals, missing
 
@@ -55,7 +55,7 @@ class StreamSync:
         reading: reads the pages.
     """
 
-    stream: Stream
+    stream: SelectedStream
     since: int
     records: Records
     totals: StreamTotals | None
@@ -87,7 +87,7 @@ class Sync:
     _records_since_state: int = 0
     _with_schema: set[str] = field(default_factory=set)
 
-    def run(self, streams: Sequence[Stream]) -> None:
+    def run(self, streams: Sequence[SelectedStream]) -> None:
         """Reads the streams one after the other, fetching ahead.
 
         A stream that fails is added to `failed`, and the others are read. A run that fails or is
@@ -109,13 +109,13 @@ class Sync:
         self.state = finished(self.state)
         self._write_state()
 
-    def _stream_sync(self, stream: Stream, parents: ParentLists) -> StreamSync:
+    def _stream_sync(self, stream: SelectedStream, parents: ParentLists) -> StreamSync:
         resource = stream.resource
         known = bookmark(self.state, stream.name, resource.replication_key)
         since = self.settings.start_date if known is None else known
         if stream.full_table:
             since = 0
-        countable = self.settings.verify and resource.way is ReadStrategy.INCREMENTAL
+        countable = self.settings.verify and resource.strategy is ReadStrategy.INCREMENTAL
         totals = StreamTotals(resource) if countable else None
         records = Records(
             stream,
@@ -243,7 +243,9 @@ class Sync:
         self._records_since_state = 0
         self._state_written_at = self.clock()
 
-    def _read_deletions(self, streams: Sequence[Stream], ahead: Prefetcher) -> Corrections | None:
+    def _read_deletions(
+        self, streams: Sequence[SelectedStream], ahead: Prefetcher
+    ) -> Corrections | None:
         """The deletions and merges up to now; None if not wanted, or if they could not be read."""
         if not self.settings.capture_deletes:
             return None

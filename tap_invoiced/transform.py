@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tap_invoiced.bad_values import BadValues
-from tap_invoiced.columns import EXTRA, Column, Kind
+from tap_invoiced.columns import EXTRA, Column, ColumnKind
 from tap_invoiced.conversion import as_it_is, free_form, scalar_rule
 from tap_invoiced.exceptions import ConversionError
 
@@ -75,11 +75,11 @@ class _RowPlan:
 
 def converter(column: Column, report: Report, unknown: set[str]) -> "_Converter":
     """What makes values of a column. Paths of attributes without a column go to `unknown`."""
-    if column.kind is Kind.OBJECT:
+    if column.kind is ColumnKind.OBJECT:
         return _ObjectConverter(column, report, unknown)
-    if column.kind is Kind.LIST:
+    if column.kind is ColumnKind.LIST:
         return _ListConverter(column, report, unknown)
-    if column.kind is Kind.FREE_FORM:
+    if column.kind is ColumnKind.FREE_FORM:
         return _FreeFormConverter(column, report)
     return _ScalarConverter(column, report)
 
@@ -213,7 +213,7 @@ class _ObjectConverter(_Converter):
             del record[name]
 
     def _lose_extra(self, value: Any, emitted: str) -> None:
-        self._report(self.column.path_of(EXTRA), value, Kind.FREE_FORM.value, emitted)
+        self._report(self.column.path_of(EXTRA), value, ColumnKind.FREE_FORM.value, emitted)
 
     def _plan(self, signature: RowSignature) -> _RowPlan:
         plan = _RowPlan()

@@ -64,7 +64,7 @@ TARGET_ARROWS = {
 # Floors of the other packages: a part imports only parts of the floors above it in this list.
 FLOORS = {
     "invoiced_api": (
-        "bodies deadline exact_json exceptions gate redact timestamps version",
+        "bodies deadline exact_json concurrency exceptions redact timestamps version",
         "resources retry settings",
         "calls connection",
         "transport",
@@ -81,14 +81,14 @@ FLOORS = {
     ),
     "singer_command": (
         "arguments exceptions files logs meltano shared_settings",
-        "about signals tables",
+        "about signals text_tables",
         "stdout",
         "exit_codes",
     ),
     "tap_invoiced": (
         "bookmarks columns date_times exceptions messages progress settings",
         "bad_values containment conversion discovery state_file verification",
-        "identity selection transform",
+        "row_identity selection transform",
         "deletions fast_decode",
         "corrections records",
         "sync",

@@ -60,4 +60,4 @@ def reader_of(
             encode,
         )
     lists = listings(resource, page_size, parse=parse)
-    return READERS[resource.way](lists, since, encode)
+    return READERS[resource.strategy](lists, since, encode)

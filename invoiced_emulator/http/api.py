@@ -235,7 +235,7 @@ class Api:
                 self.account.tables[endpoint.path[0]].check_stored(parent)
         own = ids[len(endpoint.path) - 1 :]
         key: Key | None = None
-        if endpoint.sole and parent is not None:
+        if endpoint.singleton and parent is not None:
             table = self.account.tables[endpoint.resource.name]
             key = next(iter(table.where(endpoint.resource.owner, parent)), None)
         elif own:
@@ -285,7 +285,7 @@ class Api:
         given = writes.created(endpoint.resource, route.call.json())
         if route.parent is not None:
             given[endpoint.resource.owner] = route.parent
-        status = 200 if endpoint.sole else 201
+        status = 200 if endpoint.singleton else 201
         return self._one(route, endpoint.rules.create(self.account, given), status)
 
     def retrieve(self, route: RouteMatch) -> Response:
@@ -326,7 +326,7 @@ def _routes() -> Routes:
         depth = len(endpoint.path)
         offers = (
             (endpoint.path, depth - 1, _LIST, endpoint.listed),
-            (endpoint.path, depth - 1, _SOLE, endpoint.sole),
+            (endpoint.path, depth - 1, _SOLE, endpoint.singleton),
             (endpoint.path, depth, _EACH, endpoint.each),
             *(
                 ((*endpoint.path, word), depth, {"POST": Api.act}, ("POST",))

@@ -10,7 +10,7 @@ from invoiced_emulator.exceptions import ApiError
 from invoiced_emulator.money import plain, whole
 from invoiced_emulator.resources.definition import ResourceDefinition, Row, Types
 from invoiced_emulator.resources.documents import PARTS
-from invoiced_emulator.rules.calls import ObjectCall
+from invoiced_emulator.rules.calls import EmulatedCall
 
 METADATA_KEYS = 10
 METADATA_KEY_LENGTH = 40
@@ -42,7 +42,7 @@ def changed(resource: ResourceDefinition, body: object) -> Row:
     return given
 
 
-def called(call: ObjectCall, body: object) -> Row:
+def called(call: EmulatedCall, body: object) -> Row:
     """The attributes of a call such as `POST /invoices/:id/pay`; a body may be absent."""
     given = _object(body if body is not None else {})
     kept = {k: v for k, v in _checked(given, call.accepts, "call", None).items() if v is not None}

@@ -5,7 +5,7 @@ documents           customers, invoices, estimates and credit notes
 customer_children   contacts, payment sources, notes, tasks
 catalog             plans, items, coupons, tax rates
 payments            payments, charges, refunds, transactions
-settings            members, roles, and the other lists of an account's settings
+account_settings    members, roles, and the other lists of an account's settings
 features            what an account may lack
 registry            the table of all resources
 """

@@ -14,7 +14,7 @@ from invoiced_emulator.store.account import Account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectCall:
+class EmulatedCall:
     """One call.
 
     `run` is given the account, the object and the accepted attributes; what it returns is the
@@ -36,8 +36,8 @@ _COPIED_LINE = (
 _COPIED = ("customer", "name", "currency", "payment_terms", "purchase_order", "notes", "ship_to")
 
 
-def _voiding(rules: Any) -> ObjectCall:
-    return ObjectCall(run=lambda account, row, _given: rules.void(account, row))
+def _voiding(rules: Any) -> EmulatedCall:
+    return EmulatedCall(run=lambda account, row, _given: rules.void(account, row))
 
 
 def _pay(account: Account, row: Row, given: Row) -> Row:
@@ -100,14 +100,14 @@ def _bad_debt(account: Account, row: Row, given: Row) -> Row:
     return INVOICE_RULES.update(account, row, {"closed": True})
 
 
-def _paused(paused: bool) -> ObjectCall:
+def _paused(paused: bool) -> EmulatedCall:
     def run(account: Account, row: Row, given: Row) -> Row:
         if row["status"] in ("canceled", "finished") or row["paused"] == paused:
             state = row["status"] if row["paused"] != paused else "paused" if paused else "running"
             raise ApiError(f"The subscription is {state} already")
         return save(account, SUBSCRIPTIONS, row, {**row, "paused": paused})
 
-    return ObjectCall(run=run)
+    return EmulatedCall(run=run)
 
 
 def _consolidate(account: Account, row: Row, given: Row) -> Row:
@@ -181,24 +181,24 @@ def _unnumbered(parts: list[Row]) -> list[Row]:
 _PAYMENT_SOURCE = field_types(integer="payment_source_id", string="payment_source_type")
 _EMAIL = field_types(array="to", string="bcc subject message template")
 
-CALLS: Mapping[str, Mapping[str, ObjectCall]] = {
+CALLS: Mapping[str, Mapping[str, EmulatedCall]] = {
     CUSTOMERS.name: {
-        "merge": ObjectCall(
+        "merge": EmulatedCall(
             run=_merge, accepts=field_types(integer="customer"), required=("customer",)
         ),
-        "consolidate_invoices": ObjectCall(
+        "consolidate_invoices": EmulatedCall(
             run=_consolidate, accepts=field_types(timestamp="cutoff_date")
         ),
     },
     INVOICES.name: {
         "void": _voiding(INVOICE_RULES),
-        "pay": ObjectCall(run=_pay, accepts=_PAYMENT_SOURCE),
-        "emails": ObjectCall(run=_email, accepts=_EMAIL, status=201),
-        "bad_debt": ObjectCall(run=_bad_debt),
+        "pay": EmulatedCall(run=_pay, accepts=_PAYMENT_SOURCE),
+        "emails": EmulatedCall(run=_email, accepts=_EMAIL, status=201),
+        "bad_debt": EmulatedCall(run=_bad_debt),
     },
     ESTIMATES.name: {
         "void": _voiding(ESTIMATE_RULES),
-        "invoice": ObjectCall(run=_invoice_estimate, status=201),
+        "invoice": EmulatedCall(run=_invoice_estimate, status=201),
     },
     "credit_notes": {"void": _voiding(CREDIT_NOTE_RULES)},
     SUBSCRIPTIONS.name: {"pause": _paused(True), "resume": _paused(False)},

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from invoiced_emulator.resources.account_settings import SETTINGS
 from invoiced_emulator.resources.definition import ResourceDefinition, Row
-from invoiced_emulator.resources.settings import SETTINGS
 from invoiced_emulator.rules.base import CrudRules
-from invoiced_emulator.rules.calls import CALLS, ObjectCall
+from invoiced_emulator.rules.calls import CALLS, EmulatedCall
 from invoiced_emulator.rules.catalog import COUPON_RULES, ITEM_RULES, PLAN_RULES, TAX_RATE_RULES
 from invoiced_emulator.rules.charges import CHARGE_RULES, REFUND_RULES
 from invoiced_emulator.rules.customer_children import (
@@ -55,7 +55,7 @@ _EACH = ("GET", "PATCH", "DELETE")
 class Endpoint:
     """One resource over HTTP, at `/customers/:id/contacts` if its path is `customers contacts`.
 
-    `listed` are the methods of the list, `each` those of one object; `sole` those of the path of
+    `listed` are the methods of the list, `each` those of one object; `singleton` those of the path of
     an object of which its parent has at most one. `calls` are what `POST /resource/:id/CALL`
     does. `only` holds attributes an object must have to be found here.
     """
@@ -64,8 +64,8 @@ class Endpoint:
     path: tuple[str, ...]
     listed: tuple[str, ...] = _LISTED
     each: tuple[str, ...] = _EACH
-    sole: tuple[str, ...] = ()
-    calls: Mapping[str, ObjectCall] = field(default_factory=dict)
+    singleton: tuple[str, ...] = ()
+    calls: Mapping[str, EmulatedCall] = field(default_factory=dict)
     only: Mapping[str, object] = field(default_factory=dict)
 
     @property
@@ -112,6 +112,6 @@ ENDPOINTS = (
         each=("DELETE",),
         only={"object": "bank_account"},
     ),
-    _nowhere("invoices payment_plan", PAYMENT_PLAN_RULES, sole=("GET", "PUT", "DELETE")),
+    _nowhere("invoices payment_plan", PAYMENT_PLAN_RULES, singleton=("GET", "PUT", "DELETE")),
     *(_at(each.name, CrudRules(resource=each), **_READ_ONLY) for each in SETTINGS),
 )

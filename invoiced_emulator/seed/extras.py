@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from invoiced_emulator.money import money
 from invoiced_emulator.pricing import price_line
+from invoiced_emulator.resources.account_settings import SETTINGS
 from invoiced_emulator.resources.definition import Row
-from invoiced_emulator.resources.settings import SETTINGS
 from invoiced_emulator.rules.payment_plans import installments_of
 from invoiced_emulator.seed import data as catalog
 from invoiced_emulator.seed.context import DAY_S, HISTORY_DAYS, QUIET_S, SeedContext

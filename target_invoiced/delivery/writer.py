@@ -111,7 +111,7 @@ class Writer:
         self, request: WriteRequest, create: Create, path: str, body: dict[str, Any]
     ) -> Outcome | Found:
         wait_until(request.not_before)
-        if create.sole:
+        if create.singleton:
             answer = self._sender.send(Request(method="PUT", path=path, body=body), "set")
             return _done(Kind.CREATED, answer)
         # One that is ended where it comes from is never another's: what was sent before is repeated.
@@ -122,7 +122,11 @@ class Writer:
                 return Found(taken["id"])
         key = request.idempotency_key
         call = Request(
-            method="POST", path=path, body=body, idempotency_key=key, renewed=request.renewed
+            method="POST",
+            path=path,
+            body=body,
+            idempotency_key=key,
+            on_key_rotated=request.on_key_rotated,
         )
         try:
             created = self._send_create(request, call)
@@ -302,7 +306,7 @@ class Writer:
             body=list(request.bodies) if send.batched else send.body,
             headers=send.headers,
             idempotency_key=request.idempotency_key if send.method in ("POST", "PATCH") else None,
-            renewed=request.renewed,
+            on_key_rotated=request.on_key_rotated,
         )
         wait_until(request.not_before)
         kind = {"POST": Kind.CREATED, "DELETE": Kind.DELETED}.get(send.method, Kind.UPDATED)

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from invoiced_api.bodies import Plain
+from invoiced_api.bodies import Scalar
 from invoiced_api.timestamps import to_seconds
 from target_invoiced import exact_json
 from target_invoiced.exact_json import MAX_DEPTH, depth_of, number_text
@@ -136,9 +136,9 @@ def _plausible(digits: str, path: str) -> int:
 
 
 # The attributes whose type needs no more than the value.
-BY_TYPE: Mapping[Plain, Callable[[Any], Any]] = {
-    Plain.TEXT: to_text,
-    Plain.INTEGER: to_integer,
-    Plain.BOOLEAN: to_boolean,
-    Plain.JSON: coerce,
+BY_TYPE: Mapping[Scalar, Callable[[Any], Any]] = {
+    Scalar.TEXT: to_text,
+    Scalar.INTEGER: to_integer,
+    Scalar.BOOLEAN: to_boolean,
+    Scalar.JSON: coerce,
 }

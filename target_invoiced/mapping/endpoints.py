@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import invoiced_schemas
-from invoiced_api.bodies import Body, Plain, Ref
+from invoiced_api.bodies import Body, Ref, Scalar
 from invoiced_api.resources import DeleteBehaviour, SideEffect
 from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.mapping.card_numbers import refuse_card_numbers
@@ -65,7 +65,7 @@ class EndpointMapper:
     @property
     def _each_path(self) -> str:
         writes = self.settings.writes
-        return writes.each or self._create_path + ("" if writes.sole else "/{id}")
+        return writes.object_path or self._create_path + ("" if writes.singleton else "/{id}")
 
     def parent(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """What the path of the object needs of the record besides its id, as the record names it."""
@@ -97,7 +97,7 @@ class EndpointMapper:
     def _operation(self, record: Mapping[str, Any], known: int | str | None) -> OperationKind:
         if record.get("_sdc_deleted_at"):
             return OperationKind.DELETE
-        if self.settings.ids is Ids.INVOICED and not self.settings.writes.sole:
+        if self.settings.ids is Ids.INVOICED and not self.settings.writes.singleton:
             return OperationKind.CREATE if record.get("id") in (None, "") else OperationKind.UPDATE
         return OperationKind.CREATE if known is None else OperationKind.UPDATE
 
@@ -107,7 +107,7 @@ class EndpointMapper:
         for name, alias in self._aliases.items():
             if named.get(name) is None and named.get(alias) is not None:
                 named[name] = named[alias]
-        told = [name for name in writes.either if named.get(name) is not None]
+        told = [name for name in writes.one_of if named.get(name) is not None]
         for name in told[1:]:
             del named[name]
         return named
@@ -149,7 +149,7 @@ class EndpointMapper:
             body=body,
             natural=self.natural_key(record) if external else None,
             then=then,
-            sole=writes.sole,
+            singleton=writes.singleton,
         )
 
     def _update(self, record: dict[str, Any], known: int | str | None) -> Operation:
@@ -160,9 +160,9 @@ class EndpointMapper:
                 return NoOp(Kind.SKIPPED)  # it ends here by itself
             return self._remove(record, known)
         path = self._path(self._each_path, record, known)
-        if writes.sole:
+        if writes.singleton:
             body = self._body(record, writes.create, update=False)
-            return Create(path=path, body=body, sole=True)
+            return Create(path=path, body=body, singleton=True)
         if writes.update is None:
             raise InvalidRecordError(
                 f"Invoiced has no call that updates {self.settings.resource.name}"
@@ -178,7 +178,7 @@ class EndpointMapper:
         accepted = {
             name: kind
             for name, kind in writes.create.items()
-            if name not in changing and isinstance(kind, (Plain, Ref))
+            if name not in changing and isinstance(kind, (Scalar, Ref))
         }
         fixed = body_of(record, accepted, self._rules, update=False)
         # An issued document does not become a draft again.

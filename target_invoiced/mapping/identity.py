@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from invoiced_api.bodies import Body, Each, One, Ref, RefList
+from invoiced_api.bodies import Body, ListOf, Nested, Ref, RefList
 from invoiced_api.resources import RESOURCES
 from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.mapping.coercion import coerce
@@ -60,9 +60,9 @@ def _mentioned(record: Mapping[str, Any], accepted: Body, ids: Ids) -> Iterator[
                     listed = reference_list(coerce(value), kind, ids, name)
                     refs = [object_ref(one, kind.resource) for one in listed]
                     yield from (one for one in refs if one is not None)
-                case One(body):
+                case Nested(body):
                     yield from _each([coerce(value)], body, ids)
-                case Each(body):
+                case ListOf(body):
                     parts = coerce(value)
                     yield from _each(parts if isinstance(parts, list) else [], body, ids)
         except InvalidRecordError:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from invoiced_api.bodies import Body, Each, RefList
+from invoiced_api.bodies import Body, ListOf, RefList
 from target_invoiced.exceptions import InvalidRecordError
 
 # The lists without which an object is worth nothing.
@@ -52,7 +52,7 @@ class LostColumns:
 def lost_columns(create: Body, columns: Collection[str], exclude: Collection[str]) -> LostColumns:
     """What to look for in the records of a stream with these columns."""
     patterns = {
-        name: _pattern(name) for name, kind in create.items() if isinstance(kind, (Each, RefList))
+        name: _pattern(name) for name, kind in create.items() if isinstance(kind, (ListOf, RefList))
     }
     like = {
         name: tuple(one for one in columns if one != name and pattern.fullmatch(one))

@@ -27,7 +27,7 @@ class Create:
     body: dict[str, Any]
     natural: NaturalKey | None = None
     then: DeleteBehaviour | None = None
-    sole: bool = False
+    singleton: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class WriteRequest:
 
     `bodies` are those of a batch, `references` the natural keys in its path and bodies. `by_key`:
     the ledger knows the object by a key. A create goes out under the `idempotency_key`, not before
-    `not_before` (by the monotonic clock, seconds); `renewed` is told durably of a new key before
+    `not_before` (by the monotonic clock, seconds); `on_key_rotated` is told durably of a new key before
     that is used. `since` is when it was first sent, in UNIX seconds, and `doubt` the policy where
     it is not known whether it was carried out. If it goes out `again`, after an earlier run, the answer may be of another body
     under that key: of a `keyed` record that is mended.
@@ -120,4 +120,4 @@ class WriteRequest:
     since: int | None = None
     doubt: DoubtPolicy = DoubtPolicy.REJECT
     keyed: bool = False
-    renewed: Callable[[str], None] = field(default=_keep)
+    on_key_rotated: Callable[[str], None] = field(default=_keep)

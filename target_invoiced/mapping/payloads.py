@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from invoiced_api.bodies import Body, Each, Kind, One, Plain, Ref, RefList
+from invoiced_api.bodies import AttributeType, Body, ListOf, Nested, Ref, RefList, Scalar
 from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.mapping.coercion import BY_TYPE, coerce, to_number, to_text, to_unix_seconds
 from target_invoiced.mapping.references import reference, reference_list
@@ -32,9 +32,9 @@ class BodyRules:
     nulls: Nulls = CLEAR_ALL
     required: frozenset[str] = frozenset()
 
-    def clears(self, name: str, kind: Kind) -> bool:
+    def clears(self, name: str, kind: AttributeType) -> bool:
         """Whether a null may go out for an attribute of the object itself."""
-        kept = name in NEVER_NULL or name in self.required or kind is Plain.BOOLEAN
+        kept = name in NEVER_NULL or name in self.required or kind is Scalar.BOOLEAN
         return not kept and self.nulls.clears(name)
 
 
@@ -70,28 +70,28 @@ def _part(
     }
 
 
-def _value(value: Any, kind: Kind, rules: BodyRules, keep_nulls: bool, path: str) -> Any:
+def _value(value: Any, kind: AttributeType, rules: BodyRules, keep_nulls: bool, path: str) -> Any:
     if isinstance(kind, RefList) and value in (None, ""):
         return []
     if value is None or value == "":
         return value
     match kind:
-        case Plain.NUMBER:
+        case Scalar.NUMBER:
             return to_number(value, path)
-        case Plain.METADATA:
+        case Scalar.METADATA:
             return _metadata(coerce(value), path)
-        case Plain.TIMESTAMP:
+        case Scalar.TIMESTAMP:
             return to_unix_seconds(value, path, rules.zone)
-        case Plain():
+        case Scalar():
             return BY_TYPE[kind](value)
         case Ref(resource):
             return reference(value, resource, rules.ids, path)
-        case One(inner):
+        case Nested(inner):
             value = coerce(value)
             if not isinstance(value, dict):
                 raise InvalidRecordError(f"`{path}` is not an object")
             return _part(value, inner, rules, keep_nulls, path)
-        case Each(inner):
+        case ListOf(inner):
             value = coerce(value)
             if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
                 raise InvalidRecordError(f"`{path}` is not a list of objects")

@@ -14,7 +14,7 @@ from target_invoiced.mapping.card_numbers import shows_card_number
 from target_invoiced.mapping.keys import ExternalKey
 from target_invoiced.mapping.outcomes import Done, Kind, Outcome, Rejected
 from target_invoiced.mapping.paths import placeholders
-from target_invoiced.records.batches import Batches
+from target_invoiced.records.batched_calls import Batches
 from target_invoiced.records.keyless import KeylessMatcher, state_digest
 from target_invoiced.records.record import PendingRecord, Stream
 from target_invoiced.records.unit_of_work import UnitOfWork

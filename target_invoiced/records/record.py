@@ -115,7 +115,7 @@ class Stream:
             return True
         if self.settings.ids is Ids.EXTERNAL:
             return key is None
-        fresh = record.get("id") in (None, "") and not self.settings.writes.sole
+        fresh = record.get("id") in (None, "") and not self.settings.writes.singleton
         return fresh and not record.get("_sdc_deleted_at")
 
 
@@ -242,7 +242,7 @@ class PendingRecord:
         """What the write needs of the order: which objects it changes, and which it refers to."""
         in_path = path_objects(self.path)
         operation, resource = self.operation, self.stream.resource
-        singleton = isinstance(operation, Create) and operation.sole
+        singleton = isinstance(operation, Create) and operation.singleton
         if isinstance(operation, CustomCall) or singleton:
             changed = (
                 in_path  # a call, or the payment plan of an invoice, changes what it is sent to

@@ -8,7 +8,7 @@ import orjson
 from singer.metrics import Point, log
 
 from invoiced_api.exceptions import InvalidInputError
-from singer_command.tables import show_table
+from singer_command.text_tables import show_table
 from target_invoiced.mapping.outcomes import COLUMNS, Done, Kind, Outcome, column
 
 LOGGER = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from invoiced_api.client import STILL_UNDER_WAY_S
+from invoiced_api.client import IN_FLIGHT_GRACE_S
 from target_invoiced import exact_json
 from target_invoiced.exceptions import InDoubtError
 from target_invoiced.ledger.journal import SentBatch
@@ -17,7 +17,7 @@ from target_invoiced.ledger.replay import Stage
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey, Reference
 from target_invoiced.mapping.operations import Create, CustomCall, Operation, Update, WriteRequest
 from target_invoiced.mapping.references import resolve_references
-from target_invoiced.records.batches import encode_path
+from target_invoiced.records.batched_calls import encode_path
 from target_invoiced.records.record import PendingRecord
 from target_invoiced.records.unit_of_work import UnitOfWork
 from target_invoiced.settings import DoubtPolicy
@@ -74,7 +74,7 @@ class RequestBuilder:
             return self._keyless(pending, request)
         if pending.key is None:
             return request  # to do it twice is to do it once
-        if isinstance(operation, Create) and not operation.sole:
+        if isinstance(operation, Create) and not operation.singleton:
             return self._keyed(pending, request)
         known = self.unit.get(pending)
         if known.digest is not None:
@@ -148,7 +148,7 @@ class RequestBuilder:
             idempotency_key=key,
             not_before=self._not_before(again),
             again=again,
-            renewed=self.unit.on_key_rotated(pending),
+            on_key_rotated=self.unit.on_key_rotated(pending),
         )
 
     @staticmethod
@@ -207,7 +207,7 @@ class RequestBuilder:
         return int(self.now()) if first is None else first
 
     def _not_before(self, again: bool) -> float:
-        return self.clock() + STILL_UNDER_WAY_S if again else 0.0
+        return self.clock() + IN_FLIGHT_GRACE_S if again else 0.0
 
 
 UNKNOWN_OUTCOME = (

@@ -213,7 +213,7 @@ class Schedule:
             )
         else:
             expected = self.server.lived[resource.path]
-            if resource.way is not ReadStrategy.FULL_SCAN and self.server.sorts:
+            if resource.strategy is not ReadStrategy.FULL_SCAN and self.server.sorts:
                 stamps = [stamp for _, stamp in rows]
                 assert stamps == sorted(stamps), "out of order"
             versions: dict[int, int] = {}

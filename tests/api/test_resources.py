@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import invoiced_schemas
-from invoiced_api.bodies import Body, Each, One, Plain, Ref
+from invoiced_api.bodies import Body, ListOf, Nested, Ref, Scalar
 from invoiced_api.resources import BY_NAME, ENDPOINTS, RESOURCES
 
 WRITES = [
@@ -25,9 +25,9 @@ def attributes(body: Body, columns: dict[str, Any], path: str = "") -> Iterator[
         if column is None:
             continue
         yield path + name, kind, column
-        if isinstance(kind, One):
+        if isinstance(kind, Nested):
             yield from attributes(kind.body, column["properties"], f"{path}{name}.")
-        if isinstance(kind, Each):
+        if isinstance(kind, ListOf):
             yield from attributes(kind.body, column["items"]["properties"], f"{path}{name}[].")
 
 
@@ -46,7 +46,7 @@ def test_every_resource_has_a_schema_and_every_schema_a_resource():
 def test_what_is_written_as_a_timestamp_is_read_as_one_and_nothing_else_is(resource, body):
     columns = invoiced_schemas.load(resource.name)["properties"]
     for path, kind, column in attributes(body, columns):
-        assert (kind is Plain.TIMESTAMP) == (column.get("format") == "date-time"), path
+        assert (kind is Scalar.TIMESTAMP) == (column.get("format") == "date-time"), path
 
 
 @pytest.mark.parametrize(("resource", "body"), WRITES)
@@ -54,22 +54,22 @@ def test_what_is_written_in_parts_is_read_in_parts(resource, body):
     columns = invoiced_schemas.load(resource.name)["properties"]
     for path, kind, column in attributes(body, columns):
         match kind:
-            case Each():
+            case ListOf():
                 assert types(column) == {"array"}, path
-            case One():
+            case Nested():
                 assert types(column) == {"object"}, path
             case Ref():
                 # a read may show the whole object in place of its id
                 assert types(column) <= {"integer", "string", "object"}, path
-            case Plain.METADATA:
+            case Scalar.METADATA:
                 assert types(column) == {"object"}, path
-            case Plain.JSON:
+            case Scalar.JSON:
                 assert types(column) == {"array"}, path
-            case Plain.TIMESTAMP | Plain.TEXT:
+            case Scalar.TIMESTAMP | Scalar.TEXT:
                 assert types(column) == {"string"}, path
-            case Plain.BOOLEAN:
+            case Scalar.BOOLEAN:
                 assert types(column) == {"boolean"}, path
-            case Plain.NUMBER | Plain.INTEGER:
+            case Scalar.NUMBER | Scalar.INTEGER:
                 assert types(column) & {"number", "integer"}, path
 
 
@@ -115,7 +115,7 @@ WITH_IDS = ("items", "discounts", "taxes", "addons")
 def test_the_id_of_a_part_is_written_by_an_update_only(endpoint):
     writes = ENDPOINTS[endpoint]
     for name, kind in writes.create.items():
-        if isinstance(kind, Each):
+        if isinstance(kind, ListOf):
             assert "id" not in kind.body, name
             if name in WITH_IDS:
                 assert "id" in writes.update[name].body, name

@@ -3,7 +3,7 @@
 import pytest
 
 from invoiced_emulator import seeded
-from invoiced_emulator.resources.settings import SETTINGS
+from invoiced_emulator.resources.account_settings import SETTINGS
 
 KEY = "a-key-of-ours"
 

@@ -97,7 +97,7 @@ def test_a_second_run_emits_only_what_was_updated_since_whatever_the_list_can_do
     changed = {}
     for name in KEPT:
         rows = [row for row in business.objects(name) if "updated_at" in row]
-        if rows and BY_NAME[name].way is not ReadStrategy.PER_PARENT:
+        if rows and BY_NAME[name].strategy is not ReadStrategy.PER_PARENT:
             business.edit(name, rows[-1]["id"], updated_at=clock.seconds - 10)
             changed[name] = [rows[-1]["id"]]
     assert len(changed) >= 15

@@ -16,7 +16,7 @@ from invoiced_api.resources import BY_NAME, RESOURCES
 from invoiced_emulator import Server, seeded
 from tap_invoiced.bad_values import BadValues
 from tap_invoiced.records import Records
-from tap_invoiced.selection import Stream
+from tap_invoiced.selection import SelectedStream
 
 Rows = list[dict[str, Any]]
 Place = tuple[Any, ...]
@@ -138,7 +138,7 @@ def at(record: Any, place: Place) -> Any:
 
 def records_of(name: str, body: bytes, **options: Any) -> tuple[Rows, BadValues]:
     schema = invoiced_schemas.load(name)
-    stream = Stream(resource=BY_NAME[name], schema=schema, whole=schema)
+    stream = SelectedStream(resource=BY_NAME[name], schema=schema, full_schema=schema)
     bad_values = BadValues(name)
     records = Records(stream, with_deletions=False, totals=None, bad_values=bad_values, **options)
     lines = records.lines(records.parse(body)).splitlines()

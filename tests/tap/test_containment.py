@@ -16,8 +16,8 @@ from invoiced_api.client import Client
 from invoiced_api.exceptions import RecordRejectedError, RetryableError
 from invoiced_api.resources import BY_NAME, RESOURCES
 from invoiced_emulator import Account, Faults, Server, seeded
+from invoiced_emulator.resources.account_settings import SETTINGS
 from invoiced_emulator.resources.registry import RESOURCES as EMULATED
-from invoiced_emulator.resources.settings import SETTINGS
 from tap_invoiced import discovery
 from tap_invoiced.bookmarks import State
 from tap_invoiced.containment import OutageDetector
@@ -129,7 +129,7 @@ def test_a_failing_list_ends_its_stream_only_and_the_next_run_reads_the_rest(
     stream: str,
     answer: Answer,
     small: Server,
-    whole: Read,
+    full_schema: Read,
     gateway_to: Any,
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -15,7 +15,7 @@ from invoiced_api.resources import BY_NAME
 from invoiced_emulator import Account, Server
 from tap_invoiced.columns import EXTRA, with_extra
 from tap_invoiced.records import Records
-from tap_invoiced.selection import Stream
+from tap_invoiced.selection import SelectedStream
 
 INVOICES = invoiced_schemas.load("invoices")
 VALUES = st.recursive(
@@ -29,7 +29,7 @@ NEW = st.dictionaries(st.text(max_size=4) | st.sampled_from([EXTRA, "new", "get"
 
 
 def records_of(schema: dict[str, Any]) -> Records:
-    stream = Stream(resource=BY_NAME["invoices"], schema=schema, whole=schema)
+    stream = SelectedStream(resource=BY_NAME["invoices"], schema=schema, full_schema=schema)
     return Records(stream, with_deletions=False, totals=None)
 
 

@@ -16,10 +16,10 @@ from invoiced_api.resources import BY_NAME, RESOURCES, ReadStrategy
 from invoiced_emulator import Server
 from tap_invoiced.bad_values import BadValues
 from tap_invoiced.columns import row_column
-from tap_invoiced.identity import identified
 from tap_invoiced.messages import record_lines
 from tap_invoiced.records import Records
-from tap_invoiced.selection import Stream
+from tap_invoiced.row_identity import identified
+from tap_invoiced.selection import SelectedStream
 from tap_invoiced.transform import Transformer
 
 INVOICES = invoiced_schemas.load("invoices")
@@ -46,7 +46,7 @@ def without(schema: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 def records_of(schema: dict[str, Any] = INVOICES) -> Records:
-    stream = Stream(resource=BY_NAME["invoices"], schema=schema, whole=INVOICES)
+    stream = SelectedStream(resource=BY_NAME["invoices"], schema=schema, full_schema=INVOICES)
     return Records(stream, with_deletions=False, totals=None)
 
 
@@ -137,7 +137,7 @@ def test_only_values_in_the_form_of_their_columns_go_the_fast_path(
         resource.name
         for resource in RESOURCES
         if resource.documented
-        and resource.way is not ReadStrategy.NEWEST_FIRST
+        and resource.strategy is not ReadStrategy.NEWEST_FIRST
         and not resource.parent
     ],
 )
@@ -146,7 +146,7 @@ def test_every_object_of_a_sample_account_goes_the_fast_path(
 ) -> None:
     """Else a slip in a schema would cost all the pace, and nobody would see why."""
     schema = invoiced_schemas.load(name)
-    stream = Stream(resource=BY_NAME[name], schema=schema, whole=schema)
+    stream = SelectedStream(resource=BY_NAME[name], schema=schema, full_schema=schema)
     records = Records(stream, with_deletions=False, totals=None)
     answer = requests.get(
         f"{business_server.url}/{name}",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from invoiced_api.gate import ConcurrencyLimiter
+from invoiced_api.concurrency import ConcurrencyLimiter
 
 
 def refuse(limiter: ConcurrencyLimiter) -> None:

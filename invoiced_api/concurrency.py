@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from threading import Condition
 
 # Invoiced answers the 21st request at once under one API key with 429.
-MOST_CONNECTIONS = 20
+MAX_CONNECTIONS = 20
 
 
 class ConcurrencyLimiter:
@@ -16,8 +16,8 @@ class ConcurrencyLimiter:
     """
 
     def __init__(self, connections: int) -> None:
-        if not 1 <= connections <= MOST_CONNECTIONS:
-            raise ValueError(f"1 to {MOST_CONNECTIONS} connections, not {connections}")
+        if not 1 <= connections <= MAX_CONNECTIONS:
+            raise ValueError(f"1 to {MAX_CONNECTIONS} connections, not {connections}")
         self._most = connections
         self.limit = connections
         self._in_flight = 0

@@ -8,7 +8,7 @@ from typing import Any
 from zlib import crc32
 
 from invoiced_api.exact_json import NumberText
-from tap_invoiced.columns import Column, Kind
+from tap_invoiced.columns import Column, ColumnKind
 from tap_invoiced.conversion import scalar_rule, whole_seconds
 from tap_invoiced.exceptions import ConversionError
 
@@ -50,7 +50,7 @@ def _is_object(value: Any) -> bool:
     return isinstance(value, dict) and ("id" in value or "object" in value)
 
 
-def _identify(row: dict[str, Any], kind: Kind, stamp: str) -> None:
+def _identify(row: dict[str, Any], kind: ColumnKind, stamp: str) -> None:
     key = row.get("id")
     try:
         row["id"] = scalar_rule(kind, type(key))(key)
@@ -66,9 +66,9 @@ def _identify(row: dict[str, Any], kind: Kind, stamp: str) -> None:
             row[stamp] = NumberText(moment)
 
 
-def _stand_in(row: dict[str, Any], kind: Kind) -> UnusableId | UnusableTextId:
+def _stand_in(row: dict[str, Any], kind: ColumnKind) -> UnusableId | UnusableTextId:
     """The same for the same row, so that it is recognised when it is read again."""
     number = crc32(repr(row).encode("utf-8", "surrogatepass"))
-    key = UnusableTextId(number) if kind is Kind.STRING else UnusableId(-1 - number)
+    key = UnusableTextId(number) if kind is ColumnKind.STRING else UnusableId(-1 - number)
     key.sent = row.get("id")
     return key
