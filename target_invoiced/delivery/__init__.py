@@ -1,10 +1,12 @@
 """From an operation to HTTP requests, and from their responses to an outcome.
 
-writer    carries out one write
-senders   sends a request, prints it, or only pretends to
-lookup    finds objects by natural key
-workers   the threads that carry out writes
-account   which account the credentials belong to
+writer      carries out one write
+senders     sends a request, prints it, or only pretends to
+lookup      finds objects by natural key
+comparison  an object as Invoiced shows it, beside a record
+recovery    whether a create without a response was carried out
+workers     the threads that carry out writes
+account     which account the credentials belong to
 """
 
 __all__: list[str] = []

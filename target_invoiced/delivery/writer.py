@@ -10,6 +10,7 @@ from invoiced_api.client import Request, Response
 from invoiced_api.exceptions import NotFoundError, RecordRejectedError, RetryableError
 from invoiced_api.resources import ENDPOINTS, DeleteBehaviour
 from invoiced_api.retry import wait_until
+from target_invoiced.delivery.comparison import differs, has_ended
 from target_invoiced.delivery.lookup import References
 from target_invoiced.delivery.recovery import CreatedObjects, Recovery, moves_money
 from target_invoiced.delivery.senders import Sender
@@ -19,11 +20,9 @@ from target_invoiced.exceptions import (
     InvalidRecordError,
     UndecidableError,
 )
-from target_invoiced.mapping.coercion import MIN_SECONDS
 from target_invoiced.mapping.identity import path_objects
-from target_invoiced.mapping.keys import ExternalKey, NaturalKey
+from target_invoiced.mapping.keys import NaturalKey
 from target_invoiced.mapping.operations import (
-    ENDED_STATUSES,
     Create,
     CustomCall,
     NoOp,
@@ -36,8 +35,6 @@ from target_invoiced.mapping.outcomes import Done, Found, Kind, Missing, Outcome
 from target_invoiced.mapping.payloads import already_matches
 from target_invoiced.mapping.references import resolve_references
 from target_invoiced.settings import DoubtPolicy
-
-DAY_S = 86_400
 
 
 class Writer:
@@ -77,17 +74,9 @@ class Writer:
                     request, request.operation, _text(path, ids), resolve_references(body, ids)
                 )
             case Update(path, body):
-                try:
-                    done = self._update(
-                        request.operation, _text(path, ids), resolve_references(body, ids)
-                    )
-                except NotFoundError:
-                    found = self._found_again(request, _text(path, ids))
-                    if found is None:
-                        raise
-                    return found
-                self._forget(request, done)
-                return self._unless_fixed_differ(request.operation, _text(path, ids), done)
+                return self._change(
+                    request, request.operation, _text(path, ids), resolve_references(body, ids)
+                )
             case Remove(path, removal):
                 done = self._remove(removal, _text(path, ids))
                 self._forget(request, done)
@@ -100,6 +89,39 @@ class Writer:
                 return done
             case NoOp(kind):
                 return Done(kind)
+
+    def _change(
+        self, request: WriteRequest, update: Update, path: str, body: dict[str, Any]
+    ) -> Outcome | Found:
+        try:
+            done = self._update(update, path, body)
+        except NotFoundError:
+            found = self._found_again(request, path)
+            if found is None:
+                raise
+            return found
+        except RecordRejectedError as refusal:
+            return self._explained(request, path, refusal)
+        self._forget(request, done)
+        return self._unless_fixed_differ(update, path, done)
+
+    def _explained(
+        self, request: WriteRequest, path: str, refusal: RecordRejectedError
+    ) -> Rejected:
+        """The refusal of an update, with what to do if the object was voided in Invoiced."""
+        removal = ENDPOINTS[request.resource].removal if request.resource else None
+        voids = removal in (DeleteBehaviour.VOID_ONCE_ISSUED, DeleteBehaviour.VOID)
+        if not voids or not has_ended(removal, self._get(path)):
+            return _rejected(refusal)
+        natural = request.natural
+        number = f", and with another {natural.attribute} or none" if natural else ""
+        again = "with `_sdc_deleted_at` and then without" if request.by_key else "without its `id`"
+        said = (
+            f"{refusal}. {natural or 'The object'} was voided in Invoiced, and stays void. If that "
+            f"is right, set the `status` of the record to voided. To create it anew, send the "
+            f"record {again}{number}"
+        )
+        return Rejected(said, refusal.status, refusal.param)
 
     def _forget(self, request: WriteRequest, done: Done) -> None:
         if request.resource and done.id is None:  # as of a deletion
@@ -206,7 +228,7 @@ class Writer:
         Raises InvalidRecordError if the record has ended and the object has not.
         """
         removal = ENDPOINTS[request.resource].removal if request.resource else None
-        ended = removal is not None and _left(removal, taken)
+        ended = removal is not None and has_ended(removal, taken)
         if create.then is not None and not ended:
             raise InvalidRecordError(
                 f"it has ended where it comes from, and the account has live {create.natural} "
@@ -236,7 +258,7 @@ class Writer:
             name: self._references.find(value) if isinstance(value, NaturalKey) else value
             for name, value in update.fixed.items()
         }
-        differing = [name for name, value in fixed.items() if _differs(current, name, value)]
+        differing = [name for name, value in fixed.items() if differs(current, name, value)]
         if not differing:
             return done
         names = ", ".join(f"`{name}`" for name in differing)
@@ -254,7 +276,7 @@ class Writer:
             return Done(Kind.UNCHANGED)
         if update.ended or update.autopay:
             current = self._get(path)
-            if update.ended and not _left(update.ended, current):
+            if update.ended and not has_ended(update.ended, current):
                 raise InvalidRecordError(
                     "the record is void, but the object in the account is not. Send "
                     "`_sdc_deleted_at` with the record to void the object"
@@ -280,7 +302,7 @@ class Writer:
         """What a removal means may depend on what the object is by now, so it is read first."""
         if removal is not DeleteBehaviour.DELETE:
             current = self._get(path)
-            if _left(removal, current):
+            if has_ended(removal, current):
                 return Done(Kind.UNCHANGED, current.get("id"))
             if removal is DeleteBehaviour.VOID_ONCE_ISSUED and not current.get("draft"):
                 call = Request(method="POST", path=f"{path}/void")
@@ -295,7 +317,7 @@ class Writer:
             raise
         except RecordRejectedError:
             # What was done already, and whose answer was lost, is refused when asked for again.
-            if removal is not DeleteBehaviour.DELETE and _left(removal, self._get(path)):
+            if removal is not DeleteBehaviour.DELETE and has_ended(removal, self._get(path)):
                 return Done(kind)
             raise
 
@@ -348,36 +370,6 @@ def _ended_twin(natural: NaturalKey) -> str:
         f"An ended {natural} has it, which cannot be edited: give the record another "
         f"{natural.attribute}, or none"
     )
-
-
-def _differs(current: Mapping[str, Any], name: str, value: Any) -> bool:
-    """Whether an object has another value than a record, as far as both show one."""
-    if name not in current or value is None or isinstance(value, ExternalKey):
-        return False
-    there = current[name]
-    if isinstance(there, dict):
-        there = there.get("id")
-    if isinstance(there, (list, dict)) or isinstance(value, (list, dict)):
-        return False
-    if there is None:
-        return bool(value)
-    if isinstance(there, str) or isinstance(value, str):
-        return str(there).casefold() != str(value).casefold()
-    if min(there, value) >= MIN_SECONDS and isinstance(there, int):
-        return bool(abs(there - value) >= DAY_S)  # Invoiced may move a date within its day
-    return bool(there != value)
-
-
-def _left(removal: DeleteBehaviour, current: Mapping[str, Any]) -> bool:
-    """Whether an object, as Invoiced shows it, has been removed already."""
-    match removal:
-        case DeleteBehaviour.VOID_ONCE_ISSUED:
-            return current.get("status") == "voided"
-        case DeleteBehaviour.VOID:
-            return current.get("voided") is True
-        case DeleteBehaviour.CANCEL:
-            return current.get("status") in ENDED_STATUSES
-    return False
 
 
 def _text(path: Path, ids: Mapping[Any, Any]) -> str:
