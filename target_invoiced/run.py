@@ -34,8 +34,6 @@ from target_invoiced.singer.reader import MessageReader
 
 LOGGER = logging.getLogger(__name__)
 
-# How many records may be pending: enough to find work for every connection.
-MAX_PENDING = 1_000
 # Writes that are journaled for each connection: one in flight and one to follow.
 PREFETCH_PER_CONNECTION = 2
 
@@ -195,7 +193,7 @@ class TargetRun:
         self._shutdown.discard_ready()
         if not self._parking.has_work:
             self._queue.newly_available.clear()
-        elif len(self._queue) < MAX_PENDING:
+        elif self._queue.has_room:
             self._commit()
             self._parking.resume_page()
             return True
@@ -204,7 +202,7 @@ class TargetRun:
         if self._queue.ready and room > 0:
             jobs += self._dispatch.next_jobs(room)
             return True
-        if self._shutdown.ending or len(self._queue) >= MAX_PENDING:
+        if self._shutdown.ending or not self._queue.has_room:
             return False
         return self._handler.handle_next()
 

@@ -11,6 +11,11 @@ from target_invoiced.records.unit_of_work import UnitOfWork
 from target_invoiced.results.settlement import OutcomeRecorder
 from target_invoiced.scheduling.dependencies import DependencyGraph
 
+# How many writes may be pending: enough to find work for every connection.
+MAX_PENDING = 1_000
+# The same for the records of batches, a hundred of which may be one write.
+MAX_BATCHED = 5_000
+
 
 @dataclass(slots=True)
 class WriteQueue:
@@ -27,9 +32,17 @@ class WriteQueue:
     ready: deque[PendingRecord] = field(default_factory=deque)
     newly_available: set[Reference] = field(default_factory=set)
     _graph: DependencyGraph[PendingRecord] = field(default_factory=DependencyGraph)
+    # How many records each batch has beside its first one.
+    _rests: dict[PendingRecord, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
+        """How many writes are yet to finish."""
         return len(self._graph)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether further records may be taken in: memory stays flat however long the input."""
+        return len(self._graph) < MAX_PENDING and sum(self._rests.values()) < MAX_BATCHED
 
     def writing(self, key: ExternalKey) -> bool:
         """Whether a write for this key is yet to finish."""
@@ -43,6 +56,8 @@ class WriteQueue:
             reads |= self._by_id(reads)
         if pending.key and pending.key.resource in NUMBERED and self.writing(pending.key):
             moves.add(pending.key.resource)  # it is not its first write, as it seems by now
+        if pending.batch_rest:
+            self._rests[pending] = len(pending.batch_rest)
         if self._graph.add(
             pending,
             writes=writes,
@@ -76,7 +91,7 @@ class WriteQueue:
                 if isinstance(one, (ExternalKey, NaturalKey))
             }
         self.recorder.record_outcome(pending, outcome)
-        self.ready.extend(self._graph.finish(pending))
+        self._release(pending)
 
     def park(self, pending: PendingRecord, missing: Reference) -> None:
         """The record waits for an object that may come later; no other record waits for it.
@@ -87,4 +102,8 @@ class WriteQueue:
             self.unit.parked.park(one, missing)
             self.recorder.record_parked(one)
         pending.batch_rest = []  # each waits for itself
+        self._release(pending)
+
+    def _release(self, pending: PendingRecord) -> None:
+        self._rests.pop(pending, None)
         self.ready.extend(self._graph.finish(pending))
