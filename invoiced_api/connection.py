@@ -80,56 +80,57 @@ CONNECTION_SETTINGS = (
         parse=key,
         secret=True,
         also_from="INVOICED_API_KEY",
-        help="API key of the account: Settings > Developers > API Keys. Required unless "
-        "`access_token` is given",
+        help="API key of the account: Settings > Developers > API Keys in Invoiced. Required unless "
+        "`access_token` is set",
     ),
     Setting(
         name="access_token",
         kind="string",
         parse=header,
         secret=True,
-        help="OAuth access token, in place of `api_key`",
+        help="OAuth access token, instead of `api_key`",
     ),
     Setting(
         name="sandbox",
         kind="boolean",
         parse=settings.boolean,
         default=False,
-        help="whether the account lives in Invoiced's sandbox",
+        help="whether the account is in Invoiced's sandbox",
     ),
     Setting(
         name="base_url",
         kind="URL",
         parse=url,
-        help="another address of the API, such as an emulator's; plain `http` only on loopback",
+        help="another address of the API, such as the emulator's; plain `http` only on loopback",
     ),
     Setting(
         name="request_timeout",
         kind="seconds",
         parse=settings.seconds,
         default=60,
-        help="how long one request may stay silent",
+        help="timeout of a request, until its response is complete",
     ),
     Setting(
         name="max_connections",
         kind=f"1-{MAX_CONNECTIONS}",
         parse=settings.integer(1, MAX_CONNECTIONS),
         default=16,
-        help="most requests in flight, all streams together",
+        help="maximum number of requests in flight, over all streams",
     ),
     Setting(
         name="max_retry_seconds",
         kind="seconds",
         parse=settings.seconds,
         default=300,
-        help="how long one request may keep failing before the run stops",
+        help="how long failing requests are retried, before a stream of the tap fails or the run "
+        "stops",
     ),
     Setting(
         name="user_agent",
         kind="string",
         parse=header,
         default=f"singer-invoiced/{VERSION}",
-        help="how the requests introduce themselves",
+        help="`User-Agent` header of the requests",
     ),
 )
 

@@ -28,10 +28,14 @@ class SideEffect(Enum):
 class ReadStrategy(Enum):
     """How the changes of a resource are read."""
 
-    INCREMENTAL = "its lists can be asked for what was updated after a moment, in that order"
-    FULL_SCAN = "its lists are read whole, and what was not updated since the bookmark is left out"
-    PER_PARENT = "the same, with a list below each object of another resource"
-    NEWEST_FIRST = "its list comes newest first, and nothing in it ever changes"
+    INCREMENTAL = "incremental: the list is filtered and sorted by `updated_at`"
+    FULL_SCAN = (
+        "full scan: the whole list is read, and objects updated since the bookmark are emitted"
+    )
+    PER_PARENT = "full scan of a list below each object of the parent stream"
+    NEWEST_FIRST = (
+        "newest first: the list is read back to the bookmark, and its objects never change"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

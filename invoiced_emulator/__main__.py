@@ -24,17 +24,24 @@ _BULK_DAYS = 335
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="invoiced-emulator", description="A local Invoiced account over HTTP on 127.0.0.1."
+        prog="invoiced-emulator",
+        description="Run a local, in-memory Invoiced API with sample data on 127.0.0.1.",
     )
     whole: dict[str, Any] = {"type": _count, "metavar": "N"}
-    parser.add_argument("--port", default=8680, help="port, 0 for a free one (8680)", **whole)
-    parser.add_argument("--customers", default=200, help="customers of the account (200)", **whole)
-    for name in ("customers", "invoices"):
-        text = f"computed, read-only {name} more, spread over eleven months (0)"
-        parser.add_argument(f"--bulk-{name}", default=0, help=text, **whole)
-    parser.add_argument("--seed", default=1, help="another seed, another business (1)", **whole)
     parser.add_argument(
-        "--latency-ms", default=0, help="how long to hold back every answer (0)", **whole
+        "--port", default=8680, help="port, 0 for any free port (default: 8680)", **whole
+    )
+    parser.add_argument(
+        "--customers", default=200, help="number of customers (default: 200)", **whole
+    )
+    for name in ("customers", "invoices"):
+        text = f"additional read-only {name}, spread over eleven months (default: 0)"
+        parser.add_argument(f"--bulk-{name}", default=0, help=text, **whole)
+    parser.add_argument(
+        "--seed", default=1, help="random seed of the sample data (default: 1)", **whole
+    )
+    parser.add_argument(
+        "--latency-ms", default=0, help="delay of each response (default: 0)", **whole
     )
     parser.add_argument(
         "--without",
@@ -42,18 +49,32 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         choices=_FEATURES,
         metavar="FEATURE",
-        help=f"a feature the account lacks, of {', '.join(_FEATURES)}; may be given again",
+        help=f"remove a feature: {', '.join(_FEATURES)}; may be repeated",
     )
     parser.add_argument(
-        "--time-zone", type=_zone, metavar="ZONE", help="date documents at midnight of this zone"
+        "--time-zone",
+        type=_zone,
+        metavar="ZONE",
+        help="date documents at midnight of this time zone",
     )
     parser.add_argument(
-        "--untidy", action="store_true", help="answer like a PHP server: [] for {}, 0, 1, text"
+        "--untidy",
+        action="store_true",
+        help="respond like a PHP server: [] for {}, 0 and 1, numbers as text",
     )
-    parser.add_argument("--faults", type=Path, metavar="FILE", help="JSON list of faults to add")
-    parser.add_argument("--api-key", default="emulator-key", metavar="KEY", help="(emulator-key)")
     parser.add_argument(
-        "--empty", action="store_true", help="no customers: only plans, items, coupons, tax rates"
+        "--faults", type=Path, metavar="FILE", help="JSON list of failures to inject"
+    )
+    parser.add_argument(
+        "--api-key",
+        default="emulator-key",
+        metavar="KEY",
+        help="API key to accept (default: emulator-key)",
+    )
+    parser.add_argument(
+        "--empty",
+        action="store_true",
+        help="start without customers: only plans, items, coupons and tax rates",
     )
     return parser
 

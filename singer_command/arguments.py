@@ -19,23 +19,25 @@ def parser(name: str, description: str) -> argparse.ArgumentParser:
         metavar="FILE",
         action="append",
         default=[],
-        help="settings, as a JSON object; given again, a later file's settings win",
+        help="JSON file with settings; may be repeated, later files override earlier ones",
     )
     arguments.add_argument(
-        "--check", action="store_true", help="try the credentials and tell what they may read"
+        "--check",
+        action="store_true",
+        help="check the credentials, list readable resources, and exit",
     )
     arguments.add_argument(
         "--about",
         nargs="?",
         const="json",
         choices=("json", "markdown", "meltano"),
-        help="print settings, capabilities and resources; meltano: as a plugin's definition",
+        help="print settings, capabilities and resources; meltano: a plugin definition",
     )
     arguments.add_argument(
         "--print-completion",
         action=PrintCompletion,
         choices=SHELLS,
-        help="print a script with which this shell completes the command's arguments",
+        help="print a completion script for this shell",
     )
     arguments.add_argument("--version", action="version", version=f"{name} {VERSION}")
     return arguments

@@ -20,8 +20,7 @@ LOG_FORMAT = Setting(
     name="log_format",
     kind='"text" or "json"',
     parse=one_of(("text", "json")),
-    help="lines on stderr as text for people or JSON for programs; without it text, or what "
-    "Meltano asks for",
+    help="format of the log lines on stderr; by default text, or the format that Meltano requests",
 )
 
 

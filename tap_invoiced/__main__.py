@@ -12,16 +12,18 @@ def main() -> int:
     use_default_sigint()
     arguments = parser("tap-invoiced", DESCRIPTION)
     arguments.add_argument(
-        "--catalog", metavar="FILE", help="which streams and fields; the default ones without it"
+        "--catalog",
+        metavar="FILE",
+        help="streams and fields to read; the default streams if omitted",
     )
     arguments.add_argument(
-        "-p", "--properties", dest="catalog", metavar="FILE", help="old name of --catalog"
+        "-p", "--properties", dest="catalog", metavar="FILE", help="alias of --catalog"
     )
     arguments.add_argument(
-        "-s", "--state", metavar="FILE", help="the last STATE of the run before: go on from there"
+        "-s", "--state", metavar="FILE", help="STATE of the previous run; resume from its bookmarks"
     )
     arguments.add_argument(
-        "-d", "--discover", action="store_true", help="print the catalog; needs no network"
+        "-d", "--discover", action="store_true", help="print the catalog; needs no account"
     )
     options = arguments.parse_args()
     from tap_invoiced.cli import run  # slow to import, and --help is to be quick

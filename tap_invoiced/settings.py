@@ -51,7 +51,7 @@ EXTRA_COLUMNS = Setting(
     parse=settings.boolean,
     default=False,
     help="whether attributes without a column are emitted in the column `_extra`, an object; "
-    "otherwise they are dropped, and a warning names each",
+    "otherwise the tap drops them with a warning",
 )
 
 
@@ -63,8 +63,8 @@ def setting_table(clock: Callable[[], float] = time.time) -> tuple[Setting, ...]
             name="start_date",
             kind="date or date-time",
             parse=_past_moment(clock),
-            help="what was updated since then is read by a stream's first run; RFC 3339, UTC "
-            "unless it says otherwise; without it, the last 365 days",
+            help="the first run of a stream reads everything updated since then; RFC 3339, in UTC "
+            "unless it has an offset; by default the last 365 days",
         ),
         Setting(
             name="page_size",
@@ -78,31 +78,30 @@ def setting_table(clock: Callable[[], float] = time.time) -> tuple[Setting, ...]
             kind="seconds",
             parse=settings.integer(0),
             default=60,
-            help="how late Invoiced may commit a change: this much before the last run's start is "
-            "read again",
+            help="overlap with the previous run, to emit changes that Invoiced commits late",
         ),
         Setting(
             name="capture_deletes",
             kind="boolean",
             parse=settings.boolean,
             default=False,
-            help="whether deleted objects are emitted as they were, with `_sdc_deleted_at`",
+            help="whether deleted and merged objects are emitted, with `_sdc_deleted_at`",
         ),
         Setting(
             name="verify",
             kind="boolean",
             parse=settings.boolean,
             default=False,
-            help="whether each stream that is asked for by change is counted anew when it is read; "
-            "a difference is an error",
+            help="whether each incremental stream is counted again after it was read; a missing "
+            "object is an error",
         ),
         Setting(
             name="on_bad_value",
             kind='"null" or "stop"',
             parse=settings.one_of(("null", "stop")),
             default="null",
-            help="what happens to a value that its column cannot hold: the record is emitted with "
-            "null in its place and a warning, or its stream stops with an error",
+            help="what happens to a value that its column cannot hold: it becomes null with a "
+            "warning, or its stream fails",
         ),
         EXTRA_COLUMNS,
     )

@@ -11,13 +11,15 @@ from target_invoiced import DESCRIPTION
 def main() -> int:
     use_default_sigint()
     arguments = parser("target-invoiced", DESCRIPTION)
-    arguments.add_argument("--input", metavar="FILE", help="read messages from here, not stdin")
-    trial = arguments.add_mutually_exclusive_group()
-    trial.add_argument(
-        "--dry-run", action="store_true", help="show the calls that would be sent, and send none"
+    arguments.add_argument(
+        "--input", metavar="FILE", help="read messages from a file instead of stdin"
     )
+    trial = arguments.add_mutually_exclusive_group()
+    trial.add_argument("--dry-run", action="store_true", help="print the writes and send none")
     trial.add_argument(
-        "--test", action="store_true", help="send one record of each stream, show it, and stop"
+        "--test",
+        action="store_true",
+        help="send the first record of each stream, print its response, and stop",
     )
     options = arguments.parse_args()
     from target_invoiced.cli import run  # slow to import, and --help is to be quick

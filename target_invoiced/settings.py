@@ -205,16 +205,16 @@ TARGET_SETTINGS = (
         kind="object",
         parse=settings.mapping,
         default={},
-        help="where streams go that are not named like an endpoint, and what is left out: see "
-        "Streams and endpoints",
+        help="endpoint or custom call of each stream, and its options; by default a stream goes to "
+        "the endpoint of its name",
     ),
     Setting(
         name="ids",
         kind='"invoiced" or "external"',
         parse=settings.one_of(tuple(ids.value for ids in Ids)),
         default=Ids.INVOICED.value,
-        help="what a record's id is: this account's own, or a key of another system, which the "
-        "ledger keeps with the id that Invoiced gave it",
+        help="what identifies a record: the `id` of an object in this account, or a key of another "
+        "system, which the ledger maps to Invoiced's id",
     ),
     Setting(
         name="ledger",
@@ -222,93 +222,93 @@ TARGET_SETTINGS = (
         parse=database,
         default="sqlite:///invoiced-ledger.db",
         secret=True,
-        help="where keys, and writes that are under way, are remembered from run to run: SQLite, "
-        'PostgreSQL, or "none"',
+        help="database that stores keys and the journal of writes between runs: SQLite, PostgreSQL, "
+        'or "none"',
     ),
     Setting(
         name="account",
         kind="name",
         parse=settings.text,
-        help="the account's name in the ledger, so that it is known again under a new key; without "
-        "it, address and key identify the account",
+        help="name of the account in the ledger, which stays when the API key changes; by default "
+        "the address and the key identify the account",
     ),
     Setting(
         name="mirror_limit",
         kind="0-100",
         parse=percent,
         default=DEFAULT_MIRROR_LIMIT,
-        help="percentage of a stream's objects (10 or more) that a new version of a `mirror` may "
-        "remove; `streams` may set it for one stream",
+        help="maximum percentage of a stream's objects that a new version of a `mirror` may remove, "
+        "for streams of 10 objects or more; `streams` may override it",
     ),
     Setting(
         name="pipeline",
         kind="name",
         parse=settings.text,
         default="default",
-        help="the pipeline's name in the ledger, if several write equal records without a key into "
-        "one account",
+        help="name of the pipeline in the ledger; set it if several pipelines write equal records "
+        "without a key to one account",
     ),
     Setting(
         name="unknown_streams",
         kind='"error" or "skip"',
         parse=settings.one_of(("error", "skip")),
         default="error",
-        help="what to do about a stream without an endpoint",
+        help="what happens to a stream without an endpoint",
     ),
     Setting(
         name="rejects",
         kind="file",
         parse=settings.text,
-        help="file to which refused records are added, to be mended and piped in again; without "
-        "it the reasons are logged",
+        help="file to which rejected records are added, to be corrected and sent again; by default "
+        "the reasons are only logged",
     ),
     Setting(
         name="max_rejects",
         kind="-1 or more",
         parse=settings.integer(-1),
         default=0,
-        help="how many refused records the run may go on after; -1 for no limit",
+        help="how many rejected records a run accepts; one more stops it; -1 for no limit",
     ),
     Setting(
         name="responses",
         kind="file",
         parse=settings.text,
-        help="file to which Invoiced's answers are added, as Singer messages",
+        help="file to which the responses of Invoiced are added, as Singer messages",
     ),
     Setting(
         name="response_webhook",
         kind="URL",
         parse=webhook,
         secret=True,
-        help="address that is sent each answer as JSON, at least once; `responses` then keeps "
-        "those that it did not take",
+        help="URL to which each response is posted as JSON, at least once; the file `responses` "
+        "keeps those that it does not accept",
     ),
     Setting(
         name="report",
         kind="file",
         parse=settings.text,
-        help="file for what became of the records, as JSON",
+        help="JSON file with the number of records by stream and outcome",
     ),
     Setting(
         name="time_zone",
         kind="name of a time zone",
         parse=time_zone,
-        help="IANA name of the account's time zone, such as America/Chicago: where a date without "
-        "time begins. Without it such a date is noon UTC",
+        help="IANA name of the account's time zone, such as America/Chicago, in which a date without "
+        "a time starts; by default such a date is noon UTC",
     ),
     Setting(
         name="allow_card_like",
         kind="list of names",
         parse=names,
         default=frozenset(),
-        help="attributes whose values may look like card numbers without being refused",
+        help="attributes whose values may look like card numbers",
     ),
     Setting(
         name="allow_side_effects",
         kind="list of names",
         parse=side_effects,
         default=frozenset(),
-        help="what may reach a customer or a card: "
+        help="effects on a customer or a card that are allowed: "
         + ", ".join(f"`{effect.value}`" for effect in SideEffect),
     ),
 )
