@@ -48,7 +48,7 @@ class OurTarget:
     ledger: Path | None = None
 
     def write(self, records: Iterable[Record], outcome: str, timeout_s: float) -> Load:
-        """Writes them all. Raises RunFailedError unless each came to that outcome, such as `created`."""
+        """Writes them all. Raises RunFailedError unless each had that outcome (`created`)."""
         report = self.folder / "report.json"
         report.unlink(missing_ok=True)
         config = self.folder / "target-config.json"

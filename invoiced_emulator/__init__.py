@@ -1,7 +1,22 @@
-"""A local Invoiced account over HTTP, to test a pipeline without a sandbox.
+"""A local Invoiced API with sample data, to try out and test pipelines without a sandbox.
 
-with Server(seeded(customers=200)) as server:
-    requests.get(f"{server.url}/invoices", auth=("emulator-key", ""))
+Example:
+    with Server(seeded(customers=200)) as server:
+        requests.get(f"{server.url}/invoices", auth=("emulator-key", ""))
+
+Account     an account in memory, to be filled with `add`, `edit`, `remove` and `merge`
+Faults      failures of the network and of proxies, to be handed to a `Server`
+Server      serves an account on 127.0.0.1, from `with` to its end
+add_bulk    adds computed objects by the million
+seeded      an account with sample data
+
+Packages, lowest first:
+
+resources   what the objects look like
+store       where they are kept
+rules       what Invoiced refuses, and what it computes
+http        how they are served
+seed        how sample data is made
 """
 
 from typing import TYPE_CHECKING, Any

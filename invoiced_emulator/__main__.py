@@ -1,4 +1,4 @@
-"""`invoiced-emulator`: serve a local Invoiced account until it is interrupted."""
+"""`invoiced-emulator`: serves a local Invoiced account until it is interrupted."""
 
 import argparse
 import signal

@@ -6,19 +6,19 @@ Number = int | float
 
 
 def whole(value: Number) -> Number:
-    """`45.0` as `45`; `0.035` stays."""
+    """An integer in place of a whole float: `45.0` becomes `45`, and `0.035` stays."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def money(value: Number) -> Number:
-    """An amount of money: a double rounded to two decimals, whole amounts as integers."""
+    """An amount rounded to two decimals, and an integer if it is whole."""
     return whole(round(value, 2))
 
 
 def plain(value: Any) -> Any:
-    """A copy of a JSON value in which every whole float became an integer.
+    """A copy of a JSON value in which every whole float is an integer.
 
-    Sharing no dictionary or list with the original, it is safe to keep.
+    The copy shares no dictionary and no list with the original.
     """
     if isinstance(value, float):
         return whole(value)

@@ -1,7 +1,7 @@
-"""The parts of documents and subscriptions, and what they add up to.
+"""The parts of documents and subscriptions, and their totals.
 
-Money is computed in doubles and rounded to two decimals at every step. A discount or tax that
-names a coupon or tax rate has its amount computed; any other keeps the amount it was given.
+Amounts are doubles, rounded to two decimals at every step. A discount or tax that names a coupon or
+tax rate has its amount computed; any other keeps the amount it was given.
 """
 
 from collections.abc import Iterable, Sequence
@@ -64,7 +64,7 @@ _SHIP_TO = "name attention_to address1 address2 city state postal_code country".
 def fill_line_items(catalog: Catalog, row: Row) -> None:
     """Give every line, discount and tax of a document the attributes and the id it lacks.
 
-    Amounts and totals that were given stay as they are. Changes `row`.
+    Amounts and totals that were given stay. Changes `row`.
     """
     row["items"] = [_line(catalog, line) for line in row["items"]]
     row["discounts"] = [_part(catalog, _DISCOUNT, entry) for entry in row["discounts"]]
@@ -74,8 +74,8 @@ def fill_line_items(catalog: Catalog, row: Row) -> None:
 def price_document(catalog: Catalog, row: Row) -> Row:
     """The `items`, `discounts`, `taxes`, `subtotal` and `total` of a document.
 
-    Document discounts are taken from what the discountable lines leave, document taxes from what
-    the taxable ones leave after that.
+    The discounts of the document are computed on the discountable lines, less their own discounts.
+    Its taxes are computed on the taxable lines, less their own discounts and those of the document.
     """
     lines = [price_line(catalog, line) for line in row["items"]]
     subtotal = money(sum(line["amount"] for line in lines))
@@ -96,20 +96,20 @@ def price_document(catalog: Catalog, row: Row) -> Row:
 
 
 def discounts_on(catalog: Catalog, given: Iterable[Row], base: Number) -> list[Row]:
-    """The discounts with their ids and their amounts on `base`."""
+    """Discounts with their ids, and their amounts computed on `base`."""
     return [_rated(catalog, _DISCOUNT, "coupon", "coupons", entry, base) for entry in given]
 
 
 def taxes_on(catalog: Catalog, given: Iterable[Row | str], base: Number) -> list[Row]:
-    """The taxes with their ids and their amounts on `base`; a bare string names a tax rate."""
+    """Taxes with their ids, and their amounts on `base`. A string is the id of a tax rate."""
     entries = ({"tax_rate": entry} if isinstance(entry, str) else entry for entry in given)
     return [_rated(catalog, _TAX, "tax_rate", "tax_rates", entry, base) for entry in entries]
 
 
 def rates_of(catalog: Catalog, table: str, given: Iterable[Row | str]) -> list[Row | str]:
-    """Tax rates or coupons as customers, items and subscriptions show them: whole objects.
+    """Tax rates or coupons as whole objects, as customers, items and subscriptions show them.
 
-    An id that names none stays as it is.
+    An id without an object stays an id.
     """
     return [
         (catalog.row(table, entry) or entry) if isinstance(entry, str) else entry for entry in given
@@ -117,7 +117,7 @@ def rates_of(catalog: Catalog, table: str, given: Iterable[Row | str]) -> list[R
 
 
 def rate_amount(rate: Row | str, base: Number) -> Number:
-    """The amount of a tax rate or coupon on `base`; nothing is known of a bare id."""
+    """The amount of a tax rate or coupon on `base`; 0 for an id without an object."""
     if isinstance(rate, str):
         return 0
     value = rate["value"]
@@ -125,24 +125,24 @@ def rate_amount(rate: Row | str, base: Number) -> Number:
 
 
 def addons_of(catalog: Catalog, given: Iterable[Row], now: int) -> list[Row]:
-    """The addons of a subscription with their ids; `now` dates the new ones, in UNIX seconds."""
+    """The addons of a subscription with their ids. `now` (UNIX seconds) dates the new ones."""
     return [_part(catalog, {**_ADDON, "created_at": now, "updated_at": now}, a) for a in given]
 
 
 def ship_to(given: Row | None) -> Row | None:
-    """A whole shipping address, or None."""
+    """A shipping address with all its attributes, or None."""
     return None if given is None else {name: given.get(name) for name in _SHIP_TO}
 
 
 def total_of(parts: Sequence[Row]) -> Number:
-    """What discounts or taxes add up to."""
+    """The sum of the amounts of discounts or taxes."""
     return sum(part["amount"] for part in parts) if parts else 0
 
 
 def merge_line_items(before: Sequence[Row], given: Iterable[Row]) -> list[Row]:
-    """A list as it is after a write: entries that carry a known id keep what was not sent.
+    """The entries of a list after a write: a known id keeps the attributes that were not sent.
 
-    Discounts and taxes inside a line are matched within that line.
+    The discounts and taxes of a line are matched within that line.
     """
     known = {part["id"]: part for part in before}
     entries = []
@@ -159,7 +159,7 @@ def merge_line_items(before: Sequence[Row], given: Iterable[Row]) -> list[Row]:
 
 
 def price_line(catalog: Catalog, given: Row) -> Row:
-    """A line with its amount, and those of its discounts and taxes."""
+    """A line with its amount, and with the amounts of its discounts and taxes."""
     line = _line(catalog, given)
     line["amount"] = money(line["quantity"] * line["unit_cost"])
     line["discounts"] = discounts_on(catalog, line["discounts"], line["amount"])

@@ -1,4 +1,4 @@
-"""Pages, settings, help and messages are written in short sentences and in the words of the field."""
+"""Pages, settings, help and messages have short sentences and the field's words."""
 
 import ast
 import re

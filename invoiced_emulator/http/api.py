@@ -1,11 +1,11 @@
-"""HTTP requests to answers: authentication, idempotency, paths, and the headers of lists.
+"""Turns HTTP requests into responses: authentication, idempotency, paths, headers of lists.
 
-An answer is made at once and in one go; what happens to it on the way is `server`.
+A request is executed in one go. Latency and faults are added in `app`.
 
-`GET /_emulator/stats` is no part of Invoiced: without a key it answers
-`{"requests": 9, "max_in_flight": 2, "too_many": 0, "bytes_sent": 81920, "cpu_seconds": 1.5}`, which
-are the requests so far (itself not counted), the most that were under way at once, those refused
-with 429, the bytes of all bodies, and the processor seconds of the emulator's whole process.
+`GET /_emulator/stats` is no part of Invoiced. It needs no key, and returns for example
+`{"requests": 9, "max_in_flight": 2, "too_many": 0, "bytes_sent": 81920, "cpu_seconds": 1.5}`: the
+requests so far (not counting itself), the most that were in flight at once, those refused with
+429, the bytes of all bodies, and the processor seconds of the emulator's process.
 """
 
 import base64
@@ -40,7 +40,15 @@ _KINDS = {429: "rate_limit_error"}
 
 @dataclass(frozen=True)
 class ApiRequest:
-    """One request, whole."""
+    """One complete HTTP request.
+
+    Attributes:
+        method: in capital letters, such as `GET`.
+        path: without the query, such as `/invoices/12`.
+        query: what follows the question mark, still encoded; empty if there is none.
+        headers: its headers; their names ignore case.
+        body: the bytes of its body; empty if it has none.
+    """
 
     method: str
     path: str
@@ -50,6 +58,7 @@ class ApiRequest:
 
     @cached_property
     def params(self) -> list[tuple[str, str]]:
+        """The decoded parameters of the query, in their order; a name may recur."""
         return parse_qsl(self.query, keep_blank_values=True)
 
     @property
@@ -68,6 +77,7 @@ class ApiRequest:
         return f"{self.path}?{self.query}" if self.query else self.path
 
     def json(self) -> object:
+        """The parsed body. Raises ApiError if it is not JSON."""
         try:
             return orjson.loads(self.body)
         except orjson.JSONDecodeError:
@@ -75,11 +85,12 @@ class ApiRequest:
 
 
 def answered(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A response with a JSON body."""
     return Response(body, status, headers=headers, media_type="application/json")
 
 
 def failure(status: int, message: str, param: str | None = None) -> Response:
-    """An error as Invoiced words it: type, message, and the parameter at fault."""
+    """An error in Invoiced's form: type, message, and the attribute at fault if there is one."""
     kind = _KINDS.get(status, "api_error" if status >= 500 else "invalid_request")
     body = {"type": kind, "message": message, **({"param": param} if param else {})}
     return answered(orjson.dumps(body), status)
@@ -87,7 +98,14 @@ def failure(status: int, message: str, param: str | None = None) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class RouteMatch:
-    """Where a call leads: an endpoint, the id of the object and that of its parent, if any."""
+    """Where a request leads.
+
+    Attributes:
+        endpoint: the row of the table of endpoints.
+        call: the request.
+        parent: the id of the parent object; None at the top.
+        key: the id of the object; None for a list or a singleton.
+    """
 
     endpoint: Endpoint
     call: ApiRequest
@@ -101,7 +119,12 @@ Methods = Mapping[str, Handler]
 
 @dataclass(slots=True)
 class Api:
-    """The endpoints of one account."""
+    """The endpoints of one account.
+
+    Attributes:
+        account: what the endpoints read and write.
+        lists: the lists of the account, and what they remember of earlier pages.
+    """
 
     account: Account
     lists: Lists = field(init=False)
@@ -114,14 +137,14 @@ class Api:
         self._routes = _routes()
 
     def date(self) -> str:
-        """The account's clock as a `Date` header has it."""
+        """The account's clock in the form of a `Date` header."""
         now = self.account.clock()
         if self._date[0] != now:
             self._date = now, formatdate(now, usegmt=True)
         return self._date[1]
 
     def authorized(self, call: ApiRequest) -> bool:
-        """Whether the key came as the user name of HTTP Basic, or as a bearer token."""
+        """Whether the request carries the API key, by HTTP Basic or as bearer token."""
         credentials = call.headers.get("authorization", "").partition(" ")[2]
         given = credentials.strip().encode()
         if call.scheme == "basic":
@@ -134,7 +157,11 @@ class Api:
         return hmac.compare_digest(given, self.account.api_key.encode())
 
     def answer(self, call: ApiRequest) -> Response:
-        """The answer to an authorized request, which is carried out unless its key is known."""
+        """Execute an authorized request and return its response.
+
+        A request whose idempotency key was used in the last 24 hours gets the stored response and
+        is not executed. A refusal is a response, too: this method raises nothing.
+        """
         try:
             key = self._checked_key(call)
         except ApiError as refused:
@@ -150,10 +177,10 @@ class Api:
         return _untidied(response) if self.account.untidy else response
 
     def store_idempotent_response(self, call: ApiRequest, response: Response) -> None:
-        """Keep the answer under its Idempotency-Key, whatever its status but 401 and 429.
+        """Store the response under the request's idempotency key, unless its status is 401 or 429.
 
-        To be called when the request has ended: until then a second one with the same key is
-        carried out as well.
+        Call it when the request has ended. Until then, a second request with the same key is
+        executed as well, as at Invoiced.
         """
         key = call.idempotency_key
         valid = key is not None and len(key) in KEY_LENGTHS and call.method in ("POST", "PATCH")
@@ -201,7 +228,7 @@ class Api:
                 raise ApiError(f"This API key has no permission to access {name}", status=403)
 
     def _report(self, call: ApiRequest, names: tuple[str, ...], text: str) -> Response:
-        """What belongs to an object and is read only: its balance, its attachments."""
+        """What is read only and belongs to an object: its balance, its attachments."""
         self._check_permission(*names)
         self._check_feature(names[0])
         row = self.account.row(names[0], _key(text))
@@ -276,11 +303,12 @@ class Api:
         return answered(self.account.tables[resource.name].raw(row["id"], hidden), status)
 
     def list(self, route: RouteMatch) -> Response:
+        """One page of a list, with the headers `X-Total-Count` and `Link`."""
         call = route.call
         return _listed(self.lists.page(route.endpoint.resource, call.params, route.parent), call)
 
     def create(self, route: RouteMatch) -> Response:
-        """Create the object, or set the sole one of its parent."""
+        """Create the object, or set the only one of its parent."""
         endpoint = route.endpoint
         given = writes.created(endpoint.resource, route.call.json())
         if route.parent is not None:
@@ -289,18 +317,22 @@ class Api:
         return self._one(route, endpoint.rules.create(self.account, given), status)
 
     def retrieve(self, route: RouteMatch) -> Response:
+        """The object. Raises ApiError (404) if there is none."""
         return self._one(route, self._row(route))
 
     def update(self, route: RouteMatch) -> Response:
+        """Change the attributes in the body; the others stay."""
         row = self._row(route)
         given = writes.changed(route.endpoint.resource, route.call.json())
         return self._one(route, route.endpoint.rules.update(self.account, row, given))
 
     def delete(self, route: RouteMatch) -> Response:
+        """Delete or void: 204 if the object is gone, 200 and the object if Invoiced keeps it."""
         left = route.endpoint.rules.delete(self.account, self._row(route))
         return Response(status_code=204) if left is None else self._one(route, left)
 
     def act(self, route: RouteMatch) -> Response:
+        """Execute a call on one object, such as `POST /invoices/:id/pay`."""
         call = route.endpoint.calls[route.call.path.rstrip("/").rpartition("/")[2]]
         row = self._row(route)
         given = writes.called(call, route.call.json() if route.call.body else None)
@@ -340,7 +372,7 @@ def _routes() -> Routes:
 
 
 def pattern(path: str) -> str:
-    """The path with its ids left out: `/invoices/12/void` as `/invoices/:id/void`."""
+    """The path without ids: `/invoices/12/void` becomes `/invoices/:id/void`."""
     words = path.strip("/").split("/")
     return "/" + "/".join(":id" if i % 2 else word for i, word in enumerate(words))
 

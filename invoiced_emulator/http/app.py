@@ -27,7 +27,13 @@ BeforeRequest = Callable[[Account, int, str, str], None]
 
 
 class RequestLogEntry(NamedTuple):
-    """One request as it was answered; `status` is 0 where the connection was dropped."""
+    """One request and how it ended.
+
+    Attributes:
+        method: such as `GET`.
+        path: path and query.
+        status: the HTTP status; 0 if the connection was dropped.
+    """
 
     method: str
     path: str
@@ -36,9 +42,14 @@ class RequestLogEntry(NamedTuple):
 
 @dataclass(slots=True)
 class Stats:
-    """Counts since the start; `by_path` counts by `GET /invoices/:id`.
+    """Counts since the start.
 
-    `bytes_sent` counts the bodies of answers, not their headers.
+    Attributes:
+        requests: all requests but those for the statistics.
+        max_in_flight: the most that were in flight at once.
+        too_many: those that were refused with 429.
+        bytes_sent: bytes of all bodies; headers are not counted.
+        by_path: requests by method and path without ids, such as `GET /invoices/:id`.
     """
 
     requests: int = 0
@@ -50,7 +61,17 @@ class Stats:
 
 @dataclass(slots=True)
 class EmulatorApp:
-    """The ASGI application: what happens to a request before and after it is answered."""
+    """The ASGI application: what happens to a request before and after it is executed.
+
+    Attributes:
+        api: executes the request.
+        latency_s: seconds that every response is held back after its request was executed.
+        before_request: called before each request is handled, with the account, the number of the
+            request (from 1), its method and its path.
+        faults: decides which requests fail; None if none do.
+        stats: what was counted so far.
+        request_log: the latest 100,000 requests, oldest first.
+    """
 
     api: Api
     latency_s: float = 0.0
@@ -61,6 +82,7 @@ class EmulatorApp:
     _in_flight: int = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request. A fault may cut its response or drop the connection."""
         try:
             body = await Request(scope, receive).body()
         except ClientDisconnect:
@@ -89,13 +111,13 @@ class EmulatorApp:
             await response(scope, receive, send)
 
     def _stats_response(self) -> Response:
-        """The counters, which this request is not among; for any other process to read."""
+        """The counters as JSON, for other processes to read. This request is not among them."""
         counts = asdict(self.stats)
         del counts["by_path"]
         return answered(orjson.dumps({**counts, "cpu_seconds": time.process_time()}))
 
     async def _answer(self, call: ApiRequest, fault: Fault | None) -> Response | None:
-        """The answer, after its latency; None if the connection is to be dropped instead."""
+        """The response, after its latency; None if the connection is to be dropped instead."""
         if not self.api.authorized(call):
             return failure(401, "The API key is missing or not valid")
         if self._in_flight >= MAX_IN_FLIGHT:
@@ -122,12 +144,12 @@ class EmulatorApp:
             self._in_flight -= 1
 
     def _execute_late(self, call: ApiRequest) -> None:
-        """What nobody waits for any more."""
+        """Execute a request whose client was given a response already."""
         self.api.store_idempotent_response(call, self.api.answer(call))
 
 
 def _fault_response(fault: Fault | None) -> Response | None:
-    """What a fault answers in place of the account; None where it drops the connection."""
+    """The response of a fault in place of the account's; None where it drops the connection."""
     if fault is None or fault.kind == "drop_before":
         return None
     if fault.kind == "redirect":

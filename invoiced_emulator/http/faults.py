@@ -1,23 +1,21 @@
-"""Faults a network and its proxies add to an honest API, on demand and reproducibly.
+"""Failures of a network and its proxies, on demand and reproducible.
 
 A rule is a JSON object: `{"kind": "status", "status": 503, "share": 0.05, "times": 3}`.
 
 | kind | what the client sees | request executed |
 | --- | --- | --- |
 | `status` | `status` with a JSON error, or HTML if `html`; `retry_after` adds that header | no |
-| `drop_before` | the connection closes without an answer | no |
-| `drop_after` | the connection closes without an answer | yes |
+| `drop_before` | the connection closes without a response | no |
+| `drop_after` | the connection closes without a response | yes |
 | `half_body` | half of the promised body, then the connection closes | yes |
 | `garbage` | 200 with a body that is not JSON | no |
-| `stall` | the answer, `seconds` late | yes, `seconds` later |
-| `slow` | the answer, `seconds` late | yes, at once |
+| `stall` | the response, `seconds` late | yes, `seconds` later |
+| `slow` | the response, `seconds` late | yes, at once |
 | `late` | 504 with HTML at once, as of a proxy that gave up | yes, `seconds` later |
 | `redirect` | 302 to `location` | no |
 | `empty_objects` | a list of events in which each `data.object` is `{}` | yes |
 
-`methods` and `path` (with everything below it) narrow a rule, `share` is the part of the matching
-requests it hits, `times` how often it may. A `status` with `remembered` is kept under the request's
-Idempotency-Key, as Invoiced keeps its own failures. The first rule that fires wins.
+The first rule that fires wins.
 """
 
 import json
@@ -46,7 +44,23 @@ _EXECUTED = {"drop_after", "half_body", "stall", "slow", "empty_objects"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One rule; see the table on top of this module."""
+    """One rule.
+
+    Attributes:
+        kind: one of `KINDS`; the table at the top of this module describes them.
+        status: the HTTP status of a `status` fault, 200 to 599.
+        html: whether the body is a page of HTML, as a proxy's would be.
+        retry_after: value of the header `Retry-After`: seconds or an HTTP date; None for no header.
+        message: the text of the error.
+        remembered: whether the response is stored under the idempotency key, as Invoiced stores its
+            own failures.
+        seconds: how long a `stall`, `slow` or `late` fault delays the response or the execution.
+        location: the target of a `redirect`.
+        share: the part of the matching requests that it hits, 0 to 1.
+        times: how often it may fire; None for any number.
+        methods: methods that it matches, in capital letters; None for all.
+        path: the path that it matches, with everything below it; None for all.
+    """
 
     kind: str
     status: int = 500
@@ -63,10 +77,11 @@ class Fault:
 
     @property
     def executes(self) -> bool:
-        """Whether the request is carried out in spite of the fault."""
+        """Whether the request is executed in spite of the fault."""
         return self.kind in _EXECUTED
 
     def concerns(self, method: str, path: str) -> bool:
+        """Whether the rule matches a request, `share` and `times` aside."""
         if self.methods is not None and method not in self.methods:
             return False
         return self.path is None or path == self.path or path.startswith(f"{self.path}/")
@@ -74,7 +89,13 @@ class Fault:
 
 @dataclass(slots=True)
 class Faults:
-    """Rules in order, and the seeded chance that decides for those with a `share`."""
+    """Rules in order, and the seeded random numbers that decide for those with a `share`.
+
+    Attributes:
+        rules: JSON objects, as the module describes them. Raises FaultRuleError for one that makes
+            no sense.
+        seed: the same seed and the same requests give the same faults.
+    """
 
     rules: Iterable[Mapping[str, Any]]
     seed: int = 0
@@ -88,7 +109,7 @@ class Faults:
         self._random = random.Random(self.seed)
 
     def next(self, method: str, path: str) -> Fault | None:
-        """The fault that hits this request, if any; counts it."""
+        """The fault that hits this request, if any. Counts it."""
         for position, rule in enumerate(self._rules):
             if not rule.concerns(method, path):
                 continue
@@ -101,7 +122,11 @@ class Faults:
 
 
 def read(file: Path) -> Faults:
-    """The faults of a JSON file: a list of rules. FaultRuleError says what is wrong with it."""
+    """The faults of a JSON file, which holds a list of rules.
+
+    Raises:
+        FaultRuleError: if the file cannot be read, or a rule makes no sense.
+    """
     try:
         rules = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:

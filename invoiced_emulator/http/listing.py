@@ -31,7 +31,25 @@ Params = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """The parameters of a list that the emulator knows; unknown ones are ignored."""
+    """The parameters of a list that the emulator knows; it ignores unknown ones.
+
+    Attributes:
+        page: number of the page, from 1.
+        per_page: rows per page.
+        counted: whether the total is asked for.
+        sort: the column to sort by; None for the order of ids.
+        descending: whether the order is reversed.
+        list_name: which list of the resource: its plain one, or the one that a flag shows.
+        updated_after: UNIX seconds, exclusive; None for no bound.
+        updated_before: UNIX seconds, exclusive; None for no bound.
+        start_date: UNIX seconds of the first `date`, inclusive; None for no bound.
+        end_date: UNIX seconds of the last `date`, inclusive; None for no bound.
+        filters: pairs of attribute and value, of which all must match.
+        metadata: pairs of metadata key and value, of which all must match.
+        hidden: attributes that are not shown.
+        expands_customer: whether the customer is shown in place of its id.
+        within: attribute that names the parent, and the parent's id; None at the top.
+    """
 
     page: int = 1
     per_page: int = MAX_PER_PAGE
@@ -52,17 +70,26 @@ class Query:
 
     @property
     def offset(self) -> int:
+        """How many rows precede the page."""
         return (self.page - 1) * self.per_page
 
     @property
     def scans(self) -> bool:
+        """Whether single objects have to be looked at, since no index answers the query."""
         dated = self.start_date is not None or self.end_date is not None
         return dated or bool(self.filters or self.metadata) or self.within is not None
 
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """One page: serialised objects, and the total of the list, None where it was not counted."""
+    """One page of a list.
+
+    Attributes:
+        rows: the objects as JSON.
+        number: number of the page, from 1.
+        per_page: rows per page.
+        total: how many objects the whole list has; None if they were not counted.
+    """
 
     rows: list[bytes]
     number: int
@@ -75,13 +102,18 @@ class ListPage:
         return max(1, -(-(self.total or 0) // self.per_page))
 
     def body(self) -> bytes:
+        """The page as a JSON list."""
         return b"[" + b",".join(self.rows) + b"]"
 
 
 def parsed(
     resource: ResourceDefinition, params: Params, hidden: frozenset[str], parent: Key | None = None
 ) -> Query:
-    """The query of a list, of one `parent` if there is one. Refused if a number is none."""
+    """The query that the parameters of a list ask for.
+
+    Raises:
+        ApiError: if a number is none.
+    """
     known = dict(params)
     column, _, direction = known.get("sort", "").partition(" ")
     sortable = not isinstance(resource.template.get(column, ()), list | dict | tuple)
@@ -160,7 +192,14 @@ def scalar(value: object) -> str | None:
 
 @dataclass(slots=True)
 class Lists:
-    """The lists of one account, and what it remembers of the pages that were read."""
+    """The lists of one account.
+
+    It keeps the end of each page and each total for a while: Invoiced pages on from the last row of
+    the page before, and counts a list only now and then.
+
+    Attributes:
+        account: whose lists they are.
+    """
 
     account: Account
     _ends: dict[tuple[object, ...], tuple[Key | None, float]] = field(default_factory=dict)
@@ -169,9 +208,11 @@ class Lists:
     def page(
         self, resource: ResourceDefinition, params: Params, parent: Key | None = None
     ) -> ListPage:
-        """The page that `params` asks for, of one `parent` if there is one.
+        """One page of a resource, or of the children of one `parent`.
 
-        Refused if it may not be read.
+        Raises:
+            ApiError: if a parameter makes no sense, or if the page is far into the list and was not
+                reached page by page.
         """
         if resource.name in self.account.strict_lists:
             _refuse_unknown(resource, params)
@@ -192,7 +233,7 @@ class Lists:
         return ListPage(rows, query.page, query.per_page, counted)
 
     def hidden(self, resource: ResourceDefinition, params: Params) -> frozenset[str]:
-        """The attributes of an object that nobody asked for with `include`."""
+        """The attributes that are only shown if the query has them in `include`."""
         names = {*resource.on_request}
         if resource.name in self.account.hides_updated_at:
             names.add("updated_at")
@@ -201,7 +242,7 @@ class Lists:
         return frozenset(names)
 
     def events(self, params: Params) -> ListPage:
-        """A page of events, newest first, optionally of one object, object type or time."""
+        """A page of events, newest first; parameters narrow it to an object, a type or a time."""
         known = dict(params)
         found = list(filter(_wanted(known), reversed(self.account.event_log)))
         query = Query(**_paging(known))
@@ -214,7 +255,7 @@ class Lists:
     def _natural(
         self, table: Table, query: Query, identity: tuple[object, ...]
     ) -> tuple[Sequence[Key], int]:
-        """A page in id order: it goes on after the last id of the page before, if just read."""
+        """A page in the order of ids. It continues after the page before, if that was just read."""
         keys = self._matching_ids(table, query)
         now = self.account.now()
         ended = self._ends.get((identity, query.page - 1))
@@ -239,7 +280,7 @@ class Lists:
         return self._scanned(table, query, ids) if query.scans else ids
 
     def _sorted(self, table: Table, query: Query) -> tuple[Sequence[Key], int]:
-        """A page by offset: rows that move meanwhile shift their neighbours."""
+        """A page by offset: rows that move in the meantime shift their neighbours."""
         start, end = query.offset, query.offset + query.per_page
         if query.sort == "updated_at" and not query.scans:
             index = table.list_index(query.list_name)
@@ -283,6 +324,7 @@ class Lists:
         return total
 
     def expanded(self, row: Row, hidden: frozenset[str]) -> bytes:
+        """The object as JSON with its customer in place of the customer's id."""
         customer = self.account.row("customers", row["customer"]) if "customer" in row else None
         shown = {k: v for k, v in row.items() if k not in hidden}
         return orjson.dumps({**shown, "customer": customer} if customer else shown)

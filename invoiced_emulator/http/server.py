@@ -16,11 +16,15 @@ from invoiced_emulator.store.account import Account
 
 
 class Server:
-    """The account at `url`, on 127.0.0.1, served by a thread from `with` to its end.
+    """An account on 127.0.0.1, served by a thread from `with` to its end.
 
-    `port` 0 picks a free one; OSError if the port is taken. `before_request(account, number,
-    method, path)` is called on the event loop before each request is handled, numbered from 1.
-    `latency_s` is how long every answer is held back after the request was carried out.
+    Example:
+        with Server(Account(), latency_s=0.05) as server:
+            print(server.url)
+
+    Attributes:
+        account: what is served; a test may change it while it is served.
+        port: where it listens. 0 picks a free port, which is known inside `with`.
     """
 
     def __init__(
@@ -31,6 +35,16 @@ class Server:
         before_request: BeforeRequest | None = None,
         faults: Faults | None = None,
     ) -> None:
+        """Prepare a server; `with` starts it.
+
+        Args:
+            account: what to serve.
+            port: where to listen; 0 for a free port. `with` raises OSError if it is taken.
+            latency_s: seconds that every response is held back after its request was executed.
+            before_request: called on the event loop before each request is handled, with the
+                account, the number of the request (from 1), its method and its path.
+            faults: requests that fail.
+        """
         self.account = account
         self.port = port
         self._app = EmulatorApp(Api(account), latency_s, before_request, faults)
@@ -40,10 +54,12 @@ class Server:
 
     @property
     def url(self) -> str:
+        """The root of the API, without a slash at its end."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def stats(self) -> Stats:
+        """What was counted so far."""
         return self._app.stats
 
     @property

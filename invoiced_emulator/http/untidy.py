@@ -30,7 +30,7 @@ _DECIMALS = frozenset(
 
 
 def untidy(value: Any) -> Any:
-    """The body of a response: an object, or a list of objects, which stays a list."""
+    """The body of a response: one object, or a list of objects, which stays a list."""
     if isinstance(value, list):
         return [untidy(entry) for entry in value]
     if isinstance(value, dict) and value:

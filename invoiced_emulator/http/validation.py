@@ -1,6 +1,6 @@
-"""What a write may say: accepted attributes, their types, blanks and the limits of metadata.
+"""The checks of a body: accepted attributes, their types, blanks and the limits of metadata.
 
-Pure: a body goes in, a clean copy comes out, or `Refused` names the attribute at fault.
+Pure: a body goes in and a clean copy comes out, or ApiError names the attribute at fault.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,11 @@ LAST_SECOND = 253_402_300_799
 
 
 def created(resource: ResourceDefinition, body: object) -> Row:
-    """The attributes of a `POST`; what was blank is absent, for the default holds."""
+    """The attributes of a `POST`. Blank ones are left out, so that they take their default.
+
+    Raises:
+        ApiError: for an attribute that is unknown, of another type, or required and absent.
+    """
     given = _accepted(resource, resource.create, body)
     kept = {name: value for name, value in given.items() if value is not None}
     for name in resource.required:
@@ -30,7 +34,11 @@ def created(resource: ResourceDefinition, body: object) -> Row:
 
 
 def changed(resource: ResourceDefinition, body: object) -> Row:
-    """The attributes of a `PATCH`; what was blank takes the value of an object never told."""
+    """The attributes of a `PATCH`. A blank one takes the value of an object that never had it.
+
+    Raises:
+        ApiError: for an attribute that is unknown, of another type, or must not be blank.
+    """
     given = _accepted(resource, resource.update, body)
     for name, value in given.items():
         if value is not None or name not in resource.template:
@@ -43,7 +51,11 @@ def changed(resource: ResourceDefinition, body: object) -> Row:
 
 
 def called(call: EmulatedCall, body: object) -> Row:
-    """The attributes of a call such as `POST /invoices/:id/pay`; a body may be absent."""
+    """The attributes of a call such as `POST /invoices/:id/pay`; its body may be absent.
+
+    Raises:
+        ApiError: for an attribute that is unknown, of another type, or required and absent.
+    """
     given = _object(body if body is not None else {})
     kept = {k: v for k, v in _checked(given, call.accepts, "call", None).items() if v is not None}
     for name in call.required:

@@ -1,8 +1,8 @@
-"""What a kind of object is: the row of the tables in `shapes`.
+"""One row of the tables of resources: what a kind of object looks like.
 
-A row names the attributes of the object as Invoiced returns it, each with the value it has when
-nothing was said, and the attributes that `POST` and `PATCH` accept, each with its type.
-`timestamp` is an integer of UNIX seconds; `number` any JSON number.
+A row names the attributes of the object as Invoiced returns it, each with its default, and the
+attributes that `POST` and `PATCH` accept, each with its type. A `timestamp` is an integer of UNIX
+seconds; a `number` is any JSON number.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ Types = Mapping[str, str]
 
 
 def everything(_row: Row, _private: Row) -> tuple[str, ...]:
-    """The lists on which an object appears: there is only one."""
+    """The lists on which an object appears, if there is only one."""
     return ("all",)
 
 
@@ -23,13 +23,28 @@ def everything(_row: Row, _private: Row) -> tuple[str, ...]:
 class ResourceDefinition:
     """One kind of object.
 
-    `links` maps attributes that hold a public address to its path, `{token}` to be filled in;
-    `indexed` attributes are found without a scan. `list_names` says on which lists an object appears,
-    `default_list` which of them a plain list shows and `flags` which query parameters, joined by `&`,
-    show which other one; the first match counts. `owner` is the attribute that holds the id of the parent object, with an underscore where
-    Invoiced does not show it. `on_request` attributes are only shown to who asks for them
-    (`include`); lists that are not `incremental` ignore `updated_after`; changes to objects that
-    are not `eventful` record no event; the caller may choose the id if `text_ids`.
+    Attributes:
+        name: of the resource, as its path spells it.
+        singular: of the objects, as their attribute `object` and their events spell it.
+        template: every attribute of an object, with its default.
+        create: attributes that `POST` accepts, with their types.
+        update: attributes that `PATCH` accepts, with their types.
+        required: attributes without which `POST` is refused.
+        blank_refused: attributes that `PATCH` must not set to null or an empty string.
+        prefix: of the numbers that Invoiced hands out, such as `INV`; None if it hands out none.
+        links: attributes that hold a public address, with its path; `{token}` is filled in.
+        indexed: attributes by which objects are found without a scan.
+        list_names: the lists on which an object appears.
+        default_list: the list that is shown if no flag asks for another.
+        flags: query parameters, joined by `&`, and the list that they show; the first match counts.
+        dated: whether lists know `start_date` and `end_date`.
+        incremental: whether lists know `updated_after`.
+        eventful: whether changes record events.
+        text_ids: whether the caller may choose the id, which is a string.
+        owner: the attribute with the id of the parent; it begins with an underscore where Invoiced
+            does not show it.
+        on_request: attributes that are only shown if the query has them in `include`.
+        label: the name of the object in refusals, where it is not `singular` in capitals.
     """
 
     name: str
@@ -55,7 +70,7 @@ class ResourceDefinition:
 
 
 def field_types(**names: str) -> dict[str, str]:
-    """`string="name email"` as `{"name": "string", "email": "string"}`."""
+    """Types by attribute: `string="name email"` becomes `{"name": "string", "email": "string"}`."""
     return {name: kind for kind, listed in names.items() for name in listed.split()}
 
 

@@ -6,9 +6,16 @@ from invoiced_emulator.store.account import Account
 
 
 def balance_of(account: Account, customer: Row, currency: str | None) -> Row:
-    """The balance in a currency, the customer's unless given.
+    """The balance of a customer in one currency: what it owes, and the credit it has left.
 
-    `history` holds the credit after each adjustment, newest first.
+    Args:
+        account: where its documents are.
+        customer: the object.
+        currency: of the balance; the customer's own by default, else US dollars.
+
+    Returns:
+        The response of `GET /customers/:id/balance`. `history` holds the credit after each
+        adjustment, newest first.
     """
     wanted = (currency or customer["currency"] or "usd").lower()
 

@@ -15,11 +15,14 @@ from invoiced_emulator.store.account import Account
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmulatedCall:
-    """One call.
+    """One call on an object.
 
-    `run` is given the account, the object and the accepted attributes; what it returns is the
-    body of the response. `accepts` types these attributes, `required` are those without which it
-    is refused, and `status` is the HTTP status of its success.
+    Attributes:
+        run: is given the account, the object and the accepted attributes, and returns the body of
+            the response.
+        accepts: attributes of the request, with their types.
+        required: attributes without which the call is refused.
+        status: the HTTP status of a success.
     """
 
     run: Callable[[Account, Row, Row], Any]

@@ -14,17 +14,19 @@ from invoiced_emulator.store.account import Account
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogRules(CrudRules):
-    """What the catalog shares: `DELETE` archives, after which the id may be used again."""
+    """What the catalog shares: `DELETE` archives the object, and its id may be used again."""
 
     def delete(self, account: Account, row: Row) -> None:
+        """Archive the object; no event is recorded."""
         account.tables[self.resource.name].archive(row["id"], account.clock())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plans(CatalogRules):
-    """The rules of plans: they recur, and stay while anyone ever subscribed to them."""
+    """The rules of plans."""
 
     def create(self, account: Account, given: Row) -> Row:
+        """Insert the plan. Refuse unknown intervals and counts below 1."""
         if given.get("interval", "month") not in MONTHS:
             raise ApiError(f"Interval must be one of {', '.join(MONTHS)}", "interval")
         if given.get("interval_count", 1) < 1:
@@ -32,6 +34,7 @@ class Plans(CatalogRules):
         return CrudRules.create(self, account, given)
 
     def delete(self, account: Account, row: Row) -> None:
+        """Archive the plan. Refuse one that any subscription has or had."""
         subscriptions = account.tables["subscriptions"]
         addons = (addon for sub in subscriptions.rows.values() for addon in sub["addons"])
         used = any(addon["plan"] == row["id"] for addon in addons)
@@ -42,14 +45,16 @@ class Plans(CatalogRules):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Items(CatalogRules):
-    """The rules of items: their taxes are written as ids and read as tax rates."""
+    """The rules of items: their taxes are written as ids and returned as tax rates."""
 
     def create(self, account: Account, given: Row) -> Row:
+        """Insert the item. Refuse unknown tax rates."""
         require_catalog_entries(account, {"taxes": given.get("taxes")})
         taxes = rates_of(account, "tax_rates", given.get("taxes", ()))
         return CrudRules.create(self, account, {**given, "taxes": taxes})
 
     def update(self, account: Account, row: Row, given: Row) -> Row:
+        """Change the item. Refuse unknown tax rates."""
         if "taxes" in given:
             require_catalog_entries(account, {"taxes": given["taxes"]})
             given = {**given, "taxes": rates_of(account, "tax_rates", given["taxes"])}

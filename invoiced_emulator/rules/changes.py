@@ -1,4 +1,4 @@
-"""How a rule keeps what it decided: the checks and the three kinds of change all rules share."""
+"""Checks and changes that the rules of several resources share."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -9,13 +9,13 @@ from invoiced_emulator.store.account import Account
 
 
 def require_object(account: Account, resource: str, key: Key | None, param: str) -> None:
-    """Refuse an id that names nothing; None is fine."""
+    """Refuse an id that names no object; None is accepted."""
     if key is not None and account.row(resource, key) is None:
         raise ApiError(f"No such {param.replace('_', ' ')}: {key}", param)
 
 
 def require_objects(account: Account, refers: Mapping[str, str], given: Row) -> None:
-    """Refuse ids that name nothing; `refers` says of which resource each attribute is."""
+    """Refuse ids that name no object; `refers` maps attributes to the resource of their ids."""
     for name, resource in refers.items():
         require_object(account, resource, given.get(name), name)
 
@@ -54,7 +54,7 @@ def require_existing_lines(param: str, given: Iterable[Row], before: Iterable[Ro
 
 
 def stored_fields(resource: ResourceDefinition, given: Row) -> Row:
-    """What of a clean body the object keeps; the rest only steered the request."""
+    """The attributes of a body that the object keeps; the others only steered the request."""
     return {
         name: value
         for name, value in given.items()
@@ -63,6 +63,7 @@ def stored_fields(resource: ResourceDefinition, given: Row) -> Row:
 
 
 def save_new(account: Account, resource: ResourceDefinition, attributes: Row) -> Row:
+    """Insert an object and record its event."""
     row = account.insert(resource.name, attributes)
     account.record("created", resource.name, row)
     return row
@@ -71,7 +72,7 @@ def save_new(account: Account, resource: ResourceDefinition, attributes: Row) ->
 def save(
     account: Account, resource: ResourceDefinition, before: Row, after: Row, action: str = "updated"
 ) -> Row:
-    """Replace `before` by `after`, date it now and record what changed."""
+    """Replace `before` by `after`, set `updated_at` to now, and record the changed attributes."""
     row: dict[str, Any] = {**after, "updated_at": account.clock()}
     account.tables[resource.name].put(row)
     previous = {
@@ -84,7 +85,7 @@ def save(
 
 
 def drop_where(account: Account, resource: str, name: str, value: Key) -> None:
-    """Let the objects go whose indexed attribute `name` has this value; no event is recorded."""
+    """Drop the objects whose indexed attribute `name` has this value; no event is recorded."""
     table = account.tables[resource]
     for key in sorted(table.where(name, value)):
         table.drop(key)

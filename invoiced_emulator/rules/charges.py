@@ -19,6 +19,11 @@ class Charges(CrudRules):
     """The rules of charges: each comes with the payment that it made."""
 
     def create(self, account: Account, given: Row) -> Row:
+        """Charge the customer and create the payment that results.
+
+        Refuse amounts that are not positive, and a customer without the source that is to be
+        charged.
+        """
         require_object(account, "customers", given["customer"], "customer")
         if given["amount"] <= 0:
             raise ApiError("Amount must be positive", "amount")
@@ -77,6 +82,7 @@ class Refunds(CrudRules):
     """The rules of refunds: they change their charge, and no document."""
 
     def create(self, account: Account, given: Row) -> Row:
+        """Refund a part of the charge, or all of it. Refuse more than is left of it."""
         charge = account.tables["charges"].rows[given["charge"]]
         left = money(charge["amount"] - charge["amount_refunded"])
         if not 0 < given["amount"] <= left:

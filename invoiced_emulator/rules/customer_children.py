@@ -50,6 +50,10 @@ class PaymentSources(CrudRules):
     """The rules of cards and bank accounts, which only ever arrive as a token."""
 
     def create(self, account: Account, given: Row) -> Row:
+        """Insert the card or bank account of a token, and make it the default if asked to.
+
+        Refuse a request without exactly one token.
+        """
         if len([name for name in _TOKENS if name in given]) != 1:
             raise ApiError(f"Exactly one of {' and '.join(_TOKENS)} is needed", _TOKENS[0])
         banked = given.get("method") in _BANK_METHODS
@@ -60,6 +64,7 @@ class PaymentSources(CrudRules):
         return row
 
     def delete(self, account: Account, row: Row) -> None:
+        """Remove the source, which is the customer's default no longer."""
         owner = account.private(self.resource.name, row["id"])["_customer"]
         CrudRules.delete(self, account, row)
         customer = account.row("customers", owner)
@@ -77,6 +82,7 @@ class PendingLines(CrudRules):
     """The rules of the lines that wait for a customer's next invoice."""
 
     def create(self, account: Account, given: Row) -> Row:
+        """Insert the line with its amount. Refuse unknown items, coupons and tax rates."""
         require_catalog_entries(account, {"items": [given]})
         lists = {name: merge_line_items((), given.get(name, ())) for name in ("discounts", "taxes")}
         row = stored_fields(self.resource, price_line(account, {**given, **lists}))
@@ -84,6 +90,7 @@ class PendingLines(CrudRules):
         return save_new(account, self.resource, {**row, "customer": given["customer"]})
 
     def update(self, account: Account, row: Row, given: Row) -> Row:
+        """Change the line and compute its amount again. Refuse what `create` refuses."""
         require_catalog_entries(account, {"items": [given]})
         after = {**row, **given}
         for name in {"discounts", "taxes"} & given.keys():
@@ -98,6 +105,7 @@ class Notes(CrudRules):
     """The rules of notes: on a customer, or on an invoice and so on its customer."""
 
     def create(self, account: Account, given: Row) -> Row:
+        """Insert the note. Refuse one that names both a customer and an invoice, or neither."""
         if ("customer_id" in given) == ("invoice_id" in given):
             raise ApiError("A note needs either a customer_id or an invoice_id", "customer_id")
         require_object(account, "customers", given.get("customer_id"), "customer_id")
@@ -118,6 +126,7 @@ class Tasks(CrudRules):
     """The rules of tasks: their customer is written as `customer_id` and read under both names."""
 
     def create(self, account: Account, given: Row) -> Row:
+        """Insert the task. Refuse an unknown customer."""
         require_object(account, "customers", given.get("customer_id"), "customer_id")
         return save_new(account, self.resource, {**given, "customer": given.get("customer_id")})
 

@@ -31,17 +31,23 @@ _BELONGINGS = ("invoices", "estimates", "credit_notes", "subscriptions")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customers:
-    """The rules of customers."""
+    """The rules of customers.
+
+    Attributes:
+        resource: what a customer looks like.
+    """
 
     resource: ResourceDefinition = CUSTOMERS
 
     def create(self, account: Account, given: Row) -> Row:
+        """Insert the customer. Refuse a taken `number`, unknown tax rates and an unknown parent."""
         self._check(account, given, None)
         row = stored_fields(self.resource, given)
         row["taxes"] = rates_of(account, "tax_rates", given.get("taxes", ()))
         return save_new(account, self.resource, row)
 
     def update(self, account: Account, row: Row, given: Row) -> Row:
+        """Change the customer. Refuse what `create` refuses, and a customer as its own parent."""
         self._check(account, given, row["id"])
         after = {**row, **stored_fields(self.resource, given)}
         if "taxes" in given:
@@ -57,6 +63,10 @@ class Customers:
             raise ApiError("A customer cannot be its own parent", "parent_customer")
 
     def delete(self, account: Account, row: Row) -> None:
+        """Remove the customer with its documents, canceled subscriptions and children.
+
+        Refuse one with transactions, payments, charges, adjustments, or a subscription that runs.
+        """
         key = row["id"]
         if any(account.tables[name].where("customer", key) for name in _KEPT):
             raise ApiError("A customer with transactions cannot be deleted")

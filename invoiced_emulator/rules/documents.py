@@ -26,12 +26,13 @@ _SETTLING = {"total", "draft", "closed", "due_date"}
 
 
 def net_days(payment_terms: str | None) -> int | None:
-    """`NET 14` as 14; None for terms that name no number of days."""
+    """The days of payment terms: 14 for `NET 14`; None for terms that name no number of days."""
     word, _, days = (payment_terms or "").partition(" ")
     return int(days) if word.upper() == "NET" and days.isdigit() else None
 
 
 def invoice_status(row: Row, private: Row, now: int) -> str:
+    """The `status` of an invoice; `now` in UNIX seconds decides whether it is past due."""
     if row["draft"]:
         return "draft"
     if row["paid"]:
@@ -44,6 +45,7 @@ def invoice_status(row: Row, private: Row, now: int) -> str:
 
 
 def credit_note_status(row: Row, private: Row, now: int) -> str:
+    """The `status` of a credit note."""
     if row["draft"]:
         return "draft"
     if row["paid"]:
@@ -52,6 +54,7 @@ def credit_note_status(row: Row, private: Row, now: int) -> str:
 
 
 def estimate_status(row: Row, private: Row, now: int) -> str:
+    """The `status` of an estimate."""
     if row["draft"]:
         return "draft"
     if row["invoice"] is not None:
@@ -62,11 +65,11 @@ def estimate_status(row: Row, private: Row, now: int) -> str:
 
 
 def settled(account: Account, resource: ResourceDefinition, row: Row, status: "Status") -> Row:
-    """The document with `balance`, `paid`, `closed` and `status` as its payments make them.
+    """The document with the `balance`, `paid`, `closed` and `status` that its payments give it.
 
-    What is applied may exceed the total, or lie below zero while a refund waits for its payment;
-    the balance stays between nothing and the total. Paying in full closes a document, and
-    losing the payment opens it again.
+    Payments may exceed the total, or lie below zero while a refund waits for its payment. The
+    balance stays between zero and the total. Full payment closes a document; losing it opens it
+    again.
     """
     private = account.private(resource.name, row["id"])
     row = {**row}
@@ -82,7 +85,7 @@ def settled(account: Account, resource: ResourceDefinition, row: Row, status: "S
 
 
 def applied(account: Account, resource: ResourceDefinition, row: Row) -> Number:
-    """What payments and credits have taken off the document, refunds deducted."""
+    """The sum of the payments and credits of a document, less refunds."""
     private = account.private(resource.name, row["id"])
     kept: Number = private.setdefault("_applied", money(row["total"] - row["balance"]))
     return kept
@@ -93,13 +96,25 @@ Status = Callable[[Row, Row, int], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Documents:
-    """The rules of one of the three document types."""
+    """The rules of one of the three types of documents.
+
+    Attributes:
+        resource: what the documents look like.
+        status: computes `status` from the document, what is known of it but not shown, and the UNIX
+            second.
+        void_is_final: how an edit of a voided document is refused.
+    """
 
     resource: ResourceDefinition
     status: Status
     void_is_final: ClassVar[str] = "A voided {} cannot be edited"
 
     def create(self, account: Account, given: Row) -> Row:
+        """Insert the document with its totals, and with the defaults of its customer.
+
+        Refuse unknown customers and catalog entries, a taken `number`, and a due date before the
+        date.
+        """
         require_object(account, "customers", given["customer"], "customer")
         require_object(account, "invoices", given.get("invoice"), "invoice")
         require_unique_number(account, self.resource, given.get("number"), None)
@@ -140,6 +155,10 @@ class Documents:
         return row
 
     def update(self, account: Account, row: Row, given: Row) -> Row:
+        """Change the document; new lines or rates give it new totals.
+
+        Refuse edits of voided documents, lines with unknown ids, and a paid document as a draft.
+        """
         if row["status"] == "voided":
             raise ApiError(self.void_is_final.format(self.resource.singular.replace("_", " ")))
         require_unique_number(account, self.resource, given.get("number"), row["id"])
@@ -185,6 +204,7 @@ class Documents:
             raise ApiError(f"The {kind.replace('_', ' ')} has payments or credits applied")
 
     def delete(self, account: Account, row: Row) -> None:
+        """Remove a draft. Refuse issued documents, which can only be voided."""
         self._check_unapplied(account, row)
         if not row["draft"]:
             kind = self.resource.singular.replace("_", " ")
@@ -195,6 +215,7 @@ class Documents:
         account.remove(self.resource.name, row["id"])
 
     def void(self, account: Account, row: Row) -> Row:
+        """Void an issued document. Refuse drafts, voided documents, and those with payments."""
         if row["status"] == "voided":
             raise ApiError("The document is voided already")
         if row["draft"]:
@@ -210,7 +231,7 @@ CREDIT_NOTE_RULES = Documents(resource=CREDIT_NOTES, status=credit_note_status)
 
 
 def settle_again(account: Account, rules: Documents, key: int, effect: Number) -> None:
-    """Take `effect` more off a document's balance; the document counts as updated."""
+    """Take `effect` more off the balance of a document, which counts as updated."""
     row = account.tables[rules.resource.name].rows[key]
     private = account.private(rules.resource.name, key)
     private["_applied"] = money(applied(account, rules.resource, row) + effect)

@@ -1,6 +1,6 @@
-"""The table of rules: what Invoiced refuses and computes, one row per path with endpoints.
+"""The table of endpoints: one row per path, with the rules of its resource.
 
-A resource to be served needs its row in `shapes` and one here, and nothing else.
+To serve another resource, add a row to `resources` and one to this table.
 """
 
 from collections.abc import Mapping
@@ -31,20 +31,23 @@ from invoiced_emulator.store.account import Account
 
 
 class Rules(Protocol):
-    """What happens to objects of one resource; `given` holds clean attributes (`writes`).
+    """What happens to the objects of one resource. `given` holds checked attributes.
 
-    Each raises `Refused` and then has changed nothing. `delete` returns None where the object is
-    gone, or the object where Invoiced keeps it.
+    Each method raises ApiError if it refuses, and then has changed nothing.
     """
 
     @property
-    def resource(self) -> ResourceDefinition: ...
+    def resource(self) -> ResourceDefinition:
+        """What the objects look like."""
 
-    def create(self, account: Account, given: Row) -> Row: ...
+    def create(self, account: Account, given: Row) -> Row:
+        """Insert an object, and return it."""
 
-    def update(self, account: Account, row: Row, given: Row) -> Row: ...
+    def update(self, account: Account, row: Row, given: Row) -> Row:
+        """Change an object, and return it."""
 
-    def delete(self, account: Account, row: Row) -> Row | None: ...
+    def delete(self, account: Account, row: Row) -> Row | None:
+        """Remove an object: None where it is gone, the object where Invoiced keeps it."""
 
 
 _LISTED = ("GET", "POST")
@@ -53,11 +56,16 @@ _EACH = ("GET", "PATCH", "DELETE")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """One resource over HTTP, at `/customers/:id/contacts` if its path is `customers contacts`.
+    """One resource over HTTP.
 
-    `listed` are the methods of the list, `each` those of one object; `singleton` those of the path of
-    an object of which its parent has at most one. `calls` are what `POST /resource/:id/CALL`
-    does. `only` holds attributes an object must have to be found here.
+    Attributes:
+        rules: what a write does.
+        path: its words: `/customers/:id/contacts` is `("customers", "contacts")`.
+        listed: methods of the list.
+        each: methods of one object.
+        singleton: methods of the path of an object of which its parent has at most one.
+        calls: calls on one object, by the last word of their path.
+        only: attributes that an object must have to be found here.
     """
 
     rules: Rules
@@ -70,6 +78,7 @@ class Endpoint:
 
     @property
     def resource(self) -> ResourceDefinition:
+        """What the objects look like."""
         return self.rules.resource
 
 

@@ -13,7 +13,7 @@ from invoiced_emulator.store.account import Account
 
 
 def installments_of(account: Account, given: list[Row]) -> list[Row]:
-    """Installments with their ids, nothing of them paid yet."""
+    """Installments with their ids, of which nothing is paid yet."""
     return [
         {
             "id": account.part_id(),
@@ -30,6 +30,10 @@ class PaymentPlans(CrudRules):
     """The rules of payment plans; `create` replaces the plan an invoice has."""
 
     def create(self, account: Account, given: Row) -> Row:
+        """Set the plan of an invoice, in place of the one it has.
+
+        Refuse invoices that are not open, and installments that do not add up to the balance.
+        """
         invoice = account.tables["invoices"].rows[given["_invoice"]]
         if invoice["draft"] or invoice["paid"] or invoice["status"] == "voided":
             raise ApiError("Only an open invoice takes a payment plan")
@@ -50,6 +54,7 @@ class PaymentPlans(CrudRules):
             raise ApiError(f"The installments must add up to {balance}", "installments")
 
     def delete(self, account: Account, row: Row) -> None:
+        """Remove the plan from its invoice."""
         key = account.private(self.resource.name, row["id"])["_invoice"]
         CrudRules.delete(self, account, row)
         invoice = account.row("invoices", key)

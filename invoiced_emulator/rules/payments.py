@@ -1,4 +1,4 @@
-"""Payments, and the read-only transactions that are their shadows."""
+"""Payments, and the read-only transactions that mirror their applications."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -17,9 +17,13 @@ from invoiced_emulator.store.account import Account
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedType:
-    """One type of application: whether it uses up the payment, and what its shadow looks like.
+    """One type of application.
 
-    `names` are the documents an entry must name; those without a `shadow` leave no transaction.
+    Attributes:
+        names: the documents that an application must name.
+        funded: whether it uses up the payment.
+        sign: of the amount of its transaction.
+        shadow: attributes of the transaction that mirrors it; None if there is none.
     """
 
     names: tuple[str, ...] = ()
@@ -45,7 +49,7 @@ _SPENT = ("invoice", "credit_note")
 
 
 def used(applied: Iterable[Row]) -> Number:
-    """How much of a payment its applications use up."""
+    """The sum of the applications that use up a payment."""
     return money(sum(entry["amount"] for entry in applied if KINDS[entry["type"]].funded))
 
 
@@ -54,6 +58,10 @@ class Payments(CrudRules):
     """The rules of payments. `delete` voids: the object stays, what it paid is owed again."""
 
     def create(self, account: Account, given: Row) -> Row:
+        """Insert the payment and apply it to its documents.
+
+        Refuse applications that exceed the payment or a document, and unknown customers.
+        """
         row = {"applied_to": [], **stored_fields(self.resource, lowered(given))}
         row = {**row, **self._checked(account, row, ())}
         row = account.insert(self.resource.name, row)
@@ -62,6 +70,7 @@ class Payments(CrudRules):
         return row
 
     def update(self, account: Account, row: Row, given: Row) -> Row:
+        """Change the payment, and apply it again if its applications changed. Refuse a void one."""
         if row["voided"]:
             raise ApiError("A voided payment cannot be edited")
         after = {**row, **stored_fields(self.resource, lowered(given))}
@@ -75,6 +84,7 @@ class Payments(CrudRules):
         return after
 
     def delete(self, account: Account, row: Row) -> Row:
+        """Void the payment: the object stays, and its documents are due again."""
         if row["voided"]:
             raise ApiError("The payment is voided already")
         self._release(account, row)

@@ -34,7 +34,7 @@ _COSTING = {"plan", "amount", "quantity", "addons", "discounts", "taxes"}
 def later(start: int, interval: str, count: int) -> int:
     """`start` moved by `count` intervals of a plan's calendar, in UNIX seconds.
 
-    A month that is too short ends the move on its last day.
+    In a month that is too short the result is on its last day.
     """
     moment = datetime.fromtimestamp(start, timezone.utc)
     if interval in ("day", "week"):
@@ -95,11 +95,19 @@ def _price(given: Number | str) -> Number:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscriptions:
-    """The rules of subscriptions."""
+    """The rules of subscriptions.
+
+    Attributes:
+        resource: what a subscription looks like.
+    """
 
     resource: ResourceDefinition = SUBSCRIPTIONS
 
     def create(self, account: Account, given: Row) -> Row:
+        """Insert the subscription with its price and its current period.
+
+        Refuse unknown customers, plans and catalog entries, and a quantity below 1.
+        """
         now = account.clock()
         require_object(account, "customers", given["customer"], "customer")
         self._check(account, given)
@@ -114,6 +122,7 @@ class Subscriptions:
         return save_new(account, self.resource, row)
 
     def update(self, account: Account, row: Row, given: Row) -> Row:
+        """Change the subscription, and its price and period if they depend on the change."""
         self._check(account, given)
         require_existing_lines("addons", given.get("addons", ()), row["addons"])
         after = {**row, **stored_fields(self.resource, given)}
@@ -154,7 +163,7 @@ class Subscriptions:
         }
 
     def delete(self, account: Account, row: Row) -> Row:
-        """Cancel: a subscription is never removed."""
+        """Cancel the subscription, which is never removed. Refuse one that is canceled."""
         if row["canceled_at"] is not None or row["status"] == "canceled":
             raise ApiError("The subscription is canceled already")
         if row["status"] == "finished":

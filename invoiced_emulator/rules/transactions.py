@@ -17,7 +17,7 @@ _STATUSES = ("succeeded", "pending", "failed")
 
 
 def effect(row: Row) -> Number:
-    """What a transaction takes off its document; only one that succeeded counts."""
+    """The amount that a transaction takes off its document; 0 unless it succeeded."""
     if row["status"] != "succeeded":
         return 0
     amount: Number = abs(row["amount"])
@@ -26,11 +26,20 @@ def effect(row: Row) -> Number:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transactions:
-    """The rules of transactions."""
+    """The rules of transactions.
+
+    Attributes:
+        resource: what a transaction looks like.
+    """
 
     resource: ResourceDefinition = TRANSACTIONS
 
     def create(self, account: Account, given: Row) -> Row:
+        """Insert the transaction and change the balance of its document.
+
+        Refuse unknown types and objects, documents that are drafts or voided, and transactions with
+        neither a customer nor an invoice.
+        """
         self._check(given)
         if given["type"] not in _EFFECT:
             raise ApiError(f"Type must be one of {', '.join(_EFFECT)}", "type")
@@ -51,6 +60,10 @@ class Transactions:
         return row
 
     def update(self, account: Account, row: Row, given: Row) -> Row:
+        """Change the transaction and the balance of its document.
+
+        Refuse changes of one that belongs to a payment, but for its metadata.
+        """
         if given.keys() - {"metadata"}:
             self._check_own(account, row, "edited, only its metadata")
         self._check(given)
@@ -60,12 +73,13 @@ class Transactions:
         return after
 
     def delete(self, account: Account, row: Row) -> None:
+        """Remove the transaction; its document is due again. Refuse one of a payment."""
         self._check_own(account, row, "deleted")
         account.remove(self.resource.name, row["id"])
         self._settle(account, row, -effect(row))
 
     def undo(self, account: Account, row: Row) -> None:
-        """Remove a payment's shadow, without an event, and give back what it took."""
+        """Remove the transaction of a payment without an event; its document is due again."""
         account.tables[self.resource.name].drop(row["id"])
         self._settle(account, row, -effect(row))
 

@@ -1,7 +1,7 @@
-"""A believable business: software by subscription and office supplies by the case.
+"""An account with sample data: software by subscription and office supplies by the case.
 
-Three years of customers and fourteen months of their documents, ending an hour before `now`.
-The same number of customers, seed and second give the same account.
+Customers are up to three years old and have about fourteen months of documents, which end an hour
+before `now`. The same number of customers, seed and second give the same account.
 """
 
 import gc
@@ -38,10 +38,15 @@ def seeded(
     api_key: str = "emulator-key",
     time_zone: tzinfo | None = None,
 ) -> Account:
-    """An account with that many customers and about fourteen invoices for each.
+    """An account with sample data.
 
-    With none, it holds its catalog only: plans, items, coupons and tax rates. Documents are dated
-    at midnight of `time_zone`, or at six o'clock UTC without one.
+    Args:
+        customers: how many; each has about fourteen invoices. With 0, the account has its catalog
+            only: plans, items, coupons and tax rates.
+        seed: another seed gives other sample data.
+        now: the account's clock, in UNIX seconds.
+        api_key: the key that the server accepts.
+        time_zone: documents are dated at midnight of this zone; at six o'clock UTC without one.
     """
     account = Account(api_key, now)
     account.time_zone = time_zone

@@ -1,4 +1,4 @@
-"""Where the seeded business is made up: chance, time, and the account that is filled."""
+"""What the makers of sample data share: random numbers, the time, and the account to fill."""
 
 from dataclasses import dataclass
 from random import Random
@@ -14,7 +14,13 @@ HISTORY_DAYS = 425  # about fourteen months
 
 @dataclass(slots=True)
 class SeedContext:
-    """Where the business is made up: the account, chance, and the UNIX second it ends at."""
+    """What the makers of sample data share.
+
+    Attributes:
+        account: the account to fill.
+        random: the only source of chance, so that a seed gives the same data each time.
+        now: the UNIX second at which the data ends.
+    """
 
     account: Account
     random: Random
@@ -23,15 +29,16 @@ class SeedContext:
     _sources: int = 850
 
     def take_customer_id(self) -> int:
+        """The id of the next customer."""
         self._customers += 1
         return self.account.tables["customers"].next_id + self._customers - 1
 
     def past(self, second: float) -> int:
-        """`second`, or the last one before the quiet hour if that comes sooner."""
+        """`second`, or the last one before the quiet hour if that is earlier."""
         return min(int(second), self.now - QUIET_S)
 
     def after(self, second: int, least_days: float, most_days: float) -> int:
-        """A moment that many days after `second`, but not within the quiet hour."""
+        """A moment `least_days` to `most_days` after `second`, and before the quiet hour."""
         days = self.random.uniform(least_days, max(least_days, most_days))
         return max(second, self.past(second + days * DAY_S))
 
@@ -42,11 +49,11 @@ class SeedContext:
         return self.account.document_date(second)
 
     def rate(self, resource: str, key: str) -> Row:
-        """A row of the catalog."""
+        """An object of the catalog."""
         return self.account.tables[resource].rows[key]
 
     def source(self) -> Row:
-        """A card, or now and then a bank account."""
+        """A card, or sometimes a bank account."""
         rng = self.random
         self._sources += 1
         if rng.random() < 0.2:

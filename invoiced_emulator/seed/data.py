@@ -1,4 +1,4 @@
-"""What the seeded business sells, and the names of those it sells to: data only."""
+"""The catalog of the sample data, and names and addresses of its customers: data only."""
 
 from invoiced_emulator.resources.definition import Row
 

@@ -1,4 +1,4 @@
-"""The documents of the seeded business, and the money that moved for them."""
+"""The documents of the sample data, and their payments."""
 
 from collections.abc import Iterator
 

@@ -1,6 +1,6 @@
-"""The rest of the seeded business: what hangs on customers, and money beside the transactions.
+"""The rarer objects of the sample data: children of customers, payments, charges, settings.
 
-It has chance of its own, so that the six great resources are the same with and without it.
+Their random numbers are drawn after all others, so that they change none of the documents.
 """
 
 from collections.abc import Sequence

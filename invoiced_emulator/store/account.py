@@ -1,6 +1,6 @@
-"""The account in memory: objects, the indices that make lists fast, and the events.
+"""One account in memory: its objects, its events, and its oddities.
 
-Nothing here refuses anything; what Invoiced refuses and computes is `rules`.
+Nothing here is refused or computed; that is the job of `rules`.
 """
 
 import hashlib
@@ -36,9 +36,18 @@ API_USER = {
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to `row`, which is as it was then, and so is its `customer`.
+    """Something that happened to an object.
 
-    Objects are replaced, never changed, so an event costs no copy; it is serialised when asked.
+    Objects are replaced and never changed, so an event costs no copy. It is serialised when it is
+    read.
+
+    Attributes:
+        id: its number, from 1.
+        timestamp: UNIX seconds.
+        type: such as `invoice.updated`.
+        row: the object as it was then.
+        customer: the object's customer as it was then; None if it has none.
+        previous: the old values of the attributes that changed; None if it is no update.
     """
 
     id: int
@@ -54,6 +63,7 @@ class Event:
         return str(self.row["id"] if noun == own else self.row.get(noun)) == key
 
     def as_row(self) -> Row:
+        """The event in Invoiced's form."""
         shown = {**self.row, "customer": self.customer} if self.customer else self.row
         # The reference describes it inside `data`, and its example shows it beside.
         previous = {} if self.previous is None else {"previous": self.previous}
@@ -68,20 +78,36 @@ class Event:
         }
 
     def raw(self) -> bytes:
+        """The event as JSON."""
         return orjson.dumps(self.as_row())
 
 
 class Account:
     """An Invoiced account in memory.
 
-    `now` gives the account's clock in UNIX seconds. The flags imitate accounts that differ:
-    `canceled_account` answers 402 to everything, `strict_lists` refuse unknown parameters,
-    lists in `ignores_paging` have everything on each page, `forbidden` holds resource names answered 403,
-    `lacks` the `FEATURES` that were not bought, `lost_events` the ids of events whose object is
-    no longer known and shown as `{}`. `untidy` makes responses look like those of a PHP server
-    (`http.untidy`), and documents are dated at midnight of `time_zone` if there is one. The
-    `hides_updated_at` those that omit `updated_at` unless asked, and the `ignores_` flags make
-    lists silently ignore a parameter, as undocumented ones may one day be.
+    Example:
+        account = Account(now=lambda: 1_772_366_400)
+        customer = account.add("customers", name="Acme")
+        account.add("invoices", customer=customer["id"], items=[{"quantity": 2, "unit_cost": 9.5}])
+
+    Attributes:
+        api_key: the key that the server accepts.
+        now: the account's clock, in UNIX seconds.
+        canceled_account: whether every request is refused with 402.
+        forbidden: names of resources that are refused with 403.
+        hides_updated_at: names of resources whose lists omit `updated_at` unless asked for it.
+        lacks: the `FEATURES` that were not bought.
+        lost_events: ids of events whose object is no longer known and is shown as `{}`.
+        strict_lists: names of resources whose lists refuse unknown parameters.
+        ignores_paging: names of resources whose lists have every object on each page.
+        ignores_sort: whether lists ignore `sort`.
+        ignores_updated_before: whether lists ignore `updated_before`.
+        untidy: whether responses look like those of a PHP server (`http.untidy`).
+        time_zone: documents are dated at midnight of this zone; None for the moment itself.
+        attachments: files of documents, by resource and id.
+        tables: the objects, by resource.
+        event_log: what happened, oldest first.
+        emails: what was sent.
     """
 
     def __init__(self, api_key: str = "emulator-key", now: Callable[[], float] = time.time) -> None:
@@ -129,28 +155,30 @@ class Account:
         self._next_part = max([self._next_part, *(key + 1 for key in used)])
 
     def row(self, resource: str, key: Key) -> Row | None:
-        """The object itself, not a copy: read only. None if absent."""
+        """The object itself, not a copy: do not change it. None if there is none."""
         try:
             return self.tables[resource].rows[key]
         except KeyError:
             return None
 
     def add(self, resource: str, **attributes: Any) -> Row:
-        """Insert an object past every rule, and return a copy of it.
+        """Insert an object, past every rule, and return a copy of it.
 
-        Missing attributes take the defaults of the shape, a fresh `id`, a free `number`, and
-        `created_at` and `updated_at` of now. A document given `items` but no `total` has its
-        lines, discounts, taxes and totals computed, and `balance` is the `total` unless given.
-        Attributes that the shape does not know are shown as they are: Invoiced adds some, too.
-        Attributes that begin with an underscore are kept but never shown: `_archived=True` hides a plan, item, coupon or tax
-        rate from plain lists, `_customer=15444` says whose a contact or payment source is, and
-        `_invoice=46225` what a payment plan pays.
+        Attributes that are not given take the default of the resource, a fresh `id`, a free
+        `number`, and `created_at` and `updated_at` of now. A document with `items` but without
+        `total` gets its lines, discounts, taxes and totals computed. `balance` is the `total`
+        unless given.
+
+        Unknown attributes are kept and shown, since Invoiced adds some, too. Attributes that begin
+        with an underscore are kept but never shown: `_archived=True` hides a plan, item, coupon or
+        tax rate from plain lists, `_customer=15444` names the owner of a contact or payment source,
+        and `_invoice=46225` the invoice of a payment plan.
         """
         row = self.insert(resource, attributes)
         return plain_copy(row)
 
     def insert(self, resource: str, attributes: Row) -> Row:
-        """`add` without the copy: what it returns is the stored object itself, to be read only."""
+        """`add` without the copy: returns the stored object itself, which must not be changed."""
         table = self.tables[resource]
         shown = {k: plain(v) for k, v in attributes.items() if not k.startswith("_")}
         row = self._filled(table, shown)
@@ -188,9 +216,10 @@ class Account:
         return row
 
     def edit(self, resource: str, key: Key, **changes: Any) -> Row:
-        """Set attributes past every rule, `updated_at` to now unless given. KeyError if absent.
+        """Set attributes past every rule, and return a copy. `updated_at` becomes now unless given.
 
-        Totals are not recomputed, and no event is recorded.
+        Totals are not computed again, and no event is recorded. KeyError if there is no such
+        object.
         """
         table = self.tables[resource]
         row = {**table.rows[key]}
@@ -212,9 +241,14 @@ class Account:
     def merge(self, key: int, into: int, *, at: int | None = None) -> None:
         """Merge one customer into another past every rule. KeyError if either is absent.
 
-        Everything of the first, documents and children, belongs to the second from now on, and
-        keeps its `updated_at`. `customer.merged` holds the second, with the first as it was in
-        `original_customer`. `at` is the UNIX second.
+        Documents and children of the first belong to the second from now on, and keep their
+        `updated_at`. The event `customer.merged` holds the second, with the first in
+        `original_customer`.
+
+        Args:
+            key: the customer that is merged, and gone afterwards.
+            into: the customer that is kept.
+            at: UNIX second of the event; now by default.
         """
         customers = self.tables["customers"]
         gone, kept = customers.rows[key], customers.rows[into]
@@ -249,7 +283,7 @@ class Account:
         return [plain_copy(table.rows[key]) for key in table.list_index("all").ids]
 
     def private(self, resource: str, key: Key) -> Row:
-        """What is known of an object but never shown; a dictionary to be changed in place."""
+        """What is known of an object but never shown: a dictionary, to be changed in place."""
         return self.tables[resource].private.setdefault(key, {})
 
     def events(self) -> list[Row]:
@@ -274,8 +308,12 @@ class Account:
     ) -> None:
         """Record the event `<object>.<action>`, with the object's customer expanded.
 
-        `previous` holds the old values of the attributes an update changed. Nothing is recorded of
-        resources that are not eventful.
+        Args:
+            action: such as `created`.
+            resource: of the object. Nothing is recorded if it is not eventful.
+            row: the object as it is now.
+            previous: the old values of the attributes that an update changed.
+            at: UNIX second of the event; now by default.
         """
         if not self.tables[resource].resource.eventful:
             return

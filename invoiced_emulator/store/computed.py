@@ -1,8 +1,8 @@
 """Objects by the million that are computed when they are read, for benchmarks.
 
-One bulk is an arithmetic run: ids, `updated_at` and everything that differs from object to object
-follow from its position, the rest comes from a handful of templates. It costs no memory, is listed
-among the stored objects in every order, and cannot be changed.
+Ids, `updated_at` and everything that differs from object to object follow from an object's
+position; the rest comes from a handful of templates. The objects need no memory, are listed among
+the stored ones in every order, and cannot be changed.
 """
 
 import heapq
@@ -22,11 +22,7 @@ Compute = Callable[[int, int], Values]
 
 
 class Computed(Sequence[Any]):
-    """A sorted sequence of which every element is computed from its position.
-
-    `among` computes the elements at the positions of a range; `rank` how many lie below a value,
-    which is searched for if it is not given.
-    """
+    """A sorted sequence of which every element is computed from its position."""
 
     def __init__(
         self,
@@ -34,6 +30,13 @@ class Computed(Sequence[Any]):
         among: Callable[[range], list[Any]],
         rank: Callable[[Any], int] | None = None,
     ) -> None:
+        """Describe the sequence.
+
+        Args:
+            size: how many elements it has.
+            among: computes the elements at the positions of a range.
+            rank: counts the elements below a value; found by bisection if it is not given.
+        """
         self._positions = range(size)
         self._among = among
         self.rank = rank or partial(bisect_left, self)
@@ -52,7 +55,7 @@ class Computed(Sequence[Any]):
 
 
 class MergedSequence(Sequence[Any]):
-    """A `SortedList` and a computed sequence as one sorted list; what is added is stored."""
+    """A `SortedList` and a computed sequence as one sorted sequence; additions are stored."""
 
     def __init__(self, stored: Any, computed: Computed) -> None:
         self._stored = stored
@@ -82,9 +85,11 @@ class MergedSequence(Sequence[Any]):
         return computed
 
     def bisect_left(self, element: Any) -> int:
+        """How many elements are smaller."""
         return int(self._stored.bisect_left(element)) + self._computed.rank(element)
 
     def bisect_right(self, element: Any) -> int:
+        """How many elements are smaller or equal."""
         stored = int(self._stored.bisect_right(element))
         return stored + bisect_right(self._computed, element)
 
@@ -103,9 +108,15 @@ class MergedSequence(Sequence[Any]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bulk:
-    """`count` objects, updated evenly over `span_s` seconds from UNIX second `first_updated_at`.
+    """Objects of one resource, updated evenly over a span of time.
 
-    A template is the JSON of an object with `%d` for what its own choice of `values` fills in.
+    Attributes:
+        first_id: the id of the first one; the others follow it.
+        count: how many there are.
+        first_updated_at: `updated_at` of the first one, in UNIX seconds.
+        span_s: seconds over which their `updated_at` are spread.
+        templates: JSON with `%d` in place of computed values, and what picks the values of each.
+        values: the computed values of an object, from its id and `updated_at`.
     """
 
     first_id: int
@@ -116,9 +127,11 @@ class Bulk:
     values: Compute
 
     def has(self, key: Key) -> bool:
+        """Whether an object is of the bulk."""
         return isinstance(key, int) and self.first_id <= key < self.first_id + self.count
 
     def raw(self, key: Key) -> bytes:
+        """An object as JSON."""
         position = int(key) - self.first_id
         template, choice = self.templates[position % len(self.templates)]
         return template % choice(self.values(int(key), self._updated_at(position)))
@@ -143,6 +156,7 @@ class Bulk:
         return found
 
     def row(self, key: Key) -> Row:
+        """An object."""
         row: Row = orjson.loads(self.raw(key))
         return row
 
@@ -154,10 +168,11 @@ class Bulk:
         return -((self.first_updated_at - second) * self.count // self.span_s)
 
     def ids(self) -> Computed:
+        """The ids, upwards."""
         return Computed(self.count, lambda among: [self.first_id + i for i in among])
 
     def oldest(self) -> Computed:
-        """By `updated_at` upwards. It is only searched for seconds."""
+        """Pairs of `updated_at` and id, upwards. Only searched for seconds."""
         first, span, count = self.first_updated_at, self.span_s, self.count
         first_id = self.first_id
 
@@ -170,7 +185,7 @@ class Bulk:
         )
 
     def newest(self) -> Computed:
-        """By `updated_at` downwards, but upwards by id within one second."""
+        """Pairs of negative `updated_at` and id: latest second first, then by id upwards."""
 
         def at(i: int) -> tuple[int, int]:
             mirrored = self.count - 1 - i

@@ -14,7 +14,7 @@ _NOTHING: Row = {}
 
 
 class ListIndex:
-    """One list of objects in its three quick orders: by id, by `updated_at` up and down."""
+    """One list of objects in three orders: by id, and by `updated_at` upwards and downwards."""
 
     __slots__ = ("ids", "newest", "oldest")
 
@@ -24,18 +24,24 @@ class ListIndex:
         self.newest: Any = SortedList()
 
     def add(self, key: Key, updated_at: int) -> None:
+        """Add an object, once."""
         self.ids.add(key)
         self.oldest.add((updated_at, key))
         self.newest.add((-updated_at, key))
 
     def discard(self, key: Key, updated_at: int) -> None:
+        """Remove an object, if it is there."""
         self.ids.discard(key)
         self.oldest.discard((updated_at, key))
         self.newest.discard((-updated_at, key))
 
 
 class Rows(dict[Key, Row]):
-    """The stored objects by id; those of a bulk are computed whenever they are looked up."""
+    """The stored objects by id; those of a bulk are computed whenever they are looked up.
+
+    Attributes:
+        bulk: the computed objects; None if there are none.
+    """
 
     bulk: Bulk | None = None
 
@@ -46,7 +52,14 @@ class Rows(dict[Key, Row]):
 
 
 class Table:
-    """All objects of one resource, with their indices and their serialised bytes."""
+    """The objects of one resource, with their indices and their JSON.
+
+    Attributes:
+        resource: what they look like.
+        rows: the objects by id.
+        private: by id, what is known of an object but never shown.
+        next_id: the id of the next object.
+    """
 
     def __init__(self, resource: ResourceDefinition) -> None:
         self.resource = resource
@@ -65,6 +78,7 @@ class Table:
 
     @property
     def bulk(self) -> Bulk | None:
+        """The computed objects; None if there are none."""
         return self.rows.bulk
 
     def take(self, bulk: Bulk) -> None:
@@ -79,14 +93,15 @@ class Table:
         index.newest = MergedSequence(index.newest, bulk.newest())
 
     def blank(self) -> Row:
-        """An object of which nothing was said; its lists and maps are its own."""
+        """An object with nothing but defaults; its lists and maps are its own."""
         return {**self.resource.template, **{name: kind() for name, kind in self._containers}}
 
     def list_index(self, name: str) -> ListIndex:
+        """The list of this name, which is empty if nothing was added to it."""
         return self._list_indexes.setdefault(name, ListIndex())
 
     def put(self, row: Row, **private: Any) -> None:
-        """Insert `row`, or replace the object of its id; the table owns `row` from now on.
+        """Insert `row`, or replace the object with its id. The table owns `row` from now on.
 
         `private` is added to what is known of the object but never shown.
         """
@@ -112,7 +127,7 @@ class Table:
         return self.private.get(row["id"], _NOTHING).get(name) if name[0] == "_" else row[name]
 
     def check_stored(self, key: Key) -> None:
-        """Refuse what belongs to a bulk: it cannot be changed."""
+        """Raise ApiError for an object of a bulk, which cannot be changed."""
         if self.bulk is not None and self.bulk.has(key):
             raise ApiError(f"{key} belongs to a bulk, which cannot be changed")
 
@@ -127,6 +142,7 @@ class Table:
         self.list_index("archived").add(hidden, updated_at)
 
     def drop(self, key: Key) -> None:
+        """Remove an object. KeyError if there is none."""
         self.check_stored(key)
         self._forget(key)
         del self.rows[key]

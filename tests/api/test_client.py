@@ -158,7 +158,7 @@ def test_durations_are_shown_in_a_unit_that_people_use(seconds, shown):
 )
 @pytest.mark.parametrize("call", [LIST, CREATE], ids=["read", "write"])
 def test_a_refusal_by_a_gateway_is_retried(client_of, server, httpserver, body, status, call):
-    """Only Invoiced's own errors have a `type`; a proxy's 404 does not show that nothing is there."""
+    """Only Invoiced's own errors have a `type`. A proxy's 404 does not show that nothing exists."""
     httpserver.expect_ordered_request("/customers").respond_with_data(body, status=status)
     httpserver.expect_ordered_request("/customers").respond_with_data("[]", status=200)
     url = httpserver.url_for("").rstrip("/")

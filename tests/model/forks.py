@@ -1,4 +1,4 @@
-"""Starts `target-invoiced` by forking a process that has it imported, with a clock that a test sets.
+"""Starts `target-invoiced` by forking a process that imported it, on a clock that a test sets.
 
 A script, not a test: it is started with the number of a socket. Each request is one JSON line,
 `{"arguments": […], "environment": {…}, "later_s": 0}`, with the file numbers of stdin, stdout and

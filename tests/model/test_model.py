@@ -62,7 +62,7 @@ NO_DOUBT = ("it refers to", "`amount` ", "POST /payments refused (400)")
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What may happen in a world. Unless STATEs are lost, nothing leaves doubt of what was meant."""
+    """What may happen in a world. Only lost STATEs leave doubt of what was meant."""
 
     loses_states: bool = True
     equal_records: bool = True

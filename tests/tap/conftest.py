@@ -46,7 +46,7 @@ class Answer:
 
 @dataclass(slots=True)
 class Gateway:
-    """A gateway before an emulator. Passes requests on, but for those whose path and query match `pattern` as a whole."""
+    """A gateway that passes requests on, unless `pattern` matches the whole path and query."""
 
     pattern: str
     answer: Answer

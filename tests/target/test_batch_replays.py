@@ -14,8 +14,8 @@ OWN_FAILURE = Response(
 class Lists:
     """Takes lists of records, and keeps each answer under its Idempotency-Key.
 
-    `plan` says what becomes of the next requests: "carried out", "lost" (carried out, and a
-    gateway answers), "never" (a gateway answers), "failed" (Invoiced's own 500). The last one stays.
+    `plan` says what becomes of the next requests: "carried out", "lost" (carried out, and a gateway
+    answers), "never" (a gateway answers), "failed" (Invoiced's own 500). The last one stays.
     """
 
     def __init__(self):

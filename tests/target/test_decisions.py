@@ -392,7 +392,7 @@ def test_states_that_stand_elsewhere_in_the_next_run_create_nothing_twice(runs: 
 
 @pytest.mark.parametrize(("hours", "wanted"), [(22, "abc"), (24, "abbc")])
 def test_an_equal_record_is_another_one_once_23_hours_have_passed(hours: int, wanted: str) -> None:
-    """Until then a record that no STATE covers is the one that was sent, wherever it comes again."""
+    """Until then, a record that no STATE covers is the one that was sent, wherever it recurs."""
     world = MovingWorld(tokens=["a", "b"], ledger=Ledger(None))
     Run(world, random.Random(0), never).live()  # no STATE covers what it sent
     assert Counter(world.created.values()) == Counter("ab")

@@ -1,4 +1,4 @@
-"""What a gateway answers says nothing of the account, and an answered failure may have been done."""
+"""A gateway knows nothing of the account, and a failed request may have been executed."""
 
 import pytest
 
@@ -143,7 +143,7 @@ def test_money_that_was_moved_before_a_500_is_moved_once(
 
 @pytest.mark.parametrize(("doubt", "count"), [("send", 3), ("skip", 2), ("reject", 2)])
 def test_what_cannot_be_looked_up_follows_the_setting(through, account, singer, doubt, count):
-    """Two adjustments of one customer, day and amount: which of them was there is not to be told."""
+    """Of two adjustments of one customer, day and amount, nothing shows which one existed."""
     account.add("customers", id=5, name="A")
     record = {"customer": 5, "amount": 9, "date": 1_769_904_000}
     for _ in range(2):

@@ -237,7 +237,11 @@ def test_a_header_of_a_call_does_not_take_the_place_of_the_credentials(
 SYNCED = """
 import os, sys
 real = os.fsync
-os.fsync = lambda file: (print("fsync", os.readlink(f"/proc/self/fd/{file if isinstance(file, int) else file.fileno()}"), file=sys.stderr), real(file))[1]
+def named(file):
+    number = file if isinstance(file, int) else file.fileno()
+    print("fsync", os.readlink(f"/proc/self/fd/{number}"), file=sys.stderr)
+    return real(file)
+os.fsync = named
 """
 
 

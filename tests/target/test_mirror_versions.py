@@ -1,4 +1,4 @@
-"""ACTIVATE_VERSION removes an object only if an earlier version had it and a complete one has not."""
+"""ACTIVATE_VERSION removes objects that an earlier version had and a complete one lacks."""
 
 import sqlite3
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""Calls on one object that are no endpoint of a stream: what they name, their order, their limits."""
+"""Calls on one object that are no endpoint: the objects they name, their order, their limits."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is written is what the record says, or the record is a reject; nothing is changed in silence."""
+"""A write has the values of its record, or the record is a reject. Nothing changes silently."""
 
 import json
 

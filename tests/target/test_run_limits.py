@@ -25,7 +25,8 @@ from pathlib import Path
 from target_invoiced.__main__ import main
 sys.argv[0] = "target-invoiced"
 code = main()
-print("peak", re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1], file=sys.stderr)
+status = Path("/proc/self/status").read_text()
+print("peak", re.search(r"VmHWM:\s+(\d+)", status)[1], file=sys.stderr)
 sys.exit(code)
 """
 
