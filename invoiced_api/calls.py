@@ -36,14 +36,14 @@ CALLS: tuple[ObjectCall, ...] = (
     ObjectCall(
         resource="customers",
         word="merge",
-        does="merges another customer, `customer` in the body, into this one; the other is gone",
+        does="merges the customer that `customer` names into this one and removes it",
         references={"customer": Ref("customers")},
         includes_referrers=True,
     ),
     ObjectCall(
         resource="customers",
         word="consolidate_invoices",
-        does="creates one invoice in place of the open ones up to `cutoff_date`, which are voided",
+        does="replaces the open invoices up to `cutoff_date` with one invoice and voids them",
         includes_referrers=True,
     ),
     ObjectCall(
@@ -55,7 +55,7 @@ CALLS: tuple[ObjectCall, ...] = (
     ObjectCall(
         resource="invoices",
         word="emails",
-        does="e-mails the invoice to the recipients in `to`, or to its customer",
+        does="emails the invoice to the recipients in `to`, or to its customer",
         side_effect=SideEffect.EMAILS,
     ),
     ObjectCall(
@@ -66,17 +66,17 @@ CALLS: tuple[ObjectCall, ...] = (
     ObjectCall(
         resource="estimates",
         word="invoice",
-        does="creates an invoice from the estimate, which is closed",
+        does="creates an invoice from the estimate and closes the estimate",
     ),
     ObjectCall(
         resource="subscriptions",
         word="pause",
-        does="stops the billing until the subscription is resumed",
+        does="stops billing until the subscription is resumed",
     ),
     ObjectCall(
         resource="subscriptions",
         word="resume",
-        does="starts the billing of a paused subscription again",
+        does="resumes billing of a paused subscription",
     ),
 )
 
