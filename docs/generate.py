@@ -11,7 +11,8 @@ from typing import Any
 from invoiced_api.bodies import AttributeType, Body, ListOf, Nested, Ref, RefList, Scalar
 from invoiced_api.calls import CALLS
 from invoiced_api.connection import CONNECTION_SETTINGS
-from invoiced_api.resources import RESOURCES, DeleteBehaviour, Resource, SideEffect, WriteCalls
+from invoiced_api.definitions import DeleteBehaviour, Resource, SideEffect, WriteCalls
+from invoiced_api.resources import RESOURCES
 from invoiced_api.settings import Setting
 from singer_command.logs import LOG_FORMAT
 from tap_invoiced.settings import setting_table

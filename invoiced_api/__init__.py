@@ -15,7 +15,9 @@
 
 Modules:
 
-client       sends a request, retries it, and turns a refusal into an exception
+client       sends a request, and retries it
+request      one request, before it is sent
+response     from an HTTP response to a `Response` or an exception
 connection   which account to speak to, and how
 exceptions   the tree of exceptions
 retry        how long to wait before a request is repeated; the only place that sleeps
@@ -23,7 +25,9 @@ concurrency  how many requests may be in flight
 deadline     how long a response may take in all
 transport    the pool of connections, certificates and proxies
 resources    every list of the API as one row: path, key, events, calls that write
-bodies       the attributes that a write may carry
+definitions  what such a row holds
+write_bodies the attributes that a write may carry, by kind of object
+bodies       the types of these attributes
 calls        calls on one object that are not updates
 reading      reads a list completely while it changes
 access       what a key may read
@@ -37,8 +41,9 @@ version      the version of this distribution
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from invoiced_api.client import Client, Request, Response
+    from invoiced_api.client import Client
     from invoiced_api.connection import Connection
+    from invoiced_api.definitions import Resource
     from invoiced_api.exceptions import (
         FatalError,
         FeatureMissingError,
@@ -52,7 +57,9 @@ if TYPE_CHECKING:
         RetryableError,
         UnexpectedResponseError,
     )
-    from invoiced_api.resources import RESOURCES, Resource
+    from invoiced_api.request import Request
+    from invoiced_api.resources import RESOURCES
+    from invoiced_api.response import Response
     from invoiced_api.version import VERSION
 
 __all__ = [
@@ -80,9 +87,9 @@ _HOMES = {
     "Client": "client",
     "Connection": "connection",
     "RESOURCES": "resources",
-    "Request": "client",
-    "Resource": "resources",
-    "Response": "client",
+    "Request": "request",
+    "Resource": "definitions",
+    "Response": "response",
     "VERSION": "version",
 }
 

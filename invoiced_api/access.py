@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from invoiced_api.client import Client, Request
+from invoiced_api.client import Client
 from invoiced_api.connection import Connection
 from invoiced_api.exceptions import (
     FeatureMissingError,
@@ -11,6 +11,7 @@ from invoiced_api.exceptions import (
     RecordRejectedError,
     RedirectedError,
 )
+from invoiced_api.request import Request
 from invoiced_api.resources import RESOURCES
 
 # Somebody waits for the answer.

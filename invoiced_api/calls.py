@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from invoiced_api.bodies import Body, Ref
-from invoiced_api.resources import BY_NAME, RESOURCES, SideEffect
+from invoiced_api.definitions import SideEffect
+from invoiced_api.resources import BY_NAME, RESOURCES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,9 +17,10 @@ from typing import Any
 
 import orjson
 
-from invoiced_api.client import Client, Request
+from invoiced_api.client import Client
 from invoiced_api.exceptions import NotFoundError, UnexpectedResponseError
 from invoiced_api.reading.pages import Row
+from invoiced_api.request import Request
 from invoiced_api.resources import BY_NAME
 from invoiced_api.timestamps import to_rfc_3339
 from tap_invoiced.bookmarks import State

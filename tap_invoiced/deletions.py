@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from invoiced_api.definitions import Resource
 from invoiced_api.reading.pages import Row
-from invoiced_api.resources import BY_NAME, Resource
+from invoiced_api.resources import BY_NAME
 from invoiced_api.timestamps import to_rfc_3339
 from tap_invoiced.bookmarks import State, bookmark, with_bookmark
 from tap_invoiced.selection import SelectedStream

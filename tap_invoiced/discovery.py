@@ -6,7 +6,8 @@ from typing import Any
 from singer import metadata
 
 import invoiced_schemas
-from invoiced_api.resources import RESOURCES, Resource
+from invoiced_api.definitions import Resource
+from invoiced_api.resources import RESOURCES
 from tap_invoiced.columns import with_extra
 
 Breadcrumb = tuple[str, ...]

@@ -5,8 +5,8 @@ import time
 from itertools import groupby
 from typing import Any
 
+from invoiced_api.definitions import ReadStrategy
 from invoiced_api.reading.pages import Row
-from invoiced_api.resources import ReadStrategy
 from invoiced_api.timestamps import to_rfc_3339
 from tap_invoiced.bad_values import BadValues
 from tap_invoiced.columns import ColumnKind, row_column

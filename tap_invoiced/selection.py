@@ -7,8 +7,9 @@ from typing import Any
 
 from singer import metadata
 
+from invoiced_api.definitions import Resource
 from invoiced_api.exceptions import InvalidInputError
-from invoiced_api.resources import BY_NAME, Resource
+from invoiced_api.resources import BY_NAME
 from tap_invoiced import discovery
 from tap_invoiced.columns import EXTRA
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from invoiced_api import exact_json
 from invoiced_api.client import Client
+from invoiced_api.definitions import ReadStrategy
 from invoiced_api.exceptions import (
     ForbiddenError,
     InvoicedError,
@@ -17,7 +18,6 @@ from invoiced_api.exceptions import (
 from invoiced_api.reading.pages import Row, listings
 from invoiced_api.reading.prefetch import Prefetcher, ThreadTransport
 from invoiced_api.reading.readers import ParentLists, RecountReader, StreamReader, reader_of
-from invoiced_api.resources import ReadStrategy
 from invoiced_api.retry import RetryBudget
 from invoiced_api.timestamps import to_rfc_3339
 from singer_command.exceptions import RunInterruptedError

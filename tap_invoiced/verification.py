@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from invoiced_api.definitions import Resource
 from invoiced_api.reading.pages import Row
-from invoiced_api.resources import Resource
 
 
 @dataclass(slots=True)

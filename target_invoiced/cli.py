@@ -17,8 +17,9 @@ import orjson
 from sqlalchemy import make_url
 
 from invoiced_api.access import check_access
-from invoiced_api.client import Client, Request
+from invoiced_api.client import Client
 from invoiced_api.exceptions import InvalidInputError
+from invoiced_api.request import Request
 from invoiced_api.resources import ENDPOINTS
 from invoiced_api.settings import warn_of_unknown
 from singer_command.about import about

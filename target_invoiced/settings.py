@@ -14,8 +14,9 @@ from sqlalchemy.exc import ArgumentError
 from invoiced_api import settings
 from invoiced_api.calls import call_at
 from invoiced_api.connection import CONNECTION_SETTINGS, Connection, connection_from, url
+from invoiced_api.definitions import Resource, SideEffect, WriteCalls
 from invoiced_api.exceptions import InvalidInputError
-from invoiced_api.resources import BY_NAME, ENDPOINTS, Resource, SideEffect, WriteCalls
+from invoiced_api.resources import BY_NAME, ENDPOINTS
 from invoiced_api.settings import Setting, read_settings
 from singer_command.logs import LOG_FORMAT
 from target_invoiced.exceptions import StreamSettingError

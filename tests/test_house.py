@@ -65,9 +65,10 @@ TARGET_ARROWS = {
 FLOORS = {
     "invoiced_api": (
         "bodies deadline exact_json concurrency exceptions redact timestamps version",
-        "resources retry settings",
-        "calls connection",
-        "transport",
+        "definitions retry settings write_bodies",
+        "connection request resources",
+        "calls transport",
+        "response",
         "client",
         "access reading",
     ),

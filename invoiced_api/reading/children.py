@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from invoiced_api.definitions import Parent
 from invoiced_api.reading.pages import ListQuery, Page, Row
 from invoiced_api.reading.scans import by_id
 from invoiced_api.reading.steps import OnRows, PageSteps, Window
 from invoiced_api.reading.streams import StreamReader
 from invoiced_api.reading.windows import Encode, WindowReader
-from invoiced_api.resources import Parent
 
 # How many lists of children are under way at once.
 MAX_CHILD_LISTS = 64

@@ -10,9 +10,11 @@ from typing import Any
 import msgspec
 import orjson
 
-from invoiced_api.client import Request, Response
+from invoiced_api.definitions import Resource
 from invoiced_api.exceptions import UnreadablePageError
-from invoiced_api.resources import BY_NAME, Resource
+from invoiced_api.request import Request
+from invoiced_api.resources import BY_NAME
+from invoiced_api.response import Response
 
 
 class SalvagedRows(list[Any]):

@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Protocol
 
-from invoiced_api.client import Client, Request, Response
+from invoiced_api.client import Client
 from invoiced_api.exceptions import (
     IncompleteReadError,
     NotFoundError,
@@ -23,6 +23,8 @@ from invoiced_api.reading.salvage import read_by_row
 from invoiced_api.reading.scheduler import MAX_BUFFERED_BYTES, Attempt, InFlight, RequestScheduler
 from invoiced_api.reading.streams import StreamReader
 from invoiced_api.reading.windows import EncodedChunk
+from invoiced_api.request import Request
+from invoiced_api.response import Response
 from invoiced_api.retry import RetryBudget
 
 LOGGER = logging.getLogger(__name__)

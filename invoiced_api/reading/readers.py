@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from invoiced_api.definitions import Parent, ReadStrategy, Resource
 from invoiced_api.exact_json import parse as exact
 from invoiced_api.reading.children import ChildReader, ParentList
 from invoiced_api.reading.full_scan import FullScanReader
@@ -11,7 +12,7 @@ from invoiced_api.reading.newest_first import NewestFirstReader
 from invoiced_api.reading.pages import Parse, listings
 from invoiced_api.reading.streams import StreamReader
 from invoiced_api.reading.windows import Encode
-from invoiced_api.resources import BY_NAME, Parent, ReadStrategy, Resource
+from invoiced_api.resources import BY_NAME
 
 __all__ = ["ParentLists", "RecountReader", "StreamReader", "reader_of"]
 

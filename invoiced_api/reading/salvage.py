@@ -4,8 +4,9 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from invoiced_api.client import Request, Response
 from invoiced_api.reading.pages import PageRequest, SalvagedRows
+from invoiced_api.request import Request
+from invoiced_api.response import Response
 
 
 def read_by_row(send: Callable[[Request], Response], request: PageRequest) -> Response:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from invoiced_api.resources import DeleteBehaviour
+from invoiced_api.definitions import DeleteBehaviour
 from target_invoiced.mapping.coercion import MIN_SECONDS
 from target_invoiced.mapping.keys import ExternalKey
 from target_invoiced.mapping.operations import ENDED_STATUSES

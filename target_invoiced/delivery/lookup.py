@@ -5,8 +5,8 @@ from threading import Lock
 from typing import Any
 from urllib.parse import quote
 
-from invoiced_api.client import Request
 from invoiced_api.exceptions import NotFoundError
+from invoiced_api.request import Request
 from invoiced_api.resources import BY_NAME
 from target_invoiced.delivery.senders import Sender
 from target_invoiced.exceptions import InvalidRecordError

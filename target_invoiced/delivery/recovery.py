@@ -15,9 +15,10 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
-from invoiced_api.client import Request, Response
 from invoiced_api.exceptions import NotFoundError, RecordRejectedError, RetryableError
+from invoiced_api.request import Request
 from invoiced_api.resources import BY_NAME
+from invoiced_api.response import Response
 from target_invoiced.delivery.senders import Sender
 from target_invoiced.exceptions import AlreadyCreatedError, UndecidableError
 from target_invoiced.mapping.keys import NaturalKey, digest

@@ -8,8 +8,10 @@ from urllib.parse import quote
 
 import orjson
 
-from invoiced_api.client import Client, Request, Response
+from invoiced_api.client import Client
 from invoiced_api.redact import HIDDEN
+from invoiced_api.request import Request
+from invoiced_api.response import Response
 from target_invoiced.mapping.card_numbers import without_card_numbers
 
 

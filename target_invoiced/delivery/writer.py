@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from invoiced_api.client import Request, Response
+from invoiced_api.definitions import DeleteBehaviour
 from invoiced_api.exceptions import NotFoundError, RecordRejectedError, RetryableError
-from invoiced_api.resources import ENDPOINTS, DeleteBehaviour
+from invoiced_api.request import Request
+from invoiced_api.resources import ENDPOINTS
+from invoiced_api.response import Response
 from invoiced_api.retry import wait_until
 from target_invoiced.delivery.comparison import differs, has_ended
 from target_invoiced.delivery.lookup import References

@@ -6,7 +6,7 @@ from typing import Any
 
 from invoiced_api.bodies import Ref
 from invoiced_api.calls import ObjectCall, call_at
-from invoiced_api.resources import SideEffect
+from invoiced_api.definitions import SideEffect
 from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.mapping.card_numbers import refuse_card_numbers
 from target_invoiced.mapping.coercion import refuse_inexact

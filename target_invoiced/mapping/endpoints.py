@@ -6,7 +6,7 @@ from typing import Any
 
 import invoiced_schemas
 from invoiced_api.bodies import Body, Ref, Scalar
-from invoiced_api.resources import DeleteBehaviour, SideEffect
+from invoiced_api.definitions import DeleteBehaviour, SideEffect
 from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.mapping.card_numbers import refuse_card_numbers
 from target_invoiced.mapping.coercion import refuse_inexact, to_boolean, to_integer, to_text

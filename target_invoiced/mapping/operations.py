@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from invoiced_api.resources import DeleteBehaviour
+from invoiced_api.definitions import DeleteBehaviour
 from target_invoiced.mapping.keys import NaturalKey, ObjectRef
 from target_invoiced.mapping.outcomes import Kind
 from target_invoiced.settings import DoubtPolicy

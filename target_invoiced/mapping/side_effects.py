@@ -1,7 +1,7 @@
 """What reaches a customer or a card is only sent if the user allows it."""
 
 from invoiced_api.calls import SIDE_EFFECT_WORDS
-from invoiced_api.resources import SideEffect
+from invoiced_api.definitions import SideEffect
 from target_invoiced.exceptions import InvalidRecordError
 
 

@@ -10,7 +10,7 @@ from email.utils import formatdate
 import pytest
 from werkzeug import Response
 
-from invoiced_api.client import Client, Request, duration, retry_after_s, server_clock
+from invoiced_api.client import Client
 from invoiced_api.connection import Connection
 from invoiced_api.exceptions import (
     FatalError,
@@ -22,6 +22,8 @@ from invoiced_api.exceptions import (
     RetryableError,
     failure_for,
 )
+from invoiced_api.request import Request
+from invoiced_api.response import duration, retry_after_s, server_clock
 from invoiced_emulator import Faults, Server
 
 LIST = Request(method="GET", path="/customers")

@@ -14,14 +14,15 @@ from typing import Any
 import orjson
 import pytest
 
-from invoiced_api.client import Response
+from invoiced_api.definitions import ReadStrategy
 from invoiced_api.exceptions import InvoicedError, RecordRejectedError, RetryableError
 from invoiced_api.reading.pages import PageRequest
 from invoiced_api.reading.prefetch import Prefetcher
 from invoiced_api.reading.readers import ParentLists, reader_of
 from invoiced_api.reading.scheduler import InFlight
 from invoiced_api.reading.streams import StreamReader
-from invoiced_api.resources import BY_NAME, ReadStrategy
+from invoiced_api.resources import BY_NAME
+from invoiced_api.response import Response
 
 SCHEDULES = int(os.environ.get("READ_SCHEDULES", "10000"))
 BLOCKS = 20

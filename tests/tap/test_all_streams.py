@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import requests
 
-from invoiced_api.resources import BY_NAME, RESOURCES, ReadStrategy
+from invoiced_api.definitions import ReadStrategy
+from invoiced_api.resources import BY_NAME, RESOURCES
 from invoiced_emulator import Account, Server
 from invoiced_emulator.resources.registry import RESOURCES as SERVED
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 import invoiced_schemas
 from invoiced_api import exact_json
+from invoiced_api.definitions import ReadStrategy
 from invoiced_api.reading.pages import TypedRow
-from invoiced_api.resources import BY_NAME, RESOURCES, ReadStrategy
+from invoiced_api.resources import BY_NAME, RESOURCES
 from invoiced_emulator import Server
 from tap_invoiced.bad_values import BadValues
 from tap_invoiced.columns import row_column

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from invoiced_api.resources import BY_NAME, DeleteBehaviour
+from invoiced_api.definitions import DeleteBehaviour
+from invoiced_api.resources import BY_NAME
 from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.mapping.card_numbers import without_card_numbers
 from target_invoiced.mapping.endpoints import EndpointMapper

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from invoiced_api.resources import ENDPOINTS, DeleteBehaviour
+from invoiced_api.definitions import DeleteBehaviour
+from invoiced_api.resources import ENDPOINTS
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.singer"))
 

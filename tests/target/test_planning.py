@@ -2,7 +2,8 @@
 
 import pytest
 
-from invoiced_api.resources import BY_NAME, ENDPOINTS, DeleteBehaviour, SideEffect
+from invoiced_api.definitions import DeleteBehaviour, SideEffect
+from invoiced_api.resources import BY_NAME, ENDPOINTS
 from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.mapping.endpoints import EndpointMapper
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey, ObjectId

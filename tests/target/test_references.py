@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from invoiced_api.client import Response
 from invoiced_api.exceptions import RetryableError
+from invoiced_api.response import Response
 from target_invoiced.delivery.lookup import References
 from target_invoiced.delivery.senders import Sender
 from target_invoiced.mapping.keys import NaturalKey

@@ -2,7 +2,8 @@
 
 import pytest
 
-from invoiced_api.resources import BY_NAME, DeleteBehaviour
+from invoiced_api.definitions import DeleteBehaviour
+from invoiced_api.resources import BY_NAME
 from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.mapping.endpoints import EndpointMapper
 from target_invoiced.mapping.operations import Create, NoOp, Remove, Update
