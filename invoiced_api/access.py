@@ -1,4 +1,4 @@
-"""Tries the credentials: which resources can they read?"""
+"""Checks the credentials: which resources can they read?"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,11 +19,13 @@ MAX_CHECK_S = 10.0
 
 
 def check_access(connection: Connection) -> Iterator[str]:
-    """The account's address, then a line per resource: may it be read, and if not, why not?
+    """The account's address, then one line per resource: `invoices: readable`, or why not.
 
-    Children are left out: they are where their parents are.
+    Sends one request per resource. Children are left out: who may read their parents may read them.
 
-    Raises FatalError if the credentials are good for nothing, RetryableError if nobody answers.
+    Raises:
+        FatalError: if the credentials are refused everywhere.
+        RetryableError: if the server does not respond within `MAX_CHECK_S`.
     """
     yield connection.base_url
     budget_s = min(connection.max_retry_seconds, MAX_CHECK_S)

@@ -1,4 +1,4 @@
-"""How the attributes of a write are told to Invoiced: kinds that resource rows are made of."""
+"""The types of the attributes that a write accepts; the rows of resources are made of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from enum import Enum
 
 
 class Scalar(Enum):
-    """The type of an attribute that is no part or reference.
+    """The type of an attribute that is neither a part nor a reference.
 
-    JSON is a list of the caller's own. Metadata is an object of the caller's own, of few and short
-    keys and values. A timestamp goes out as UNIX seconds.
+    JSON is a list of the caller's own. Metadata is an object of the caller's own, with few short
+    keys and values. A timestamp is sent as UNIX seconds.
     """
 
     TEXT = "text"
@@ -23,30 +23,46 @@ class Scalar(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """The id of an object of another resource. Reads may show the object in its place."""
+    """The id of an object. Responses may show the object in its place.
+
+    Attributes:
+        resource: name of the resource that the object is of.
+    """
 
     resource: str
 
 
 @dataclass(frozen=True, slots=True)
 class Nested:
-    """A nested object, of which only these attributes are accepted."""
+    """A nested object.
+
+    Attributes:
+        body: the attributes that it accepts.
+    """
 
     body: "Body"
 
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
-    """A list of nested objects, of each of which only these attributes are accepted."""
+    """A list of nested objects.
+
+    Attributes:
+        body: the attributes that each of them accepts.
+    """
 
     body: "Body"
 
 
 @dataclass(frozen=True, slots=True)
 class RefList:
-    """A list of ids of another resource, such as the tax rates of a customer.
+    """A list of ids, such as the tax rates of a customer.
 
-    An entry may be the id, the object that has it, or an object that holds either in `attribute`.
+    An entry may be the id, the object with that id, or an object that holds either in `attribute`.
+
+    Attributes:
+        resource: name of the resource that the objects are of.
+        attribute: under which a nested object holds the id.
     """
 
     resource: str
@@ -68,7 +84,11 @@ def body(
     timestamps: str = "",
     **kinds: AttributeType,
 ) -> Body:
-    """A body of attributes named in strings of words, by their type, and of others by name.
+    """A body, with the names of its attributes in strings of words, by type.
+
+    Example:
+        >>> body("name email", booleans="autopay", parent_customer=Ref("customers"))["autopay"]
+        <Scalar.BOOLEAN: 'boolean'>
 
     `metadata` has a type of its own, wherever it stands.
     """

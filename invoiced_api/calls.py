@@ -1,4 +1,7 @@
-"""The table of calls on one object that are no endpoint of a stream, one row each."""
+"""The table of calls on one object that are no endpoint of a stream, one row each.
+
+Source: the reference of the API, https://developer.invoiced.com/api.
+"""
 
 import re
 from collections.abc import Mapping
@@ -11,11 +14,17 @@ from invoiced_api.resources import BY_NAME, RESOURCES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectCall:
-    """`POST /RESOURCE/ID/WORD`: what it writes to, and what it does.
+    """`POST /RESOURCE/ID/WORD`.
 
-    `references` are the attributes of its body that name other objects, all of them required,
-    which the call changes as well. With `includes_referrers` it also changes objects that refer to
-    those: it has to come after their earlier writes.
+    Attributes:
+        resource: name of the resource that the object is of.
+        word: the last word of the path.
+        does: what the call does, for the documentation.
+        references: attributes of the body that name other objects; all are required, and the call
+            changes these objects, too.
+        includes_referrers: whether it also changes objects that refer to those. It then has to come
+            after their earlier writes.
+        side_effect: how it reaches a customer or a card; None if it does not.
     """
 
     resource: str
@@ -95,7 +104,7 @@ SIDE_EFFECT_WORDS: Mapping[str, SideEffect] = {
 
 
 def call_at(method: str, path: str) -> ObjectCall | None:
-    """The call of the table that a path leads to, whatever its braces name; None for no such."""
+    """The call of the table at a path with names in braces; None if the table has none there."""
     if method != "POST":
         return None
     shape = re.sub(r"\{\w+\}", "{}", path)

@@ -1,4 +1,4 @@
-"""The one way to Invoiced: `Client.send`."""
+"""Sends requests to one account: `Client.send`."""
 
 import logging
 import time
@@ -47,9 +47,18 @@ LOGGER = logging.getLogger(__name__)
 
 
 class Client:
-    """Sends calls to one account over pooled connections, and asks again where that may help.
+    """Sends requests to one account over pooled connections, and repeats them where that may help.
 
-    May be used by several threads at once. `requests_sent` and `retries` count over its life.
+    Several threads may share a client.
+
+    Example:
+        with Client(connection) as client:
+            response = client.send(Request(method="GET", path="/customers/15444"))
+
+    Attributes:
+        requests_sent: how many requests were sent, repetitions included.
+        retries: how many of them were repetitions.
+        last_success_at: when a request last succeeded, by the monotonic clock; None if none has.
     """
 
     def __init__(
@@ -59,7 +68,17 @@ class Client:
         exact_target: str | None = None,
         warns_of_clocks: bool = False,
     ) -> None:
-        """Every request of the client goes to the `exact_target`, if given: see `fix_target`."""
+        """Open the pool; connections are made when they are needed.
+
+        Args:
+            connection: the account and how to reach it.
+            exact_target: path and query to which every request goes, whatever its own path is.
+            warns_of_clocks: whether to warn, once, if the server's clock differs from ours by more
+                than a minute.
+
+        Raises:
+            InvalidInputError: if the certificates that the environment names cannot be used.
+        """
         self._connection = connection
         self._limiter = ConcurrencyLimiter(connection.max_connections)
         self._pool, self._headers = open_pool(connection)
@@ -86,10 +105,18 @@ class Client:
         self._pool.close()
 
     def send(self, call: Request) -> Response:
-        """The answer to a call.
+        """Send a request, repeat it if it may succeed later, and return its response.
 
-        Raises RecordRejectedError (Forbidden, NotFoundError), FatalError, or RetryableError when it kept failing
-        for `max_retry_seconds`.
+        A POST without an idempotency key gets one. The key stays the same while the outcome is
+        unknown, so that nothing is done twice. After a failure that Invoiced remembers under the
+        key, it is replaced.
+
+        Raises:
+            RecordRejectedError: if Invoiced refuses this request; also as ForbiddenError,
+                FeatureMissingError or NotFoundError.
+            RedirectedError: if a read is redirected for good.
+            RetryableError: if it kept failing for `max_retry_seconds`, or its budget is used up.
+            FatalError: if no request can succeed.
         """
         if call.method == "POST" and not call.idempotency_key:
             call = _with_new_key(call)
@@ -156,19 +183,19 @@ class Client:
 
     @property
     def honours_idempotency_keys(self) -> bool:
-        """Whether a key keeps a repeated create from being carried out twice: not with a token."""
+        """Whether an idempotency key prevents a second create: not with an access token."""
         return not self._connection.access_token
 
     def url_of(self, call: Request) -> str:
-        """Where the call goes."""
+        """The full URL of a request."""
         return f"{self._connection.base_url}{call.target}"
 
     def _transport_error(
         self, call: Request, error: HTTPError, *, too_slow: bool = False
     ) -> InvoicedError:
-        """What silence means: ask again, unless the client was closed meanwhile.
+        """The exception for a request without a response: repeat it, unless the client was closed.
 
-        One that timed out is slow, and left as much time again.
+        A timeout means that Invoiced is slow: a write is repeated after as much time again.
         """
         if self._closed:
             return FatalError(f"{call}: not waited for any more")
@@ -185,9 +212,9 @@ class Client:
         return failure if unsent else self._delay_unsafe_retry(call, failure)
 
     def _compare_clocks(self, response: BaseHTTPResponse) -> None:
-        """Warns once of a clock that is wrong, the server's or ours: bookmarks follow the earlier.
+        """Warn once if the clocks differ: bookmarks follow the earlier of the server's and ours.
 
-        Only readers ask for it: a writer keeps no bookmark.
+        Only readers ask for it, since a writer keeps no bookmark.
         """
         theirs = server_clock(response.headers.get("Date"))
         if self._clocks_compared or theirs is None:
@@ -205,7 +232,7 @@ class Client:
     def _delay_unsafe_retry(
         self, call: Request, failure: RetryableError, seconds: float = IN_FLIGHT_GRACE_S
     ) -> RetryableError:
-        """A write may go on without us, and no key protects it from a twin: repeat it later."""
+        """Wait before a write is repeated: the first one may still be executed."""
         if call.writing and not call.raw:
             rest_s = min(seconds, self._connection.request_timeout)
             failure.retry_after_s = max(rest_s, failure.retry_after_s or 0)

@@ -11,8 +11,11 @@ MAX_CONNECTIONS = 20
 class ConcurrencyLimiter:
     """Lets at most `limit` requests be in flight, of all threads together.
 
-    The limit is halved when the server finds them too many, and grows back by one after as many
-    good answers as it lets through at once, up to `connections`.
+    The limit is halved when the server refuses a request as one too many. It grows by one after as
+    many successes as it lets through at once, up to its start (AIMD).
+
+    Attributes:
+        limit: how many requests may be in flight now, 1 to the number of connections.
     """
 
     def __init__(self, connections: int) -> None:
@@ -27,7 +30,7 @@ class ConcurrencyLimiter:
 
     @contextmanager
     def acquire(self) -> Iterator[int]:
-        """Held while a request is in flight. Gives a token for `on_throttled`."""
+        """Wait for a place and hold it while a request is in flight. Gives a token."""
         with self._room:
             self._room.wait_for(lambda: self._in_flight < self.limit)
             self._in_flight += 1
@@ -40,7 +43,7 @@ class ConcurrencyLimiter:
                 self._room.notify()
 
     def on_throttled(self, token: int) -> None:
-        """A request was refused for being one too many: halve, once for all sent before that."""
+        """Halve the limit, once for all requests that were sent before: one was refused."""
         with self._room:
             if token == self._cuts:
                 self._cuts += 1
@@ -48,7 +51,7 @@ class ConcurrencyLimiter:
                 self.limit = max(1, self.limit // 2)
 
     def on_success(self) -> None:
-        """A request was answered."""
+        """A request was not throttled."""
         with self._room:
             self._good += 1
             if self.limit < self._most and self._good >= self.limit:

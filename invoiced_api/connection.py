@@ -1,4 +1,4 @@
-"""The settings that say which account to speak to, and how."""
+"""The settings of a connection: which account to speak to, and how."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -20,7 +20,17 @@ SAMPLE_KEY = "YOUR_INVOICED_API_KEY"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """One account and how to reach it. Of two credentials the token is used."""
+    """One account and how to reach it.
+
+    Attributes:
+        api_key: sent by HTTP Basic; None if there is a token.
+        access_token: OAuth token; used in place of the key if both are set.
+        base_url: address of the API, without a slash at its end.
+        request_timeout: seconds until a request without a complete response fails.
+        max_connections: the most requests in flight, 1 to 20.
+        max_retry_seconds: how long one request is repeated before it fails for good.
+        user_agent: value of the header `User-Agent`.
+    """
 
     api_key: str | None = field(default=None, repr=False)
     access_token: str | None = field(default=None, repr=False)
@@ -32,11 +42,16 @@ class Connection:
 
     @property
     def secrets(self) -> tuple[str | None, ...]:
+        """What no log line may show."""
         return (self.api_key, self.access_token)
 
 
 def url(value: Any) -> str:
-    """An `https` address without credentials; plain `http` only on this machine's loopback."""
+    """An `https` URL without credentials; plain `http` is accepted on loopback only.
+
+    Raises:
+        ValueError: with words that complete "setting `x` must be …".
+    """
     try:
         parts = urlsplit(settings.text(value))
         host = parts.hostname if parts.port != 0 else None
@@ -52,14 +67,14 @@ def url(value: Any) -> str:
 
 
 def key(value: Any) -> str:
-    """An API key, which a header carries."""
+    """An API key that a header can carry. Raises ValueError for the sample's placeholder."""
     if value == SAMPLE_KEY:
         raise ValueError("the account's own key, in place of the sample's")
     return header(value)
 
 
 def header(value: Any) -> str:
-    """Text that an HTTP header can carry."""
+    """Text that an HTTP header can carry: one line of ASCII. Raises ValueError for any other."""
     line = settings.text(value)
     if not (line.isascii() and line.isprintable()):
         raise ValueError("one line of ASCII characters")
@@ -80,8 +95,8 @@ CONNECTION_SETTINGS = (
         parse=key,
         secret=True,
         also_from="INVOICED_API_KEY",
-        help="API key of the account: Settings > Developers > API Keys in Invoiced. Required unless "
-        "`access_token` is set",
+        help="API key of the account: Settings > Developers > API Keys in Invoiced. Required "
+        "unless `access_token` is set",
     ),
     Setting(
         name="access_token",
@@ -136,7 +151,11 @@ CONNECTION_SETTINGS = (
 
 
 def connection_from(values: Mapping[str, Any]) -> Connection:
-    """The connection that the parsed settings describe. Raises InvalidInputError without a credential."""
+    """The connection of the parsed settings.
+
+    Raises:
+        InvalidInputError: if there is neither an API key nor a token.
+    """
     if not values["api_key"] and not values["access_token"]:
         raise InvalidInputError(
             "setting `api_key` is missing or empty. Create a key in Invoiced under Settings > "

@@ -1,7 +1,7 @@
 """A limit on the time that a whole response takes.
 
-A socket's own timeout starts anew with each byte: a response of one byte at a time would never
-end. So one thread looks after all connections of a client, and cuts those that are too slow.
+The timeout of a socket starts again with each byte: a response of one byte at a time would never
+end. So one thread watches all connections of a client, and cuts those that are too slow.
 """
 
 import contextlib
@@ -20,7 +20,13 @@ MAX_LOOK_S = 1.0
 
 @dataclass(slots=True, eq=False)
 class Exchange:
-    """One request and its response. `cut` once it has taken too long."""
+    """One request and its response.
+
+    Attributes:
+        ends_at: when it has taken too long, by the monotonic clock.
+        socket: the connection; None until it is known.
+        cut: whether the connection was cut since it took too long.
+    """
 
     ends_at: float
     socket: Any = None
@@ -28,7 +34,12 @@ class Exchange:
 
 
 class ResponseDeadline:
-    """Cuts the connections of exchanges that take longer than `limit_s` seconds as a whole."""
+    """Cuts the connections of exchanges that take longer than a limit.
+
+    Args:
+        limit_s: seconds for the whole response.
+        clock: monotonic, in seconds.
+    """
 
     def __init__(self, limit_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit_s = limit_s
@@ -41,7 +52,7 @@ class ResponseDeadline:
 
     @contextmanager
     def exchange(self) -> Iterator[Exchange]:
-        """Held by a thread while it sends a request and reads the response."""
+        """Watch the exchange of this thread while inside."""
         exchange = Exchange(self._clock() + self._limit_s)
         self._current.exchange = exchange
         self._running.add(exchange)
@@ -53,17 +64,18 @@ class ResponseDeadline:
             self._current.exchange = None
 
     def connected(self, connection_socket: Any) -> None:
-        """The socket over which this thread's request goes; its time starts now."""
+        """Note the socket of this thread's request; its time starts now."""
         exchange = getattr(self._current, "exchange", None)
         if exchange:
             exchange.ends_at = self._clock() + self._limit_s
             exchange.socket = connection_socket
 
     def close(self) -> None:
+        """Stop watching."""
         self._closed.set()
 
     def watched(self, connection_class: type[Any]) -> type[Any]:
-        """The same kind of connection, which shows its socket before it waits for a response."""
+        """A class of connections that notes its socket before it waits for a response."""
         deadline = self
 
         class Watched(connection_class):  # type: ignore[misc]

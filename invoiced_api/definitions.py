@@ -1,4 +1,4 @@
-"""What a row of the table of resources holds."""
+"""The types of a row of the table of resources."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from invoiced_api.bodies import Body
 
 
 class DeleteBehaviour(Enum):
-    """What takes an object out of the books."""
+    """What deleting an object does at Invoiced."""
 
     DELETE = "deleted for good"
     VOID_ONCE_ISSUED = "a draft is deleted, an issued document is voided"
@@ -17,7 +17,7 @@ class DeleteBehaviour(Enum):
 
 
 class SideEffect(Enum):
-    """What a write may do to a customer or a card, beyond the books."""
+    """How a write may reach a customer or a card. Values are those of `allow_side_effects`."""
 
     EMAILS = "emails"
     CHARGES = "charges"
@@ -40,10 +40,13 @@ class ReadStrategy(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parent:
-    """The resource that children stand below. `attribute` names the parent's id in the child.
+    """The resource below whose objects a resource's lists are.
 
-    Only parents that have something in `having` have children, if that is given. `singleton`: each
-    parent has one object, which has no id.
+    Attributes:
+        resource: name of the parent resource.
+        attribute: of the child, which holds the parent's id.
+        having: attribute of parents that have children; None if any may have some.
+        singleton: whether each parent has at most one object, which has no id.
     """
 
     resource: str
@@ -54,14 +57,18 @@ class Parent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteCalls:
-    """What the calls accept that create and update an object, and how it leaves the books.
+    """The calls that create, change and remove an object; attributes fill names in braces.
 
-    `update` and `removal` are None where there is no such call. `path` is where objects are
-    created, if that is not their list; `object_path` is one object, below `path` unless given. Both name
-    in braces the attributes that fill them. A `singleton` object is the only one of its parent: it is
-    set (PUT) at `path`, which is also where it is deleted. Of the attributes in `one_of` a create
-    takes one, the first that a record has. `side_effect` is what every create has. Invoiced refuses
-    to clear an attribute in `required`.
+    Attributes:
+        create: attributes that a create accepts.
+        update: attributes that an update accepts; None if there is no such call.
+        removal: what a deletion does; None if there is no such call.
+        path: where objects are created; None for the list of the resource.
+        object_path: one object; None for `/{id}` below the path of creates.
+        singleton: the only object of its parent, which is set (PUT) and deleted at `path`.
+        one_of: attributes of which a create takes one, the first that a record has.
+        side_effect: how every create reaches a customer or a card; None if it does not.
+        required: attributes that Invoiced refuses to clear.
     """
 
     create: Body
@@ -77,20 +84,28 @@ class WriteCalls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """One kind of object. What a resource cannot do is absent from its row.
-
-    `path` is its list, with `/ID` its object, with `/ID/void` the call that voids it; children
-    name their parent in it, as `{customer}`. `lists` are the queries that together return every
-    object, in the order in which an object can move from one to the next. `natural_key` is the
-    caller's own, unique reference. `money` are the columns of amounts in its `currency`.
-    `deleted_by` are the types of event that report a removal. `customer_column` holds the id of
-    the customer that an object belongs to.
-
-    If no page describes its objects, it is not `documented`: attributes without a column are always
-    kept, and an account may lack its list. `flag` is a parameter of one of the `lists`, and the
-    column that shows whether a row came from it.
+    """One kind of object: a row of the table of resources.
 
     It has more fields than a class should have, since it is the row of a table.
+
+    Attributes:
+        name: of the resource and of its stream.
+        path: its list; with `/ID` its object, with `/ID/void` the call that voids it. Children
+            name their parent in it, as `{customer}`.
+        strategy: how its changes are read.
+        lists: parameters of the queries that together return every object, in the order in which an
+            object can move from one to the next.
+        parent: below whose objects its lists are; None at the top.
+        replication_key: attribute with the UNIX second of the last change.
+        by_default: whether its stream is read unless the catalog says otherwise.
+        documented: whether the reference describes its objects. If not, attributes without a column
+            are always kept, and an account may lack the list.
+        flag: parameter of one of the `lists`, and column that shows whether a row came from it.
+        natural_key: attribute with a unique reference of the caller's own.
+        money: columns with amounts in the object's `currency`.
+        deleted_by: types of events that report a removal.
+        customer_column: attribute with the id of the customer that an object belongs to.
+        writes: the calls that write; None if it is read only.
     """
 
     name: str
@@ -110,12 +125,12 @@ class Resource:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """The attributes that tell its objects apart."""
+        """The attributes that together identify an object."""
         if self.parent and self.parent.singleton:
             return (self.parent.attribute,)
         return (self.parent.attribute, "id") if self.parent else ("id",)
 
     @property
     def singular(self) -> str:
-        """What an attribute that refers to one of its objects is called."""
+        """The name of an attribute that refers to one of its objects."""
         return self.name.removesuffix("s")

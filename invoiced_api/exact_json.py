@@ -1,6 +1,6 @@
-"""JSON -> Python values that keep every digit and every character that was sent.
+"""JSON with every digit and every character that was sent.
 
-It takes what a PHP server, a proxy or a broken character set may produce, and marks the numbers
+It reads what a PHP server, a proxy or a broken character set may produce, and marks the numbers
 and texts that a plain parser would change or refuse.
 """
 
@@ -22,7 +22,7 @@ SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class NumberText(str):
-    """A number as it was written: one that no float or 64-bit int has these digits of, or NaN."""
+    """The text of a number that neither a float nor a 64-bit integer holds exactly, or NaN."""
 
     __slots__ = ()
 
@@ -39,9 +39,13 @@ class BrokenText(str):
 
 
 def parse(body: bytes) -> Any:
-    """What a body says. A number that a double or 64 bits would change is NumberText.
+    """The value of a JSON text. A number that a double or 64 bits would change is a NumberText.
 
-    Bytes that are not UTF-8 do not stop it: the text that holds them is BrokenText.
+    Bytes that are not UTF-8 are accepted: the text that holds them is a BrokenText.
+
+    Example:
+        >>> parse(b'{"total": 0.1000000000000000055, "id": 7}')
+        {'total': '0.1000000000000000055', 'id': 7}
 
     Raises:
         json.JSONDecodeError: if the body is not JSON, or nested too deeply.
@@ -62,7 +66,7 @@ def parse(body: bytes) -> Any:
 
 
 def parse_fast(body: bytes) -> Any:
-    """What a body says, if the last digits do not matter: as `parse` does only if orjson fails.
+    """The value of a JSON text, if its last digits do not matter. Falls back to `parse`.
 
     Raises:
         json.JSONDecodeError: if the body is not JSON.

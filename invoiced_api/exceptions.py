@@ -1,14 +1,14 @@
 """What can go wrong, named for what the caller does next.
 
-InvalidInputError              the user corrects a setting, a file or a message, and starts again
+InvalidInputError           the user corrects a setting, a file or a message, and starts again
 InvoicedError
 ├── RetryableError          the same request may succeed later
 ├── IncompleteReadError     a list cannot be read completely: its stream keeps its bookmark
 │   └── UnreadablePageError   … because a page of it cannot be parsed
-├── RecordRejectedError     Invoiced refuses this request; others may go on
+├── RecordRejectedError     Invoiced refuses this request; others may succeed
 │   ├── ForbiddenError      … because the key may not read or write this
 │   │   └── FeatureMissingError   … because the account has not bought the feature
-│   └── NotFoundError       … because the object is not there
+│   └── NotFoundError       … because the object does not exist
 ├── UnexpectedResponseError a list holds something else than objects; others may be right
 ├── RedirectedError         this address has moved for good; others may not have
 └── FatalError              no request can succeed: stop
@@ -19,23 +19,23 @@ UnfilteredError             a list ignores dates: `reading` reads it again witho
 
 
 class InvalidInputError(Exception):
-    """A setting, file or message that cannot be used; the message says what, where, what to do."""
+    """A setting, file or message cannot be used. The message states what, where, and what to do."""
 
 
 class InvoicedError(Exception):
-    """Any failure of a request to Invoiced. Its message holds no header and no key."""
+    """A request to Invoiced failed. The message holds no header and no key."""
 
 
 class RetryableError(InvoicedError):
-    """429, 5xx, a garbled answer, or none: the same request may succeed.
+    """429, 5xx, a response that cannot be parsed, or none: the same request may succeed.
 
     Attributes:
-        retry_after_s: the least to wait before the next attempt.
-        wait_asked_s: how long the server asked to wait, in `Retry-After`.
-        answered: Invoiced itself said that it failed. It remembers that answer under the
-            request's idempotency key.
-        unreachable: no connection came about, which hits every request alike.
-        throttled: 429, so that the request was not carried out.
+        retry_after_s: the least seconds to wait before the next attempt; None for any.
+        wait_asked_s: seconds that the server asked to wait, in `Retry-After`; None if it did not.
+        answered: Invoiced itself reported the failure. It stores that response under the
+            idempotency key of the request.
+        unreachable: there was no connection, which affects every request alike.
+        throttled: 429, so that the request was not executed.
     """
 
     def __init__(
@@ -57,16 +57,20 @@ class RetryableError(InvoicedError):
 
     @property
     def unsent(self) -> bool:
-        """Whether the request was certainly not carried out."""
+        """Whether the request was certainly not executed."""
         return self.unreachable or self.throttled
 
 
 class IncompleteReadError(InvoicedError):
-    """A list does not show what it counts, or cannot be read to its end: only its stream fails."""
+    """A list shows fewer rows than it counts, or has no end that can be read."""
 
 
 class UnreadablePageError(IncompleteReadError):
-    """A response came, and is no page: not JSON (`broken`), or no list of objects."""
+    """A response is no page of a list.
+
+    Attributes:
+        broken: it is not JSON, so that its rows may be readable one by one; else it is no list.
+    """
 
     def __init__(self, message: str, *, broken: bool) -> None:
         super().__init__(message)
@@ -74,7 +78,12 @@ class UnreadablePageError(IncompleteReadError):
 
 
 class RecordRejectedError(InvoicedError):
-    """Invoiced refuses this request (`status`, a 4xx); the rest may go on."""
+    """Invoiced refuses this request; others may succeed.
+
+    Attributes:
+        status: the HTTP status, a 4xx; 0 if there was no response.
+        param: the attribute at fault, if the response names one.
+    """
 
     def __init__(self, message: str, *, status: int = 0, param: str | None = None) -> None:
         super().__init__(message)
@@ -87,11 +96,11 @@ class ForbiddenError(RecordRejectedError):
 
 
 class FeatureMissingError(ForbiddenError):
-    """400 with Invoiced's own words: the account has not bought the feature of the resource."""
+    """400 with Invoiced's own message: the account has not bought the feature of the resource."""
 
 
 class NotFoundError(RecordRejectedError):
-    """404: no such object (any more)."""
+    """404: there is no such object, or no longer."""
 
 
 class UnexpectedResponseError(InvoicedError):
@@ -107,7 +116,7 @@ class FatalError(InvoicedError):
 
 
 class UnsortedError(Exception):
-    """A page is not in the order of changes: what relies on the order starts again without it."""
+    """A page is not in the order of changes. The list is read again without relying on it."""
 
 
 class UnfilteredError(Exception):
@@ -115,11 +124,15 @@ class UnfilteredError(Exception):
 
 
 def failure_for(status: int, *, writing: bool) -> type[InvoicedError]:
-    """The class of a status that is not 2xx.
+    """The exception for a status that is not 2xx.
 
-    A redirect is never followed, since it would carry the credentials to another address. Reading
-    may ask again after a temporary one, a proxy's hiccup most likely; a write must not guess where
-    it arrived.
+    A redirect is never followed, since it would send the credentials to another address. A read may
+    be repeated after a temporary redirect, most likely a proxy's; a write may have arrived
+    somewhere.
+
+    Args:
+        status: the HTTP status.
+        writing: whether the request was anything but a GET.
     """
     if status in (401, 402):
         return FatalError

@@ -1,4 +1,4 @@
-"""Keeps secrets and card numbers out of everything that is printed."""
+"""Hides secrets and card numbers in everything that is printed."""
 
 import base64
 import logging
@@ -25,12 +25,12 @@ ENOUGH_DIGITS = re.compile(rf"\d(?:[ -]?\d){{{SHORTEST - 1}}}")
 
 
 def has_card_number(text: str) -> bool:
-    """Whether a full card number stands in the text: a network's prefix and length, Luhn holds."""
+    """Whether the text holds a full card number: prefix, length and checksum fit a network."""
     return next(_card_spans(text), None) is not None
 
 
 def hide_card_numbers(text: str) -> str:
-    """The text, with `[hidden]` in place of each full card number."""
+    """The text with `[hidden]` in place of each full card number."""
     for start, end in reversed(list(_card_spans(text))):
         text = text[:start] + HIDDEN + text[end:]
     return text
@@ -72,7 +72,12 @@ def _luhn(digits: str) -> bool:
 
 
 class Redaction(logging.Filter):
-    """A filter for log handlers that rewrites what would show a secret or a card number."""
+    """A filter for log handlers that hides secrets and card numbers in messages and tracebacks.
+
+    Args:
+        secrets: values to hide, also in the form that HTTP Basic encodes; None and empty are
+            ignored.
+    """
 
     def __init__(self, secrets: Iterable[str | None]) -> None:
         super().__init__()
@@ -81,11 +86,13 @@ class Redaction(logging.Filter):
         self._secrets = sorted(known + basic, key=len, reverse=True)
 
     def clean(self, text: str) -> str:
+        """The text with `[hidden]` in place of secrets and card numbers."""
         for secret in self._secrets:
             text = text.replace(secret, HIDDEN)
         return hide_card_numbers(text)
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite the record; it is always logged."""
         record.msg, record.args = self.clean(record.getMessage()), ()
         if record.exc_info and not record.exc_text:
             record.exc_text = logging.Formatter().formatException(record.exc_info)

@@ -11,14 +11,22 @@ from invoiced_api.retry import RetryBudget
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request, before it is sent. `body` is what becomes the JSON body.
+    """One request, before it is sent.
 
-    `idempotency_key` is 6 to 64 characters; a POST without one gets a fresh one. Before a call
-    that has one goes out under another, `on_key_rotated` is told of that. A `raw` call goes to somebody
-    else, to whom a repetition does no harm: its answer is left unparsed, its body is bytes.
-    `budget` bounds the retries of all requests that share it. `before_repeat` is called with the
-    last failure before the request is repeated; it raises where that might do a thing twice. Only
-    after it is an answered failure's key replaced.
+    Attributes:
+        method: such as `GET`.
+        path: below the base URL, such as `/customers/15444`.
+        params: of the query.
+        body: what becomes the JSON body; None for none.
+        headers: further headers; they never replace the client's own.
+        idempotency_key: 6 to 64 characters. A POST without one gets a fresh one.
+        on_key_rotated: called with the new key before the request is sent under another one.
+        raw: the body of the response is left as bytes. A raw write goes to somebody else than
+            Invoiced, to whom a repetition does no harm.
+        before_repeat: called with the last failure before the request is repeated. It raises where
+            a repetition might do something twice. Only after it is a remembered failure's key
+            replaced.
+        budget: bounds the retries of all requests that share it.
     """
 
     method: str
@@ -34,6 +42,7 @@ class Request:
 
     @property
     def writing(self) -> bool:
+        """Whether the request may change something."""
         return self.method != "GET"
 
     @property

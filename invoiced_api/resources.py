@@ -1,4 +1,8 @@
-"""The table of resources: every fact about a resource that the code works by, one row each."""
+"""The table of resources: every fact about a resource that the code works by, one row each.
+
+Source: the reference of the API, https://developer.invoiced.com/api. Rows that are not `documented`
+follow what the API returns.
+"""
 
 from collections.abc import Mapping
 

@@ -25,7 +25,14 @@ from invoiced_api.transport import redirect_target
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """A 2xx answer: headers, parsed body (None when it has none), how often it was asked again."""
+    """A 2xx response.
+
+    Attributes:
+        headers: their names ignore case.
+        body: the parsed JSON, None if there is none; bytes if the request was `raw`.
+        status: the HTTP status.
+        retries: how often the request was repeated.
+    """
 
     headers: Mapping[str, str]
     body: Any
@@ -34,7 +41,7 @@ class Response:
 
     @property
     def total(self) -> int | None:
-        """`X-Total-Count`: how many objects the whole list has, all pages together."""
+        """`X-Total-Count`: how many objects the whole list has; None without that header."""
         total = self.headers.get("X-Total-Count", "")
         return int(total) if total.isdecimal() else None
 
@@ -42,8 +49,7 @@ class Response:
     def clock(self) -> int:
         """The earlier of the server's clock (`Date`) and ours, in UNIX seconds.
 
-        A bookmark follows it: one that is early costs some rows twice, one that is late loses
-        changes.
+        A bookmark follows it. An early bookmark costs some rows twice, a late one loses changes.
         """
         ours = int(time.time())
         return min(ours, server_clock(self.headers.get("Date")) or ours)
@@ -119,7 +125,7 @@ def _failure(call: Request, response: BaseHTTPResponse) -> InvoicedError:
 
 
 def _error_body(response: BaseHTTPResponse) -> dict[str, Any]:
-    """Invoiced's own `{"type", "message", "param"}`, or {} when something in between answered."""
+    """Invoiced's own `{"type", "message", "param"}`, or {} if something in between responded."""
     try:
         body = orjson.loads(response.data)
     except orjson.JSONDecodeError:
@@ -133,7 +139,7 @@ def is_invoiceds_own(response: BaseHTTPResponse) -> bool:
 
 
 def duration(seconds: float) -> str:
-    """`90 s`, `2 h`: for people."""
+    """Seconds in words for people: `90 s`, `2 h`."""
     for unit_s, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= 2 * unit_s or (seconds >= unit_s and seconds % unit_s == 0):
             return f"{seconds / unit_s:.3g} {name}"
@@ -141,7 +147,7 @@ def duration(seconds: float) -> str:
 
 
 def retry_after_s(header: str | None, clock: Callable[[], float]) -> float | None:
-    """Seconds to wait by a `Retry-After` header, which holds seconds or an HTTP date."""
+    """Seconds to wait by a `Retry-After` header (seconds or an HTTP date); None without it."""
     if header is None:
         return None
     if header.strip().isdecimal():
@@ -158,7 +164,7 @@ HTTP_DATE = re.compile(
 
 @lru_cache(maxsize=16)  # all responses of a second say the same
 def server_clock(header: str | None) -> int | None:
-    """UNIX seconds of a `Date` header, the earliest if it was sent more than once."""
+    """UNIX seconds of a `Date` header, the earliest if it was sent twice; None without one."""
     moments = [_seconds_of_date(date) for date in HTTP_DATE.findall(header or "")]
     return min((moment for moment in moments if moment is not None), default=None)
 

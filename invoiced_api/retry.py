@@ -1,4 +1,4 @@
-"""The only place that waits and asks again."""
+"""Repeats failed requests. The only module that sleeps."""
 
 import logging
 import random
@@ -27,10 +27,18 @@ def retrying(
     budget: "RetryBudget | None" = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Result:
-    """The attempt's result, repeated on `RetryableError` while less than `max_s` seconds have passed.
+    """The result of an attempt, which is repeated on RetryableError for less than `max_s` seconds.
 
-    Raises the last `RetryableError` when they have, at most one attempt's time later, when the next
-    attempt would have to wait for longer than that, or when the budget is used up.
+    Args:
+        attempt: called until it returns, or raises anything else.
+        max_s: seconds after the first attempt in which others may begin.
+        on_retry: called before each repetition.
+        budget: bounds the retries of several requests together.
+        clock: monotonic, in seconds.
+
+    Raises:
+        RetryableError: the last one, once the time or the budget is used up, or if the next attempt
+            would have to wait for longer.
     """
     deadline = clock() + max_s
     first: RetryableError | None = None
@@ -73,10 +81,13 @@ def retrying(
 class RetryBudget:
     """How long the requests of one stream may keep failing, all together.
 
-    Each request may be repeated for `max_s`. Without a budget, a list of a thousand pages that
-    each fail for a while would take a thousand times as long. The budget is spent, second by
-    second, while requests fail and none succeeds; it grows back as fast while they succeed.
-    May be used by several threads at once.
+    Each request may be repeated for `max_s` seconds. Without a budget, a list of a thousand pages
+    that each fail for a while would take a thousand times as long. The budget is spent, second by
+    second, while requests fail and none succeeds; it grows back as fast while they succeed. Several
+    threads may share it.
+
+    Attributes:
+        failing_since: when requests began to fail, by the monotonic clock; None if they succeed.
     """
 
     def __init__(self, max_s: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -90,13 +101,13 @@ class RetryBudget:
 
     @property
     def left_s(self) -> float:
-        """The seconds that are left, 0 or less when the budget is used up."""
+        """The seconds that are left; 0 or less when the budget is used up."""
         with self._lock:
             self._settle()
             return self._left_s
 
     def failed(self) -> None:
-        """A request failed, and may be repeated."""
+        """Note that a request failed, and may be repeated."""
         with self._lock:
             self._settle()
             if not self._failing:
@@ -104,13 +115,13 @@ class RetryBudget:
             self._failing = True
 
     def succeeded(self) -> None:
-        """A request succeeded."""
+        """Note that a request succeeded."""
         with self._lock:
             self._settle()
             self._failing, self.failing_since = False, None
 
     def cancel(self) -> None:
-        """Nobody waits for these requests any more: none is repeated."""
+        """Repeat none of these requests: nobody waits for them any more."""
         with self._lock:
             self._max_s = self._left_s = 0.0
 
@@ -122,7 +133,7 @@ class RetryBudget:
 
 
 def wait_until(moment: float, clock: Callable[[], float] = time.monotonic) -> None:
-    """Return when the clock (seconds) shows the moment, at once if it has passed."""
+    """Sleep until the clock (seconds) shows the moment; return at once if it has passed."""
     while (left := moment - clock()) > 0:
         time.sleep(left)
 
@@ -130,9 +141,9 @@ def wait_until(moment: float, clock: Callable[[], float] = time.monotonic) -> No
 def waits(
     uniform: Callable[[float, float], float] = random.uniform,
 ) -> Generator[float, RetryableError, None]:
-    """Seconds to wait after each failure sent in: exponential with full jitter.
+    """Seconds to wait after each failure that is sent in: exponential with full jitter.
 
-    What the server asked for in `Retry-After` is a lower bound.
+    `Retry-After` is a lower bound.
     """
     ceiling_s = FIRST_CEILING_S
     failure = yield 0.0

@@ -1,4 +1,4 @@
-"""Settings as the user writes them, parsed once into values that can be trusted."""
+"""Parses settings once, from the config or the environment, into values that can be trusted."""
 
 import difflib
 import logging
@@ -16,10 +16,17 @@ LOGGER = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One setting: how its value is understood, and what the documentation says of it.
+    """One setting: a row of the tables of settings, and of the documentation.
 
-    `parse` takes what the file or the environment holds and raises ValueError with words that
-    complete "setting `x` must be …".
+    Attributes:
+        name: in the config; the environment has it in capitals behind a prefix.
+        kind: what it holds, for the documentation.
+        parse: makes its value of what the file or the environment holds. Raises ValueError with
+            words that complete "setting `x` must be …".
+        default: its value if it is not set.
+        secret: whether no message may show its value.
+        help: one sentence for the documentation.
+        also_from: another environment variable that may hold it.
     """
 
     name: str
@@ -34,9 +41,18 @@ class Setting:
 def read_settings(
     table: Iterable[Setting], config: Mapping[str, Any], prefix: str, environ: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Every setting's value: from the config, else `PREFIX_NAME` in the environment, else default.
+    """The value of every setting: from the config, else from the environment, else its default.
 
-    An empty string stands for an absent setting, as orchestrators write it. Raises InvalidInputError.
+    An empty string counts as not set, since orchestrators write it so.
+
+    Args:
+        table: the settings.
+        config: what the config file holds.
+        prefix: of environment variables: `PREFIX_NAME`.
+        environ: environment variables.
+
+    Raises:
+        InvalidInputError: if a value cannot be used. The message names the setting or variable.
     """
     values = {}
     for setting in table:
@@ -55,7 +71,13 @@ def read_settings(
 def warn_of_unknown(
     table: Iterable[Setting], config: Mapping[str, Any], *, shared: Collection[str]
 ) -> None:
-    """`shared` are settings of another command, which may stand in the same file."""
+    """Log a warning for each entry of a config that is no setting.
+
+    Args:
+        table: the settings.
+        config: what the config file holds.
+        shared: names of settings of another command, which may be in the same file.
+    """
     known = {setting.name for setting in table}
     for name in sorted(config.keys() - known - set(shared)):
         near = difflib.get_close_matches(name, known, n=1)
@@ -75,7 +97,7 @@ def _parsed(setting: Setting, written: Any, source: str) -> Any:
 
 
 def _harmless(value: Any) -> bool:
-    """Whether a value is a number or one short word: all else may hold a URL, password or header."""
+    """Whether a value is a number or one short word, and so no URL, password or header."""
     return isinstance(value, (bool, int, float)) or (
         isinstance(value, str) and re.fullmatch(r"[\w.-]{1,20}", value) is not None
     )
@@ -89,12 +111,14 @@ def _short(value: Any) -> str:
 
 
 def text(value: Any) -> str:
+    """A string. Raises ValueError for any other value."""
     if not isinstance(value, str):
         raise ValueError("a string")
     return value
 
 
 def boolean(value: Any) -> bool:
+    """A boolean, also as "true" or "false" in any case. Raises ValueError for any other value."""
     meaning = {"true": True, "false": False}
     if isinstance(value, bool):
         return value
@@ -104,6 +128,7 @@ def boolean(value: Any) -> bool:
 
 
 def integer(least: int, most: int | None = None) -> Callable[[Any], int]:
+    """A parser of whole numbers within bounds, both included. It raises ValueError beyond them."""
     bounds = f"a whole number of {least} or more" if most is None else f"{least} to {most}"
 
     def parse(value: Any) -> int:
@@ -119,6 +144,7 @@ def integer(least: int, most: int | None = None) -> Callable[[Any], int]:
 
 
 def seconds(value: Any) -> float:
+    """A finite number above 0, also as a string. Raises ValueError for any other value."""
     expectation = "a number of seconds above 0"
     if isinstance(value, bool):
         raise ValueError(expectation)
@@ -132,6 +158,8 @@ def seconds(value: Any) -> float:
 
 
 def one_of(choices: Collection[str]) -> Callable[[Any], str]:
+    """A parser that accepts these strings only. It raises ValueError for any other value."""
+
     def parse(value: Any) -> str:
         if value not in choices:
             raise ValueError(" or ".join(f'"{choice}"' for choice in choices))
@@ -141,7 +169,7 @@ def one_of(choices: Collection[str]) -> Callable[[Any], str]:
 
 
 def mapping(value: Any) -> dict[str, Any]:
-    """An object, or its JSON in a string, as the environment holds it."""
+    """An object, or a string with its JSON. Raises ValueError for any other value."""
     if isinstance(value, str):
         try:
             value = orjson.loads(value)

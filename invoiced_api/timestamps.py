@@ -1,4 +1,4 @@
-"""RFC 3339 on our side, integer UNIX seconds on Invoiced's."""
+"""RFC 3339 for users, integer UNIX seconds for Invoiced."""
 
 import re
 from datetime import datetime, timezone
@@ -12,9 +12,14 @@ RFC_3339 = re.compile(
 
 
 def to_seconds(text: str) -> int:
-    """UNIX seconds of a date or date-time, UTC unless it says otherwise; fractions are cut off.
+    """UNIX seconds of a date or date-time, in UTC unless it has an offset. Fractions are cut off.
 
-    Raises ValueError if the text is neither.
+    Example:
+        >>> to_seconds("2026-01-31T10:00:00Z")
+        1769853600
+
+    Raises:
+        ValueError: if the text is neither.
     """
     if not RFC_3339.fullmatch(text):
         raise ValueError("not an RFC 3339 date or date-time")
@@ -25,5 +30,5 @@ def to_seconds(text: str) -> int:
 
 
 def to_rfc_3339(seconds: int) -> str:
-    """`2026-01-31T10:00:00Z`, for 1769853600."""
+    """The date-time of UNIX seconds, in UTC: `2026-01-31T10:00:00Z` for 1769853600."""
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

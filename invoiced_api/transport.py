@@ -1,8 +1,8 @@
-"""The pooled connections to an account, and what it means when they fail.
+"""The pooled connections to an account, and what their failures mean.
 
-requests sets the pool up, as its users know it: proxies and certificates come from the
-environment. urllib3 carries the requests, since what requests does anew for each of them costs
-three times as much as the exchange.
+requests sets the pool up, as its users know it: proxies and certificates come from the environment.
+urllib3 sends the requests, since the work that requests repeats for each of them takes three times
+as long as the exchange.
 """
 
 import os
@@ -39,9 +39,10 @@ TRANSIENT_PROXY_STATUSES = ("429", "500", "502", "503", "504")
 
 
 def open_pool(connection: Connection) -> tuple[HTTPConnectionPool, dict[str, str]]:
-    """The pool of connections, and the headers that every request has.
+    """The pool of connections, and the headers of every request.
 
-    Raises InvalidInputError if the certificates that the environment names cannot be used.
+    Raises:
+        InvalidInputError: if the certificates that the environment names cannot be used.
     """
     session = requests.Session()
     # Set on the session, so that a `.netrc` entry for the host cannot take its place.
@@ -65,7 +66,7 @@ def open_pool(connection: Connection) -> tuple[HTTPConnectionPool, dict[str, str
 def fix_target(pool: HTTPConnectionPool, target: str) -> None:
     """Send every request of the pool to this path and query, byte for byte.
 
-    urllib3 rewrites escapes and some characters, and whoever signs an address counts its bytes.
+    urllib3 rewrites escapes and some characters, which breaks addresses that carry a signature.
     """
 
     class ExactConnection(pool.ConnectionCls):  # type: ignore[misc, name-defined]
@@ -76,9 +77,10 @@ def fix_target(pool: HTTPConnectionPool, target: str) -> None:
 
 
 def tls_context() -> ssl.SSLContext:
-    """Trusts the certificates of every CA_VARIABLES that is set, certifi's if none is.
+    """A context that trusts the certificates of every `CA_VARIABLES` that is set, else certifi's.
 
-    Raises InvalidInputError if a variable names no certificates.
+    Raises:
+        InvalidInputError: if a variable names no certificates.
     """
     context = create_urllib3_context()
     named = {
@@ -103,7 +105,7 @@ def tls_context() -> ssl.SSLContext:
 
 
 def describe(error: HTTPError, pool: HTTPConnectionPool) -> str:
-    """Why there is no response, in words for those who do not know urllib3."""
+    """The reason why there is no response, for people who do not know urllib3."""
     match error:
         case ProxyError():
             return f"{_proxy(pool)} failed: {_proxy_reason(error)}"
@@ -123,7 +125,7 @@ def describe(error: HTTPError, pool: HTTPConnectionPool) -> str:
 
 
 def never_sent(error: HTTPError) -> bool:
-    """Whether no connection came about, so that Invoiced cannot have seen the request."""
+    """Whether there was no connection, so that Invoiced cannot have received the request."""
     return isinstance(
         error, (ProxyError, NewConnectionError, ConnectTimeoutError)
     ) or _is_untrusted(error)
@@ -132,7 +134,10 @@ def never_sent(error: HTTPError) -> bool:
 def remedy(error: HTTPError, pool: HTTPConnectionPool, *, worked_before: bool) -> str | None:
     """What the user must change before any request can succeed; None if the error may pass.
 
-    `worked_before`: a request of this run succeeded, so that the settings are right.
+    Args:
+        error: why there is no response.
+        pool: the connections of the client.
+        worked_before: whether a request of this run succeeded, so that the settings are right.
     """
     if _is_untrusted(error):
         return (
@@ -185,7 +190,7 @@ def _proxy_reason(error: ProxyError) -> str:
 
 
 def redirect_target(location: str | None) -> str:
-    """The address of a `Location` header, without what may be a secret in it."""
+    """The address in a `Location` header, without the parts that may be secret."""
     parts = urlsplit(location or "")
     host = f"{parts.scheme}://{parts.hostname}" if parts.hostname else ""
     port = f":{parts.port}" if parts.hostname and parts.port else ""

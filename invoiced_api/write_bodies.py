@@ -23,9 +23,12 @@ SERVICE = body(booleans="prorated", timestamps="period_start period_end", plan=R
 
 
 def parts(own_id: Body) -> Body:
-    """The lists of parts that documents and their lines have. `own_id` tells how a part says which.
+    """The lists of parts that documents and their lines have.
 
-    A part that carries its id in an update is changed in place; the others are replaced.
+    A part with an id in an update is changed in place; the others are replaced.
+
+    Args:
+        own_id: the attribute by which a part names itself; empty for a new document.
     """
     return {"discounts": ListOf({**own_id, **DISCOUNT}), "taxes": ListOf({**own_id, **TAX})}
 

@@ -17,7 +17,11 @@ FOLDER = Path(__file__).parent
 
 
 def load(stream: str) -> dict[str, Any]:
-    """The whole schema of a stream: no `$ref` left, every object typed but `metadata`."""
+    """The JSON schema of a stream, without any `$ref`; each call returns a copy of its own.
+
+    Raises:
+        FileNotFoundError: if there is no such stream.
+    """
     schema = _read(FOLDER / f"{stream}.json")
     resolved: dict[str, Any] = resolve_schema_references(schema, _fragments())
     # Resolving shares one fragment between all its places; a caller may change any of them.

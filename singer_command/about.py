@@ -1,4 +1,4 @@
-"""What a command can do and how it is set, for people (Markdown), programs (JSON) and Meltano."""
+"""Shows what a command can do and how to set it: JSON, Markdown, or a definition for Meltano."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -20,7 +20,16 @@ def about(
     resources: Iterable[str],
     form: str,
 ) -> str:
-    """The description in one of FORMATS. A default is shown as JSON, None where there is none."""
+    """The description of a command, which `--about` prints.
+
+    Args:
+        name: of the command.
+        description: one sentence.
+        table: its settings.
+        capabilities: what it can do, in Singer's and Meltano's words.
+        resources: names of the streams or endpoints.
+        form: one of `FORMATS`.
+    """
     table = tuple(table)
     if form == "meltano":
         return definition(name, description, table, capabilities)

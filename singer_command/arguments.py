@@ -1,4 +1,4 @@
-"""What is typed after a command's name."""
+"""The arguments that both commands have."""
 
 import argparse
 import sys
@@ -11,7 +11,11 @@ SHELLS = ("bash", "zsh")
 
 
 def parser(name: str, description: str) -> argparse.ArgumentParser:
-    """The arguments that both commands have. `config` becomes a list of files."""
+    """A parser with the arguments that both commands have.
+
+    `config` becomes a list of files, in the order in which they were given. The caller adds the
+    arguments of its own command.
+    """
     arguments = argparse.ArgumentParser(prog=name, description=description)
     arguments.add_argument(
         "-c",
@@ -44,7 +48,7 @@ def parser(name: str, description: str) -> argparse.ArgumentParser:
 
 
 class PrintCompletion(argparse.Action):
-    """Prints the completion of all arguments, also of those added later, and ends."""
+    """Prints the completion script of a shell for all arguments, and exits."""
 
     def __call__(
         self,
@@ -53,6 +57,7 @@ class PrintCompletion(argparse.Action):
         values: str | Sequence[Any] | None,
         option_string: str | None = None,
     ) -> None:
+        """Print the script, and exit."""
         import shtab  # slow to import, and --help is to be quick
 
         for action in parser._actions:  # argparse has no public way to go through them

@@ -6,7 +6,11 @@ StdoutClosedError     nobody reads the messages any more
 
 
 class RunInterruptedError(BaseException):
-    """SIGTERM or SIGINT asks the run to end; raised where nothing is cut in half."""
+    """SIGTERM or SIGINT asks the run to end. Raised where nothing is cut in half.
+
+    Attributes:
+        signum: number of the signal.
+    """
 
     def __init__(self, signum: int) -> None:
         super().__init__(signum)

@@ -1,4 +1,4 @@
-"""How a command ends: its exit code, and one line about what went wrong."""
+"""The end of a command: its exit code, and one line about a failure."""
 
 import logging
 import signal
@@ -12,7 +12,14 @@ LOGGER = logging.getLogger(__name__)
 
 
 def exit_code(run: Callable[[], int]) -> int:
-    """What `run` returns, or the code for how it failed, after one CRITICAL line about it."""
+    """Run a command and return its exit code; log one CRITICAL line if it fails.
+
+    Args:
+        run: does the work, and returns the exit code of a success.
+
+    Returns:
+        What `run` returned, 1 after a failure, or 128 plus the number of the signal that ended it.
+    """
     try:
         try:
             return run()

@@ -1,4 +1,4 @@
-"""The JSON files that a command is given."""
+"""Reads the JSON files that a command is given."""
 
 import json
 from collections.abc import Iterable
@@ -11,7 +11,15 @@ from invoiced_api.exceptions import InvalidInputError
 
 
 def read_json(path: str | Path, what: str) -> Any:
-    """The content of a JSON file. Raises InvalidInputError, which names the file and its role."""
+    """The content of a JSON file in UTF-8, with or without a byte order mark, or UTF-16.
+
+    Args:
+        path: of the file.
+        what: its role, for messages: `config`, `catalog` or `state`.
+
+    Raises:
+        InvalidInputError: if the file cannot be read, is empty, or is not JSON.
+    """
     try:
         content = Path(path).read_bytes()
     except OSError as error:
@@ -36,7 +44,11 @@ def read_json(path: str | Path, what: str) -> Any:
 
 
 def read_config(paths: Iterable[str | Path]) -> dict[str, Any]:
-    """The settings of all the files: where several hold one, the last file's. Raises InvalidInputError."""
+    """The settings of all config files. Where several hold a setting, the last file counts.
+
+    Raises:
+        InvalidInputError: if a file cannot be read, or does not hold one JSON object.
+    """
     config: dict[str, Any] = {}
     for path in paths:
         content = read_json(path, "config")

@@ -1,4 +1,4 @@
-"""What a command says of its work, on stderr: text for people, JSON lines for orchestrators."""
+"""Logs on stderr: lines of text for people, JSON lines for orchestrators."""
 
 import logging
 import sys
@@ -25,16 +25,22 @@ LOG_FORMAT = Setting(
 
 
 class OneLine(logging.Formatter):
-    """A message is one line, whatever line breaks it quotes; a traceback keeps its own."""
+    """Writes a message in one line, whatever line breaks it quotes. A traceback keeps its own."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's own name
+        """The message without line breaks."""
         return " ".join(super().formatMessage(record).splitlines())
 
 
 class JsonLine(logging.Formatter):
-    """A message is one JSON object, as Meltano reads it of a plugin with `structured-logging`."""
+    """Writes a message as one JSON object, in the form that Meltano reads from plugins.
+
+    Source: the capability `structured-logging`,
+    https://sdk.meltano.com/en/latest/implementation/logging.html
+    """
 
     def format(self, record: logging.LogRecord) -> str:
+        """The record as one JSON object."""
         message = " ".join(record.getMessage().splitlines())
         line = {
             "level": record.levelname.lower(),
@@ -49,7 +55,11 @@ class JsonLine(logging.Formatter):
 
 
 def chosen_format(config: Mapping[str, Any], prefix: str, environ: Mapping[str, str]) -> str | None:
-    """The setting `log_format`, known before the others are looked at. Raises InvalidInputError."""
+    """The setting `log_format`, read before all others; None if it is not set.
+
+    Raises:
+        InvalidInputError: if it is neither "text" nor "json".
+    """
     found = read_settings([LOG_FORMAT], config, prefix, environ)["log_format"]
     return None if found is None else str(found)
 
@@ -59,10 +69,18 @@ def log_to_stderr(
     secrets: Iterable[str | None],
     log_format: str | None = None,
 ) -> None:
-    """One line each, secrets and card numbers hidden; Python's warnings too where lines are JSON.
+    """Send the log to stderr, with secrets and card numbers hidden.
 
-    The level is LOGLEVEL's, else Meltano's, else INFO. To be called after `singer` is imported,
-    which configures logging for itself.
+    The level is that of LOGLEVEL, else Meltano's, else INFO. JSON lines include Python's warnings.
+    Call it after `singer` is imported, which configures logging for itself.
+
+    Args:
+        environ: environment variables.
+        secrets: values that no line may show.
+        log_format: "text" or "json"; None for the format that Meltano requests, else text.
+
+    Raises:
+        InvalidInputError: if LOGLEVEL is no level.
     """
     asked = _asked_by_meltano(environ)
     level = _level_of(environ.get("LOGLEVEL") or _level(asked) or "INFO")
@@ -88,6 +106,7 @@ def _level_of(written: str) -> str | int:
 
 
 def logs_are_json() -> bool:
+    """Whether log lines are JSON."""
     return any(isinstance(one.formatter, JsonLine) for one in logging.getLogger().handlers)
 
 

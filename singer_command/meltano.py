@@ -1,7 +1,7 @@
-"""What Meltano wants to know of a plugin, as a definition in YAML.
+"""A plugin's definition in YAML, for Meltano.
 
-Such a definition is what Meltano Hub holds of a plugin, what `meltano add --from-ref` reads, and,
-below `plugins`, what a project's meltano.yml says of one that the Hub does not know.
+Meltano Hub publishes such definitions, `meltano add --from-ref` reads them, and the `plugins` of a
+project's meltano.yml have the same form.
 """
 
 import re
@@ -31,7 +31,14 @@ _NOT_STRINGS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 def definition(
     name: str, description: str, table: Iterable[Setting], capabilities: Iterable[str]
 ) -> str:
-    """The plugin's definition. One credential of those that are secret is needed."""
+    """The definition of a plugin in YAML.
+
+    Args:
+        name: of the command.
+        description: one sentence.
+        table: its settings. Those that are secret and no default become passwords.
+        capabilities: what it can do; those without a word of Meltano's are left out.
+    """
     table = list(table)
     facts: dict[str, Any] = {
         "name": name,

@@ -1,4 +1,4 @@
-"""Settings that only one of the commands has: both may share one config file."""
+"""The settings that only one command has. Both may share one config file, without a warning."""
 
 TAP_SETTINGS = frozenset(
     {

@@ -15,7 +15,11 @@ POLL_S = 0.25
 
 
 class Stdout:
-    """The process's stdout, for whole lines only. `print` and libraries get stderr in its place."""
+    """The process's stdout, for whole lines only. `print` and libraries get stderr in its place.
+
+    Args:
+        signals: defers signals while a line is written.
+    """
 
     def __init__(self, signals: Signals) -> None:
         self._signals = signals

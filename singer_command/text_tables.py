@@ -1,4 +1,4 @@
-"""Numbers for people, on stderr."""
+"""Tables of numbers for people, on stderr."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,13 @@ LOG_WIDTH = 140
 def show_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None
 ) -> None:
-    """The first column is a name, the others are numbers. Where logs are JSON, a line per row."""
+    """Print a table to stderr, or log a line per row where logs are JSON.
+
+    Args:
+        columns: their names. The first column holds names, the others hold numbers.
+        rows: a value per column.
+        title: what stands above the table.
+    """
     if logs_are_json():
         for name, *numbers in rows:
             pairs = zip(columns[1:], numbers, strict=True)

@@ -1,4 +1,4 @@
-"""Streams whose lists stand below each object of another resource."""
+"""Streams whose lists are below each object of another resource."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -16,19 +16,27 @@ MAX_CHILD_LISTS = 64
 
 
 class ParentList:
-    """The ids of all objects of a resource, read once for all the streams below it.
+    """The ids of all objects of a resource, read once for all streams below it.
 
-    `having` names an attribute that parents with children have. `reader_of` makes the reader of
-    the parents; it is driven by whichever child needs it. `ids` only grows.
+    Attributes:
+        ids: those read so far; it only grows.
+        reader: reads the parents. Whichever child needs a page of it requests that page.
     """
 
     def __init__(self, reader_of: Callable[[Encode], StreamReader], having: str | None) -> None:
+        """Prepare the list.
+
+        Args:
+            reader_of: makes the reader of the parents, with what takes their rows.
+            having: attribute of parents that have children; None if any may have some.
+        """
         self.ids: list[Any] = []
         self._having = having
         self._seen: set[Any] = set()
         self.reader = reader_of(self._collect)
 
     def advance(self) -> None:
+        """Take in the parents that have arrived."""
         self.reader.advance()
         while self.reader.encode_one() or self.reader.next_chunk():
             self.reader.advance()
@@ -45,8 +53,7 @@ class ParentList:
 class ChildReader(StreamReader):
     """Reads the lists below each parent, several at once.
 
-    `below` gives the lists of a parent's id. Rows get the parent's id as `attribute`. They come
-    parent by parent, so no chunk moves a bookmark.
+    Rows come parent by parent, so no chunk moves a bookmark.
     """
 
     def __init__(
@@ -57,6 +64,15 @@ class ChildReader(StreamReader):
         since: int,
         encode: Encode,
     ) -> None:
+        """Prepare the reader.
+
+        Args:
+            parents: the ids of the parents, shared by all streams below them.
+            parent: the relation; its `attribute` of each row is set to the parent's id.
+            below: gives the lists below a parent, by its id.
+            since: UNIX second of the bookmark.
+            encode: makes a chunk's content of rows.
+        """
         super().__init__((), since, encode)
         self._parents = parents
         self._parent = parent
@@ -65,14 +81,17 @@ class ChildReader(StreamReader):
 
     @property
     def total(self) -> int:
+        """How many parents the server counted."""
         return self._parents.reader.total
 
     @property
     def clock(self) -> int:
+        """The server's clock when the parents began to be read, in UNIX seconds."""
         return self._parents.reader.clock
 
     @property
     def finished(self) -> bool:
+        """Whether the lists of all parents are out."""
         return self._parents.reader.finished and not self._pending_parents and not self._windows
 
     @property
@@ -80,6 +99,7 @@ class ChildReader(StreamReader):
         return len(self._parents.ids) - self._opened
 
     def advance(self) -> None:
+        """Take in parents, and open lists below them; raises what the list of parents raised."""
         if self._parents.reader.failure:
             raise self._parents.reader.failure
         self._parents.advance()
@@ -90,14 +110,17 @@ class ChildReader(StreamReader):
             self._windows.append(WindowReader(read, Window(self._since)))
 
     def wanted(self) -> Iterator[WindowReader]:
+        """Windows of the lists of children, then those of the parents while few ids are left."""
         yield from super().wanted()
         if self._pending_parents < MAX_CHILD_LISTS:
             yield from self._parents.reader.wanted()
 
     def holds_up_output(self, window: WindowReader) -> bool:
+        """Whether nothing can come out before this window continues."""
         return not self._windows or super().holds_up_output(window)
 
     def receive(self, window: WindowReader, page: Page) -> None:
+        """Take in a page, of a list of children or of the parents."""
         if not self.shares(window):
             super().receive(window, page)
             return
@@ -107,12 +130,13 @@ class ChildReader(StreamReader):
             self.fail(window, failure)
 
     def fail(self, window: WindowReader, failure: Exception) -> None:
-        """Without the parents' list, every stream below it fails."""
+        """Fail; without the list of parents, every stream below it fails."""
         if self.shares(window):
             self._parents.reader.fail(window, failure)
         super().fail(window, failure)
 
     def shares(self, window: WindowReader) -> bool:
+        """Whether the window is of the parents' list."""
         return window not in self._windows
 
     def _newest(self, rows: list[Row]) -> int:

@@ -76,10 +76,10 @@ class _PageReader(WindowReader):
 
 
 class FullScanReader(StreamReader):
-    """Reads lists that cannot be asked for changes, and leaves out what is older than `since`.
+    """Reads lists that cannot be asked for changes, and leaves out rows older than `since`.
 
-    Rows come out page by page in the order of the lists, or `in_order` of their changes, by way
-    of a temporary file. No chunk moves a bookmark, unless in order.
+    Rows come out page by page in the order of the lists, or `in_order` of their changes, by way of
+    a temporary file. Chunks move the bookmark only if they are in order.
 
         pass ──all pages are out──> check ──complete──> (spooled rows) ──> finished
          ^ forward, several pages     │ count again,
@@ -96,6 +96,15 @@ class FullScanReader(StreamReader):
         *,
         in_order: bool = False,
     ) -> None:
+        """Prepare the reader.
+
+        Args:
+            lists: the queries that together return every object.
+            since: UNIX second of the bookmark; rows of an earlier one are left out.
+            encode: makes a chunk's content of rows.
+            params: of every page, beside those of the lists.
+            in_order: whether rows come out in the order of their changes.
+        """
         super().__init__(lists, since, encode)
         self._params = params
         self._scan = Scan(lists[0].stamp, lists[0].flag)
@@ -112,27 +121,31 @@ class FullScanReader(StreamReader):
 
     @property
     def finished(self) -> bool:
+        """Whether the lists are proven complete and everything came out."""
         return self._done and not self._next_spooled
 
     def advance(self) -> None:
+        """Open the next pages; at the end of a pass, check it or start another one."""
         super().advance()
         self._open_pages()
         if not self._windows and not self._done and self._all_planned:
             self._finish_pass()
 
     def wanted(self) -> Iterator[WindowReader]:
+        """The pages to request, but for those that a server serves only in order."""
         for window in super().wanted():
             if not isinstance(window, _PageReader) or self._in_turn(window):
                 yield window
 
     def next_chunk(self) -> EncodedChunk | None:
+        """The next chunk, in the order of pages or of changes; None if there is none yet."""
         if self._spooled is None:
             return super().next_chunk()
         chunk, self._next_spooled = self._next_spooled, next(self._spooled, None)
         return chunk
 
     def encode_one(self) -> bool:
-        """Encodes the next page's rows, in the order of the pages: later ones may be older versions."""
+        """Encode the rows of the next page in order, since later pages may hold older versions."""
         for window in self._windows:
             if window.unencoded:
                 self._encode_page(window, window.unencoded.popleft())
@@ -273,6 +286,7 @@ class FullScanReader(StreamReader):
             self._next_spooled = next(self._spooled, None)
 
     def close(self) -> None:
+        """Delete the temporary file."""
         if self._spool:
             self._spool.close()
 

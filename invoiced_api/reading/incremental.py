@@ -1,4 +1,4 @@
-"""A stream whose lists can be asked for what was updated after a moment, in that order."""
+"""A stream whose lists can be asked for changes since a moment, in the order of changes."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -56,12 +56,14 @@ class IncrementalReader(StreamReader):
 
     @property
     def finished(self) -> bool:
+        """Whether all windows and the tail are out."""
         if self._fallback:
             return self._fallback.finished
         return self._opened and not self._opening and not self._windows and not self._tail_follows
 
     @property
     def buffered_bytes(self) -> int:
+        """Bytes that were read and have not come out."""
         return self._fallback.buffered_bytes if self._fallback else self._buffered_bytes
 
     @buffered_bytes.setter
@@ -73,6 +75,7 @@ class IncrementalReader(StreamReader):
         return any(opening.request for opening in self._openings)
 
     def advance(self) -> None:
+        """Open windows, cut those that are too full, open the tail, or fall back to a full scan."""
         if self._fallback is None and not self._opening and not self._trusts_sort:
             self._fall_back()
         if self._fallback:
@@ -91,6 +94,7 @@ class IncrementalReader(StreamReader):
         super().advance()
 
     def wanted(self) -> Iterator[WindowReader]:
+        """Windows that need a page, those that open the lists first."""
         if self._fallback:
             yield from self._fallback.wanted()
             return
@@ -100,11 +104,13 @@ class IncrementalReader(StreamReader):
         yield from super().wanted()
 
     def holds_up_output(self, window: WindowReader) -> bool:
+        """Whether nothing can come out before this window continues."""
         if self._fallback:
             return self._fallback.holds_up_output(window)
         return window in self._openings if self._opening else super().holds_up_output(window)
 
     def receive(self, window: WindowReader, page: Page) -> None:
+        """Take in a page. It may show that a window is too full, or that nothing is sorted."""
         if self._fallback:
             if window not in self._openings:
                 self._fallback.receive(window, page)
@@ -121,14 +127,17 @@ class IncrementalReader(StreamReader):
             self._overfull.append((window, page.total - page.shown))
 
     def encode_one(self) -> bool:
+        """Encode one chunk of rows that have arrived; False if there are none."""
         return self._fallback.encode_one() if self._fallback else super().encode_one()
 
     def next_chunk(self) -> EncodedChunk | None:
+        """The next chunk in order; None while the lists are opened, or if it has not arrived."""
         if self._fallback:
             return self._fallback.next_chunk()
         return None if self._opening else super().next_chunk()
 
     def close(self) -> None:
+        """Delete what a full scan keeps on disk."""
         if self._fallback:
             self._fallback.close()
 
@@ -221,8 +230,8 @@ class IncrementalReader(StreamReader):
     def _fair(self, rows_ahead: int) -> int:
         """How many rows a window should hold when so many are left to be read: whole pages.
 
-        A page shows the last row of the one before again, and the last page is to show that the
-        window has ended, even if it holds some more rows than thought.
+        A page repeats the last row of the page before. The last page has to show that the window
+        has ended, even if it holds some more rows than expected.
         """
         page_size = self._lists[0].page_size
         pages = rows_ahead // (LAST_WINDOWS * page_size)

@@ -1,4 +1,4 @@
-"""A stream whose list comes newest first, and in which nothing ever changes."""
+"""A stream whose list comes newest first and whose rows never change."""
 
 from functools import partial
 from itertools import pairwise
@@ -15,11 +15,12 @@ from invoiced_api.reading.windows import WindowReader, cut
 class NewestFirstReader(IncrementalReader):
     """Reads such a list oldest first, by windows of dates.
 
-    A window that counts too many rows is given up for smaller ones, so that no window holds much
-    in memory. Where the server ignores the dates the list is read whole.
+    A window that counts too many rows is replaced by smaller ones, so that no window keeps much in
+    memory. If the server ignores dates, the whole list is read.
     """
 
     def receive(self, window: WindowReader, page: Page) -> None:
+        """Take in a page. It may show that a window is too full, or that dates are ignored."""
         request = window.request
         try:
             super().receive(window, page)
@@ -30,7 +31,7 @@ class NewestFirstReader(IncrementalReader):
             self._split(window, page.total)
 
     def _split(self, window: WindowReader, rows: int) -> None:
-        """Gives a window that holds too many rows up for smaller ones."""
+        """Replace a window that holds too many rows by smaller ones."""
         since, until = window.window.since, window.window.until
         most = MAX_PAGES_PER_WINDOW * self._lists[0].page_size
         if until is None or rows <= most or until - since < 2 or self._fallback:

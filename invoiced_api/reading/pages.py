@@ -1,4 +1,4 @@
-"""A list query of an account, and the pages that it is answered with."""
+"""List queries, and the pages that the server returns."""
 
 import json
 import math
@@ -18,15 +18,19 @@ from invoiced_api.response import Response
 
 
 class SalvagedRows(list[Any]):
-    """The rows of a page that were read one by one; `unreadable` says which could not be read."""
+    """The rows of a page that were read one by one.
+
+    Attributes:
+        unreadable: names the rows that could not be read.
+    """
 
     unreadable: tuple[str, ...] = ()
 
 
 class TypedRow(msgspec.Struct, gc=False):
-    """A row that was decoded into the types of its attributes, by a parser of the reader's.
+    """A row that a reader's parser decoded into the types of its attributes.
 
-    That has shown that it has an `id` and tells in UNIX seconds when it came to be as it is.
+    Decoding has shown that it has an `id` and the UNIX second of its last change.
     """
 
     def __getitem__(self, name: str) -> Any:
@@ -36,6 +40,7 @@ class TypedRow(msgspec.Struct, gc=False):
         setattr(self, name, value)
 
     def get(self, name: str) -> Any:
+        """The value of an attribute; None if the row lacks it."""
         value = getattr(self, name, None)
         return None if value is msgspec.UNSET else value
 
@@ -57,11 +62,18 @@ BY_ID = "id asc"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListQuery:
-    """One list query of an account. `page_size` is 1 to 100 rows.
+    """One list query of an account.
 
-    `stamp` is the attribute that shows when a row came to be as it is, in UNIX seconds. A list may
-    be one of children: then 404 means that it is empty, if the object at `parent_path` has gone, or
-    has nothing in `parent_having`. `parse` makes rows of a response's body.
+    Attributes:
+        path: of the list.
+        params: of the query.
+        page_size: rows per page, 1 to 100.
+        stamp: attribute with the UNIX second of a row's last change.
+        parent_path: of the parent's object, for a list of children. 404 then means that the list is
+            empty, if the parent does not exist either.
+        parent_having: attribute of parents that have children; without it, 404 means an empty list.
+        flag: column that shows whether a row came from the list with that parameter.
+        parse: makes rows of a response's body.
     """
 
     path: str
@@ -76,10 +88,15 @@ class ListQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageRequest:
-    """One page of a list. `params` are those of the list and of the way it is read.
+    """One page of a list.
 
-    A request that `may_be_refused` is worth a try only: if the server answers 400, the page that
-    comes back is `refused`, and the list is read in another way.
+    Attributes:
+        listing: the list.
+        number: of the page, from 1.
+        per_page: rows per page.
+        params: of the way the list is read, beside the list's own.
+        may_be_refused: whether a 400 is an answer: the page that comes back is `refused`, and the
+            list is read in another way.
     """
 
     listing: ListQuery
@@ -89,6 +106,7 @@ class PageRequest:
     may_be_refused: bool = False
 
     def call(self) -> Request:
+        """The request for the page."""
         params = {**self.params, **self.listing.params}
         included = (self.params.get("include"), self.listing.params.get("include"))
         if all(included):
@@ -98,7 +116,7 @@ class PageRequest:
 
 
 def changed_since(second: int, sort: str) -> dict[str, str | int]:
-    """Parameters that ask for the rows with `updated_at >= second` (UNIX seconds)."""
+    """Parameters for the rows with `updated_at >= second` (UNIX seconds), in this order."""
     # Invoiced compares strictly, hence the minus one. Some accounts send `updated_at` only when
     # asked for it.
     return {"sort": sort, "updated_after": max(second - 1, 0), "include": "updated_at"}
@@ -112,13 +130,13 @@ class Page:
         rows: the rows that show when they were updated, if that was asked; else all.
         undated: the other rows: their stamp is no number, or cannot be true.
         moments: when `rows` were updated, in UNIX seconds; empty where that was not asked.
-        total: `X-Total-Count`, None without it.
+        total: `X-Total-Count`; None without it.
         clock: the earlier of the server's clock and ours, in UNIX seconds.
         asked: how many rows were requested.
         older: how many of `undated` claim to be older than what was requested.
         single: the response was one object in place of a list.
         refused: the server does not serve this page (see `PageRequest.may_be_refused`).
-        unreadable: says of each row that cannot be read where it is.
+        unreadable: names each row that cannot be read.
     """
 
     rows: list[Row]
@@ -139,17 +157,18 @@ class Page:
 
     @property
     def is_last(self) -> bool:
-        """Whether nothing follows page 1. A full page never is last, whatever the server counts."""
+        """Whether nothing follows page 1. A full page is never the last, whatever the count."""
         if self.single or not self.shown:
             return True
         return self.total is not None and self.shown < self.asked and self.shown >= self.total
 
     @property
     def ascending(self) -> bool:
+        """Whether the rows are in the order of their changes."""
         return self.moments == sorted(self.moments)
 
     def counted_from(self, second: int) -> int | None:
-        """How many rows are left from a second on, by the count of this page; None without it."""
+        """How many rows are left from a second on, by this page; None without a count."""
         if self.total is None:
             return None
         return (
@@ -160,14 +179,21 @@ class Page:
         )
 
     def without_rows(self) -> "Page":
-        """What is needed of the page to compare it with the next."""
+        """The page without its rows, to be compared with the next one."""
         return replace(self, rows=[], undated=[])
 
 
 def listings(
     resource: Resource, page_size: int, parent: Any = None, parse: Parse = orjson.loads
 ) -> list[ListQuery]:
-    """The lists that together hold every object of a resource (that stands below a parent's id)."""
+    """The list queries that together return every object of a resource.
+
+    Args:
+        resource: to be read.
+        page_size: rows per page, 1 to 100.
+        parent: id of the parent, for a resource with one.
+        parse: makes rows of a response's body.
+    """
     path, parent_path, having = resource.path, "", None
     if resource.parent:
         path = path.format(**{resource.parent.attribute: parent})
@@ -269,6 +295,7 @@ def _by_stamp(
 
 
 def refused_page(request: PageRequest) -> Page:
+    """The page that stands for a 400."""
     return Page(rows=[], total=None, clock=0, asked=request.per_page, refused=True)
 
 

@@ -1,7 +1,7 @@
-"""Keeps the connections busy: fetches for the stream that is being read, and for the next ones.
+"""Keeps the connections busy: fetches pages of the stream that is read, and of the next ones.
 
-Threads only wait for responses. Deciding, parsing and encoding is done by the caller's thread,
-since threads that compute at once would only fight for the interpreter.
+Threads only wait for responses. The caller's thread decides, parses and encodes, since threads that
+compute at the same time only fight for the interpreter.
 """
 
 import logging
@@ -36,22 +36,29 @@ Result = Response | Exception
 
 
 class Transport(Protocol):
-    """Carries page requests out, several at once, in any order."""
+    """Sends page requests, several at once, and returns their results in any order."""
 
     def submit(self, sent: InFlight) -> None:
-        """Starts a request."""
+        """Start a request."""
 
     def result(self, *, wait: bool) -> tuple[InFlight, Result] | None:
-        """A request that has ended, with its response or failure; None if none has, unless `wait`."""
+        """A request that has ended, and its result. Without `wait`, None if none has."""
 
     def close(self) -> None:
-        """Starts no more requests."""
+        """Start no more requests."""
 
 
 class Prefetcher:
-    """Reads several streams, over at most `connections` connections at once.
+    """Reads several streams over the same connections.
 
-    `RequestScheduler` decides; this carries out what it decides, and draws the same states.
+    `RequestScheduler` decides; this class carries its decisions out.
+
+    Args:
+        transport: sends the requests.
+        connections: the most requests in flight.
+        readers: the streams, in the order in which they come out.
+        max_buffered_bytes: the most bytes that wait to come out; what holds up the output is
+            requested in any case.
     """
 
     def __init__(
@@ -71,18 +78,20 @@ class Prefetcher:
         self._transport.close()
 
     def add_first(self, reader: StreamReader) -> None:
-        """A reader that comes before all others."""
+        """Add a reader that comes before all others."""
         self._scheduler.add_first(reader)
 
     def discard(self, reader: StreamReader) -> None:
-        """Forgets a reader whose chunks are not wanted any more."""
+        """Forget a reader whose chunks are no longer wanted."""
         self._scheduler.remove(reader)
         reader.close()
 
     def chunks(self, reader: StreamReader) -> Iterator[EncodedChunk]:
-        """The chunks of one of the readers, in order; each is to be exhausted before the next.
+        """The chunks of one of the readers, in order. Exhaust it before the next reader's.
 
-        Raises what its requests raised, when the chunks before are out.
+        Raises:
+            InvoicedError: what a request of the reader raised, after the chunks before it.
+            IncompleteReadError: if rows could not be read, after all others.
         """
         self._scheduler.start(reader)
         try:
@@ -161,6 +170,7 @@ class Prefetcher:
 
 
 def is_bad_request(failure: Exception) -> bool:
+    """Whether the server refused a request with 400."""
     return isinstance(failure, RecordRejectedError) and failure.status == 400
 
 
@@ -175,6 +185,7 @@ class ThreadTransport:
         self._in_flight = 0
 
     def submit(self, sent: InFlight) -> None:
+        """Start a request, with a new thread if all others are busy."""
         self._in_flight += 1
         if self._threads < self._in_flight:
             self._threads += 1
@@ -183,6 +194,7 @@ class ThreadTransport:
         self._requests.put(sent)
 
     def result(self, *, wait: bool) -> tuple[InFlight, Result] | None:
+        """A request that has ended, and its result. Without `wait`, None if none has."""
         try:
             ended = self._results.get(block=wait)
         except Empty:
@@ -191,6 +203,7 @@ class ThreadTransport:
         return ended
 
     def close(self) -> None:
+        """Let the threads end after their current request."""
         for _thread in range(self._threads):
             self._requests.put(None)
 
@@ -214,9 +227,9 @@ class ThreadTransport:
             raise
 
     def _has_no_children(self, listing: ListQuery, budget: RetryBudget | None) -> bool:
-        """Whether a child list that answers 404 is right: its parent has gone, or has no children.
+        """Whether a list of children may answer 404: its parent does not exist, or has no children.
 
-        A list that is not there although its parent is would otherwise be taken for an empty one.
+        If the parent has some, the list is not empty but missing.
         """
         try:
             parent = self._client.send(

@@ -1,4 +1,4 @@
-"""How each resource is read."""
+"""Chooses the reader of each resource."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -24,13 +24,18 @@ READERS: Mapping[ReadStrategy, type[IncrementalReader] | type[FullScanReader]] =
 
 
 class ParentLists:
-    """The lists of parents of one run, each read once for all the streams below it."""
+    """The lists of parents of one run, each read once for all streams below it.
+
+    Args:
+        page_size: rows per page, 1 to 100.
+    """
 
     def __init__(self, page_size: int) -> None:
         self._page_size = page_size
         self._lists: dict[tuple[str, str | None], ParentList] = {}
 
     def of(self, parent: Parent) -> ParentList:
+        """The list of a parent resource; the same one for each call."""
         key = (parent.resource, parent.having)
         if key not in self._lists:
             reader: Callable[[Encode], StreamReader] = partial(
@@ -48,9 +53,15 @@ def reader_of(
     parse: Parse = exact,
     parents: ParentLists | None = None,
 ) -> StreamReader:
-    """Reads everything of a resource that was updated since a second (UNIX).
+    """The reader of everything of a resource that was updated since a second.
 
-    `parents` are shared by the readers of one run.
+    Args:
+        resource: to be read.
+        page_size: rows per page, 1 to 100.
+        since: UNIX second of the bookmark.
+        encode: makes a chunk's content of rows.
+        parse: makes rows of a response's body.
+        parents: the lists of parents, shared by the readers of one run.
     """
     if resource.parent:
         return ChildReader(

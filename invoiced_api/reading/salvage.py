@@ -10,7 +10,7 @@ from invoiced_api.response import Response
 
 
 def read_by_row(send: Callable[[Request], Response], request: PageRequest) -> Response:
-    """The rows of a page by pages of one row; each that is broken twice is left out and named."""
+    """The rows of a page, each requested by itself. A row that is broken twice is only named."""
     rows, broken = SalvagedRows(), list[str]()
     headers = None
     for position in range(request.per_page):

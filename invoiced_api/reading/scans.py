@@ -1,7 +1,7 @@
 """A list that can only be read whole: pages forward, in the order in which the server lists them.
 
-A deletion shifts rows to the left, and the next page starts one row too late; so a pass over the
-pages proves little by itself. A scan is complete when
+A deletion shifts rows to the left, and the next page starts one row too late. So one pass over the
+pages proves little. A scan is complete when
 
 - each list was one page, which shows it at one moment; or
 - one pass saw as many rows as page 1 counted before and after it, in the order of their ids, none
@@ -52,6 +52,7 @@ class Scan:
         self.start_pass()
 
     def start_pass(self) -> None:
+        """Begin another pass over the lists."""
         self._seen_before = self.seen
         self.number += 1
         self.counted: int | None = 0
@@ -79,6 +80,7 @@ class Scan:
             self.repeats &= self.repeats_page_1(page)
 
     def repeats_page_1(self, page: Page) -> bool:
+        """Whether a page shows the rows of page 1 of its list."""
         return bool(page.rows) and self._first_ids == [row["id"] for row in page.rows]
 
     def take(self, rows: Sequence[Row]) -> list[Row]:
@@ -122,6 +124,7 @@ class Scan:
         return moment if type(moment) is int and moment > 0 else 0
 
     def knows(self, rows: Sequence[Row]) -> bool:
+        """Whether every row was seen before."""
         return all(self._key(row) in self._known for row in rows)
 
     def proven_by(self, recount: int | None, last_page: Page | None) -> bool:
@@ -180,6 +183,7 @@ def goes_on(page: Page, first: Page, shown: int) -> bool:
 def page_request(
     listing: ListQuery, number: int, params: Params, *, may_be_refused: bool = False
 ) -> PageRequest:
+    """The request for a page of a list."""
     return PageRequest(
         listing=listing,
         number=number,
@@ -214,6 +218,7 @@ def by_id(
 
 
 def within(moment: int, window: Window) -> bool:
+    """Whether a moment (UNIX seconds) belongs to a window; 0, for unknown, always does."""
     return not moment or (
         moment >= window.since and (window.until is None or moment < window.until)
     )
@@ -279,8 +284,9 @@ def looked_at(
 def newest_first(listing: ListQuery, window: Window, on_rows: OnRows) -> PageSteps:
     """The rows of a window of a list that comes newest first and whose rows never change.
 
-    New rows come in before the first page, which shifts the others to the right: turning pages
-    meets some twice and loses none. So what page 1 counts must be there at the end.
+    New rows come before the first page and shift the others to the right. Reading the pages in turn
+    then meets some rows twice and loses none. So all rows that page 1 counts must be there at the
+    end.
 
     Raises:
         UnfilteredError: if the server shows rows that are not of the window.

@@ -41,9 +41,14 @@ class Attempt(Enum):
 
 @dataclass(frozen=True, slots=True)
 class InFlight:
-    """A page that was requested for a window of a reader.
+    """A page that was requested.
 
-    `expected_bytes` are reserved for it.
+    Attributes:
+        reader: the stream that needs it.
+        window: the window that needs it.
+        request: what was requested.
+        expected_bytes: reserved for it in the buffer.
+        attempt: how it was requested, after responses that could not be read.
     """
 
     reader: StreamReader
@@ -54,7 +59,16 @@ class InFlight:
 
 
 class RequestScheduler:
-    """Several readers in the order in which they come out, over at most `connections` requests."""
+    """Decides which pages to request, for several readers in the order in which they come out.
+
+    Args:
+        connections: the most requests in flight.
+        readers: the streams, in the order in which they come out.
+        max_buffered_bytes: the most bytes that wait to come out.
+
+    Attributes:
+        in_flight: how many requests were sent and have not ended.
+    """
 
     def __init__(
         self,
@@ -71,23 +85,23 @@ class RequestScheduler:
 
     @property
     def buffered_bytes(self) -> int:
-        """What was read and not handed out."""
+        """Bytes that were read and have not come out."""
         return sum(reader.buffered_bytes for reader in self._readers)
 
     def add_first(self, reader: StreamReader) -> None:
-        """A reader that comes out before all others."""
+        """Add a reader that comes out before all others."""
         self._readers.insert(0, reader)
 
     def start(self, reader: StreamReader) -> None:
-        """From now on this reader's chunks are handed out: it is the most urgent."""
+        """Make this reader the most urgent: its chunks come out from now on."""
         self._current = reader
 
     def remove(self, reader: StreamReader) -> None:
-        """Forgets a reader; what is in flight for it is dropped when it arrives."""
+        """Forget a reader; what is in flight for it is dropped when it arrives."""
         self._readers.remove(reader)
 
     def advance(self) -> None:
-        """Moves every reader on as far as the pages received allow."""
+        """Move every reader on, as far as the received pages allow."""
         for reader in self._readers:
             try:
                 if not reader.failure:
@@ -114,7 +128,7 @@ class RequestScheduler:
                     yield InFlight(reader, window, window.request, expected)
 
     def receive(self, sent: InFlight, result: Page | Exception) -> None:
-        """Takes in the page that was requested, or why there is none."""
+        """Take in the page that was requested, or the reason why there is none."""
         self.in_flight -= 1
         self._reserved_bytes -= sent.expected_bytes
         reader, window = sent.reader, sent.window
@@ -129,7 +143,7 @@ class RequestScheduler:
             reader.fail(window, failure)
 
     def encode_one(self) -> bool:
-        """Encodes one chunk, of the first reader that has rows for one; False if none has."""
+        """Encode one chunk of the first reader that has rows for one; False if none has."""
         for reader in self._readers:
             try:
                 if not reader.failure and reader.encode_one():

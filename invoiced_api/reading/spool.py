@@ -1,4 +1,4 @@
-"""Rows that come out in another order than they came in, kept on disk meanwhile."""
+"""Rows that come out in another order than they came in, kept on disk in the meantime."""
 
 from array import array
 from collections.abc import Iterator, Sequence
@@ -12,9 +12,9 @@ MAX_BYTES_IN_MEMORY = 4 * 1024 * 1024
 
 
 class Spool:
-    """Encoded rows, given back in the order of their moments (UNIX seconds).
+    """Keeps encoded rows, and returns them in the order of their moments (UNIX seconds).
 
-    A row takes 24 bytes of memory. The file has no name and goes with the process.
+    A row takes 24 bytes of memory. The file has no name and vanishes with the process.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class Spool:
         self._size = 0
 
     def add(self, moments: Sequence[int], content: bytes) -> None:
-        """Keeps rows, each a line of `content`; what is not one line per row stays together."""
+        """Keep rows, each a line of `content`. Content without one line per row stays together."""
         lines = content.splitlines(keepends=True)
         if len(lines) != len(moments):
             lines, moments = [content], moments[-1:]
@@ -38,7 +38,7 @@ class Spool:
             file.write(content)
 
     def chunks(self, rows_per_chunk: int, since: int) -> Iterator[EncodedChunk]:
-        """Everything that was kept, the oldest first; rows of one second in the order they came.
+        """Everything that was kept, oldest first; rows of one second as they came.
 
         Rows without a moment come first. No chunk is older than `since`.
         """
@@ -51,6 +51,7 @@ class Spool:
         self.close()
 
     def close(self) -> None:
+        """Delete the file."""
         if self._file:
             self._file.close()
 

@@ -1,10 +1,10 @@
 """The steps that every way of reading shares: page 1 of a list, and whether the server sorts.
 
-A way of reading is a generator: it yields the page it needs, is sent that page, and calls
-`on_rows` with rows. Whoever drives it decides when, and over which connection.
+A way of reading is a generator: it yields the page it needs, is sent that page, and calls `on_rows`
+with rows. The caller decides when to request it, and over which connection.
 
-No server is taken at its word. A page that contradicts itself is requested again; then the list
-fails with `IncompleteReadError`, which names what is wrong.
+No server is trusted. A page that contradicts itself is requested again; then the list fails with
+`IncompleteReadError`, which names the contradiction.
 """
 
 from collections.abc import Callable, Generator
@@ -33,10 +33,13 @@ MAX_LOOKS = 4
 
 @dataclass(slots=True)
 class Window:
-    """A stretch of time to be read: `since <= updated_at < until`, in UNIX seconds.
+    """A stretch of time to be read: `since <= updated_at < until`.
 
-    While it is read, `since` moves to the right: what was updated before it has been emitted.
-    `until` may be moved to the left by whoever takes over the rest; None is without an end.
+    Attributes:
+        since: UNIX second. It moves to the right while the window is read: what was updated before
+            it has come out.
+        until: UNIX second; None for no end. It moves to the left if another window takes the rest
+            over.
     """
 
     since: int
@@ -46,7 +49,11 @@ class Window:
 def first_page(
     listing: ListQuery, since: int, sort: str = INCREMENTAL, per_page: int = 0
 ) -> Generator[PageRequest, Page, Page]:
-    """Page 1 of what was updated since a second, which shows the rows that it counts."""
+    """Page 1 of what was updated since a second, which shows the rows that it counts.
+
+    Raises:
+        IncompleteReadError: if each attempt contradicts itself.
+    """
     trouble = ""
     for _ in range(MAX_LOOKS):
         page = yield PageRequest(
@@ -64,7 +71,7 @@ def first_page(
 
 
 def incomplete(listing: ListQuery, trouble: str) -> IncompleteReadError:
-    """What is wrong with a list, as the failure of its stream."""
+    """The exception of a list that cannot be read completely."""
     return IncompleteReadError(
         f"GET {listing.path}: {trouble}. The list cannot be read completely: the stream keeps its "
         "bookmark. Run again, and check what stands between this machine and Invoiced."
@@ -72,16 +79,16 @@ def incomplete(listing: ListQuery, trouble: str) -> IncompleteReadError:
 
 
 def head(listing: ListQuery, since: int) -> Generator[PageRequest, Page, Page]:
-    """The first row of a list, for the number of all and the clock."""
+    """The first row of a list, for its count and the clock."""
     return (yield from first_page(listing, since, per_page=1))
 
 
 def sorts(listing: ListQuery, since: int) -> Generator[PageRequest, Page, bool]:
     """Whether the server honours `sort`: the latest change is another row than the earliest.
 
-    The earliest is requested before and after, so that a row that moves or goes meanwhile is not
-    mistaken for an answer. If all rows share one second the two may be the same row; then any
-    order is right. For lists of more than a page.
+    The earliest row is requested before and after, so that a row that moves or goes in the meantime
+    is not taken for an answer. If all rows share one second, the two may be the same row, and any
+    order is right. Only for lists of more than a page.
     """
     first = yield from head(listing, since)
     for _ in range(MAX_PROBES):

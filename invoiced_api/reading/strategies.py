@@ -1,10 +1,9 @@
 """How to read a list completely while it changes: decisions only, no network.
 
-An offset page is unsafe here: a row that is edited moves to the end of the list, its followers
-shift one place to the left, and the next page starts one row too late. So no page is turned.
-Sorted by `updated_at`, each request asks for page 1 of what is not older than the last row seen.
-Rows only ever move to the right, so none is skipped, and one page that is not full shows
-everything that is left at one moment.
+Pages by offset are unsafe here. An edited row moves to the end of the list, its followers shift one
+place to the left, and the next page starts one row too late. So each request asks for page 1 of
+what is not older than the last row seen, sorted by `updated_at`. Rows only move to the right, so
+none is skipped. A page that is not full shows everything that is left at one moment.
 
 Each page is compared with the one before: what `X-Total-Count` counted must be listed, and each
 step must bring something new.
@@ -120,10 +119,10 @@ def older_than(until: int | None, rows: list[Row]) -> list[Row]:
 
 
 def merged(lists: Sequence[ListQuery], window: Window, on_rows: OnRows) -> PageSteps:
-    """The rows of a window that has an end, from several lists.
+    """The rows of a window that has an end, from several lists, in the order of changes.
 
-    Until the window's end is reached by the clock, what changes leaves the window to the right,
-    whichever list it goes to. So each list may be read at its own pace.
+    Once the clock has passed the window's end, a change moves a row out of the window to the right,
+    whichever list the row goes to. So each list may be read at its own pace.
     """
     feeds = [_Feed(listing, window) for listing in lists]
     while True:
@@ -162,10 +161,11 @@ class _Feed:
 
 
 def recent(lists: Sequence[ListQuery], window: Window, on_rows: OnRows) -> PageSteps:
-    """What changed since a moment shortly ago, from several lists, to the end.
+    """The rows since a recent moment, from several lists, to the end, in the order of changes.
 
-    An object may leave one list for a later one while we read. Asking in that order meets it in
-    at least one of them. All in memory: it is what changed since the stream began to be read.
+    An object may move from one list to a later one while they are read. Reading them in that order
+    meets it in at least one. All rows are in memory: they changed since the stream began to be
+    read.
     """
     rows: list[Row] = []
     for listing in lists:

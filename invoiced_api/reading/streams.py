@@ -25,17 +25,27 @@ BYTES_PER_UNENCODED_ROW = 8 * 1024
 
 
 class StreamReader:
-    """A stream that is being read: windows under way, and the chunks that come out of them.
+    """A stream that is read: its windows, and the chunks that come out of them.
 
-    `encode` turns rows into a chunk's content; it is called once per chunk, in no certain order.
-    `total` (rows that the server counted) and `clock` (the server's, in UNIX seconds, before the
-    first row) are known once the first chunk is out. `requests` and `retries` are counted by
-    whoever drives the reader, who also sets `failure` when a request failed for good.
-    `bytes_per_page` is what its latest page weighed, `bytes_per_row`
-    what its first row did.
+    Attributes:
+        buffered_bytes: bytes that were read and have not come out.
+        failure: why reading failed; also set by the caller if a request failed for good.
+        budget: bounds the retries of all its requests.
+        unreadable: names the rows that could not be read.
+        bytes_per_page: size of its latest page.
+        bytes_per_row: average size of a row of that page.
+        requests: how many requests were sent, counted by the caller.
+        retries: how many of them were repetitions.
     """
 
     def __init__(self, lists: Sequence[ListQuery], since: int, encode: Encode) -> None:
+        """Prepare the reader.
+
+        Args:
+            lists: the queries that together return every object.
+            since: UNIX second of the bookmark.
+            encode: makes a chunk's content of rows; called once per chunk, in no certain order.
+        """
         self._lists = lists
         self._since = since
         self._encode = encode
@@ -54,24 +64,26 @@ class StreamReader:
 
     @property
     def total(self) -> int:
+        """How many rows the server counted. Known once the first chunk is out."""
         return sum(page.total or 0 for page in self._heads)
 
     @property
     def clock(self) -> int:
+        """The server's clock before the first row, in UNIX seconds; known with the first chunk."""
         return min(page.clock for page in self._heads)
 
     @property
     def finished(self) -> bool:
-        """Whether everything came out. As of the last `advance`."""
+        """Whether everything came out, as of the last `advance`."""
         return not self._windows
 
     def advance(self) -> None:
-        """Drops windows that have ended, opens the next ones. Needs no page, sends nothing."""
+        """Drop windows that have ended, and open the next ones. Sends nothing."""
         while self._windows and self._windows[0].drained:
             self._windows.popleft()
 
     def wanted(self) -> Iterator[WindowReader]:
-        """The windows that need a page which was not requested yet, the most urgent first."""
+        """The windows that need a page which was not requested yet, most urgent first."""
         return (window for window in self._windows if window.request and not window.in_flight)
 
     def holds_up_output(self, window: WindowReader) -> bool:
@@ -80,7 +92,7 @@ class StreamReader:
         return window is front and not (window.unencoded or window.chunks)
 
     def receive(self, window: WindowReader, page: Page) -> None:
-        """Takes in the page that a window requested."""
+        """Take in the page that a window requested."""
         if window.abandoned:
             return
         if page.unreadable:
@@ -92,7 +104,7 @@ class StreamReader:
             self.buffered_bytes += self._weight(rows)
 
     def fail(self, window: WindowReader, failure: Exception) -> None:
-        """The page that a window requested cannot be had."""
+        """Note that the page that a window requested cannot be had."""
         self.failure = self.failure or failure
 
     def shares(self, window: WindowReader) -> bool:
@@ -100,7 +112,7 @@ class StreamReader:
         return False
 
     def encode_one(self) -> bool:
-        """Encodes one chunk of rows that have arrived; False if there are none."""
+        """Encode one chunk of rows that have arrived; False if there are none."""
         if not self._unencoded:
             return False
         window = self._unencoded.popleft()
@@ -117,7 +129,7 @@ class StreamReader:
         return max(BYTES_PER_UNENCODED_ROW, self.bytes_per_row) * len(rows)
 
     def next_chunk(self) -> EncodedChunk | None:
-        """The next chunk in order, None if it has not arrived (or everything is out)."""
+        """The next chunk in order; None if it has not arrived, or if everything is out."""
         if not self._windows or not self._windows[0].chunks:
             return None
         chunk = self._windows[0].chunks.popleft()
@@ -140,7 +152,7 @@ class StreamReader:
         return replace(chunk, newest=since)
 
     def close(self) -> None:
-        """Gives back what the reader holds outside of memory."""
+        """Release what the reader holds outside of memory."""
 
     def _newest(self, rows: list[Row]) -> int:
         moment = rows[-1].get(self._lists[0].stamp)

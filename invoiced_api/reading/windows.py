@@ -1,4 +1,4 @@
-"""A stretch of a stream that is read on its own, and what has been read of it."""
+"""A stretch of a stream that is read on its own, and the rows read so far."""
 
 from collections import deque
 from collections.abc import Callable
@@ -17,7 +17,13 @@ MAX_PIECES = 16
 
 @dataclass(frozen=True, slots=True)
 class EncodedChunk:
-    """Some rows, encoded for whoever reads the stream. `newest` is the last one's `updated_at`."""
+    """Rows that are ready to be written.
+
+    Attributes:
+        content: the encoded rows.
+        rows: how many there are.
+        newest: UNIX second of the latest change among them; a bookmark may advance to it.
+    """
 
     content: bytes
     rows: int
@@ -27,9 +33,14 @@ class EncodedChunk:
 class WindowReader:
     """One window (or one list) of a stream, read page by page.
 
-    `request` is the page it needs next, None when it has ended; `in_flight` whether that was sent.
-    `rows_ahead` is how many rows the list had from the window's first second on, once known.
-    Rows wait in `unencoded`, then in `chunks`. Nothing of an `abandoned` window is used.
+    Attributes:
+        unencoded: rows that have arrived, in order.
+        chunks: encoded rows that have not come out, in order.
+        window: the stretch of time.
+        rows_ahead: how many rows the list had from the window's first second on; None if unknown.
+        in_flight: whether `request` was sent.
+        abandoned: whether nothing that it reads is used any more.
+        request: the page it needs next; None when it has ended.
     """
 
     def __init__(self, read: Callable[[Window, OnRows], PageSteps], window: Window) -> None:
@@ -45,11 +56,11 @@ class WindowReader:
 
     @property
     def drained(self) -> bool:
-        """Whether it has ended and everything that it read has come out."""
+        """Whether it has ended and everything it read has come out."""
         return not (self.request or self.unencoded or self.chunks)
 
     def receive(self, page: Page) -> None:
-        """Continues with the page that was requested."""
+        """Continue with the page that was requested."""
         if self.rows_ahead is None:
             self.rows_ahead = page.total
         self.in_flight = False
@@ -63,9 +74,14 @@ class WindowReader:
 
 
 def cut(since: int, until: int, rows: int, rows_per_piece: int) -> list[int]:
-    """The edges of pieces of a time that holds so many rows, evenly; at least a second each.
+    """The edges of pieces of a time that holds so many rows, of a second each at least.
 
-    All but the last hold so many rows, or more if there were too many pieces.
+    Args:
+        since: UNIX second, the first edge.
+        until: UNIX second, the last edge.
+        rows: how many rows lie between them, spread evenly as far as is known.
+        rows_per_piece: how many each piece but the last should hold; more if that needs too many
+            pieces.
     """
     pieces = max(1, min(-(-rows // rows_per_piece), MAX_PIECES, until - since))
     fits = rows_per_piece * pieces >= rows
