@@ -89,6 +89,7 @@ setup(
         "console_scripts": [
             "tap-invoiced=tap_invoiced.__main__:main",
             "target-invoiced=target_invoiced.__main__:main",
+            "singer-invoiced=singer_invoiced.__main__:main",
             "invoiced-emulator=invoiced_emulator.__main__:main",
         ],
     },

@@ -3,6 +3,8 @@
 arguments   what is typed after its name
 files       the JSON files that are named there
 logs        one line each on stderr, as text or as JSON, without secrets
+database    SQLite or PostgreSQL, by URL
+states      states of pipelines in such a database
 signals     SIGTERM and SIGINT end a run where nothing is cut in half
 stdout      whole lines, and nothing else
 exceptions  what ends a run from outside

@@ -1,8 +1,12 @@
-"""What ends a run from outside.
+"""What ends a run from outside, or keeps it from a database.
 
 RunInterruptedError   SIGTERM or SIGINT asks the run to end; no `Exception`, so nothing contains it
 StdoutClosedError     nobody reads the messages any more
+InvalidInputError
+└── DatabaseBusyError   another process has locked the database
 """
+
+from invoiced_api.exceptions import InvalidInputError
 
 
 class RunInterruptedError(BaseException):
@@ -19,3 +23,7 @@ class RunInterruptedError(BaseException):
 
 class StdoutClosedError(Exception):
     """Nobody reads our stdout any more."""
+
+
+class DatabaseBusyError(InvalidInputError):
+    """Another process has the database, or the row, to itself."""

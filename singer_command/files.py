@@ -10,6 +10,11 @@ import orjson
 from invoiced_api.exceptions import InvalidInputError
 
 
+def is_url(place: str) -> bool:
+    """Whether an argument that may be a file names a database: `postgresql://…`."""
+    return "://" in place
+
+
 def read_json(path: str | Path, what: str) -> Any:
     """The content of a JSON file in UTF-8, with or without a byte order mark, or UTF-16.
 

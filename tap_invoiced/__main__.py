@@ -20,7 +20,11 @@ def main() -> int:
         "-p", "--properties", dest="catalog", metavar="FILE", help="alias of --catalog"
     )
     arguments.add_argument(
-        "-s", "--state", metavar="FILE", help="STATE of the previous run; resume from its bookmarks"
+        "-s",
+        "--state",
+        metavar="FILE",
+        help="STATE of the previous run; resume from its bookmarks: a file, or the URL of a database "
+        "in which `singer-invoiced state save` keeps it",
     )
     arguments.add_argument(
         "-d", "--discover", action="store_true", help="print the catalog; needs no account"

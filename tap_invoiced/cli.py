@@ -11,12 +11,13 @@ from orjson import dumps
 
 from invoiced_api.access import check_access
 from invoiced_api.client import Client
+from invoiced_api.exceptions import InvalidInputError
 from invoiced_api.resources import RESOURCES
 from invoiced_api.settings import warn_of_unknown
 from invoiced_api.timestamps import to_rfc_3339
 from singer_command.about import about
 from singer_command.exit_codes import exit_code
-from singer_command.files import read_config, read_json
+from singer_command.files import is_url, read_config, read_json
 from singer_command.logs import chosen_format, log_to_stderr
 from singer_command.shared_settings import TARGET_SETTINGS
 from singer_command.signals import Signals
@@ -26,7 +27,12 @@ from tap_invoiced.bookmarks import bookmark
 from tap_invoiced.messages import Messages
 from tap_invoiced.progress import closing_table, shown_progress
 from tap_invoiced.selection import SelectedStream, selected_streams
-from tap_invoiced.settings import keeps_extra_columns, setting_table, tap_settings
+from tap_invoiced.settings import (
+    TapSettings,
+    keeps_extra_columns,
+    setting_table,
+    tap_settings,
+)
 from tap_invoiced.state_file import checked_state
 from tap_invoiced.sync import Sync
 
@@ -61,7 +67,7 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     log_format = chosen_format(config, "TAP_INVOICED", environ)
     log_to_stderr(environ, (), log_format)
     settings = tap_settings(config, environ)
-    log_to_stderr(environ, settings.connection.secrets, log_format)
+    log_to_stderr(environ, (*settings.connection.secrets, _password(options.state)), log_format)
     warn_of_unknown(setting_table(), config, shared=TARGET_SETTINGS)
     if options.check:
         for line in check_access(settings.connection):
@@ -72,7 +78,7 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
             read_json(options.catalog, "catalog") if options.catalog else None,
             extra_columns=settings.extra_columns,
         )
-        given = read_json(options.state, "state") if options.state else {}
+        given = _given_state(options.state, settings) if options.state else {}
         state = checked_state(given, int(time.time()))
         if not streams:
             LOGGER.warning("no stream is selected in %s: nothing is read", options.catalog)
@@ -87,6 +93,35 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         closing_table(sync.reports)
         sync.failed.raise_if_any(len(streams))
         return 0
+
+
+def _password(place: str | None) -> str | None:
+    """The password within `--state`, if that is the URL of a database."""
+    if place is None or not is_url(place):
+        return None
+    from singer_command.database import password_of  # slow to import, and seldom needed
+
+    return password_of(place)
+
+
+def _given_state(place: str, settings: TapSettings) -> Any:
+    """The content of a state file, or of the account's row in a database; {} if there is none."""
+    if not is_url(place):
+        return read_json(place, "state")
+    if settings.account is None:
+        raise InvalidInputError(
+            "setting `account` is missing: --state names a database, in which each account has a "
+            "state of its own. Give the account a name."
+        )
+    from singer_command.states import StateStore  # slow to import, and seldom needed
+
+    saved = StateStore(place).get(settings.account, settings.pipeline)
+    whose = f"account `{settings.account}`, pipeline `{settings.pipeline}`"
+    if saved is None:
+        LOGGER.info("no state is saved of %s: this is its first run", whose)
+        return {}
+    LOGGER.info("resuming %s from the state of %s", whose, to_rfc_3339(saved.saved_at))
+    return saved.state
 
 
 def _new_among(streams: Sequence[SelectedStream], state: dict[str, Any]) -> list[str]:

@@ -27,6 +27,8 @@ class TapSettings:
     verify: bool
     extra_columns: bool
     stop_on_bad_value: bool
+    account: str | None
+    pipeline: str
 
 
 def _past_moment(clock: Callable[[], float]) -> Callable[[Any], int]:
@@ -104,6 +106,21 @@ def setting_table(clock: Callable[[], float] = time.time) -> tuple[Setting, ...]
             "warning, or its stream fails",
         ),
         EXTRA_COLUMNS,
+        Setting(
+            name="account",
+            kind="name",
+            parse=settings.text,
+            help="the account's name in the database that `--state` names, where each account and "
+            "pipeline has a state of its own; needed only there",
+        ),
+        Setting(
+            name="pipeline",
+            kind="name",
+            parse=settings.text,
+            default="default",
+            help="the pipeline's name in the database that `--state` names, if several read one "
+            "account",
+        ),
     )
 
 
@@ -134,4 +151,6 @@ def tap_settings(
         verify=values["verify"],
         extra_columns=values["extra_columns"],
         stop_on_bad_value=values["on_bad_value"] == "stop",
+        account=values["account"],
+        pipeline=values["pipeline"],
     )

@@ -3,6 +3,7 @@
 import argparse
 import logging
 import re
+import select
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +24,7 @@ from invoiced_api.request import Request
 from invoiced_api.resources import ENDPOINTS
 from invoiced_api.settings import warn_of_unknown
 from singer_command.about import about
+from singer_command.database import password_of, sqlite_file
 from singer_command.exit_codes import exit_code
 from singer_command.files import read_config
 from singer_command.logs import chosen_format, log_to_stderr
@@ -35,7 +37,7 @@ from target_invoiced.delivery.senders import DryRunSender, EchoingSender, Sender
 from target_invoiced.delivery.workers import exit_if_busy
 from target_invoiced.events import EventQueue
 from target_invoiced.ledger import Ledger
-from target_invoiced.ledger.database import file_of, refuse_unmakeable
+from target_invoiced.ledger.database import refuse_unmakeable
 from target_invoiced.records.unit_of_work import UnitOfWork
 from target_invoiced.results.rejects import Rejects
 from target_invoiced.results.report import Report
@@ -91,8 +93,9 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         return 0
     with ExitStack() as stack:
         client = stack.enter_context(Client(settings.connection))
-        target_run = _prepare(stack, client, settings, stdout.write, options)
         lines = stack.enter_context(_input(options.input))
+        _wait_for_input(lines, settings.ledger)
+        target_run = _prepare(stack, client, settings, stdout.write, options)
         if target_run.rejects:
             target_run.rejects.refuse_as_input(lines)
         target_run.events.listen_for_signals(signals.start_grace_period)
@@ -111,7 +114,7 @@ def _check(settings: TargetSettings) -> Iterator[str]:
 
 def _checked(ledger: str) -> str:
     """A ledger that is not there yet is left to the first run, which tells of it."""
-    file = file_of(ledger)
+    file = sqlite_file(ledger)
     if file and not file.exists():
         refuse_unmakeable(file)
         return f"{file} will be made"
@@ -121,7 +124,7 @@ def _checked(ledger: str) -> str:
 
 def secrets(settings: TargetSettings) -> tuple[str | None, ...]:
     """What must not be shown: credentials, and those within URLs."""
-    ledger = make_url(settings.ledger).password if settings.ledger else None
+    ledger = password_of(settings.ledger) if settings.ledger else None
     hook = settings.response_webhook
     return (*settings.connection.secrets, ledger, hook, hook and _path_and_query(hook))
 
@@ -140,7 +143,7 @@ def _prepare(
     options: argparse.Namespace,
 ) -> TargetRun:
     """Everything a run needs; what is opened for it is closed with the stack."""
-    file = file_of(settings.ledger)
+    file = sqlite_file(settings.ledger)
     new = file and not file.exists()
     # A rehearsal does not even make the file of a new ledger.
     place = None if new and options.dry_run else settings.ledger
@@ -204,6 +207,15 @@ def _host_and_target(url: str) -> tuple[str, str]:
 
 def _post(client: Client, answer: bytes) -> None:
     client.send(Request(method="POST", path="/", body=orjson.loads(answer), raw=True))
+
+
+def _wait_for_input(lines: BinaryIO, ledger: str | None) -> None:
+    """Leave an SQLite file unlocked until the first line comes.
+
+    A tap that reads its state from the same file does so before its first line.
+    """
+    if sqlite_file(ledger) and sys.platform != "win32":  # where only sockets can be waited for
+        select.select([lines], [], [])
 
 
 def _write_report(report: Report, path: str | None, title: str | None) -> None:

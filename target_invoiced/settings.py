@@ -8,8 +8,6 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 from invoiced_api import settings
 from invoiced_api.calls import call_at
@@ -18,6 +16,7 @@ from invoiced_api.definitions import Resource, SideEffect, WriteCalls
 from invoiced_api.exceptions import InvalidInputError
 from invoiced_api.resources import BY_NAME, ENDPOINTS
 from invoiced_api.settings import Setting, read_settings
+from singer_command.database import database_url
 from singer_command.logs import LOG_FORMAT
 from target_invoiced.exceptions import StreamSettingError
 
@@ -163,21 +162,12 @@ def side_effects(value: Any) -> frozenset[SideEffect]:
 
 def database(value: Any) -> str | None:
     """A database URL; None for "none"."""
-    written = settings.text(value)
-    if written == NO_LEDGER:
+    if value == NO_LEDGER:
         return None
-    if not re.match(r"(sqlite|postgresql)(\+\w+)?://", written):
-        raise ValueError(f'a URL such as sqlite:///ledger.db or postgresql://…, or "{NO_LEDGER}"')
     try:
-        address = make_url(written)
-    except (ArgumentError, ValueError):
-        address = None
-    if address is None or "@" in (address.host or "") or "@" in (address.database or ""):
-        raise ValueError(
-            "a URL of a database. Write `:`, `/`, `?` and `@` in a user name or password as %3A, "
-            "%2F, %3F and %40"
-        )
-    return written
+        return database_url(value)
+    except ValueError as error:
+        raise ValueError(f'{error}, or "{NO_LEDGER}"') from None
 
 
 def webhook(value: Any) -> str:

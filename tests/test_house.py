@@ -26,6 +26,7 @@ ARROWS = {
     "singer_command": {"invoiced_api"},
     "tap_invoiced": {"invoiced_api", "invoiced_schemas", "singer_command"},
     "target_invoiced": {"invoiced_api", "invoiced_schemas", "singer_command"},
+    "singer_invoiced": {"invoiced_api", "singer_command"},
     "invoiced_emulator": set(),
 }
 OURS = ARROWS.keys() - {"schemas"} | {"invoiced_schemas"}
@@ -81,11 +82,12 @@ FLOORS = {
         "__main__",
     ),
     "singer_command": (
-        "arguments exceptions files logs meltano shared_settings",
-        "about signals text_tables",
+        "arguments database exceptions files logs meltano shared_settings",
+        "about signals states text_tables",
         "stdout",
         "exit_codes",
     ),
+    "singer_invoiced": ("saver", "cli", "__main__"),
     "tap_invoiced": (
         "bookmarks columns date_times exceptions messages progress settings",
         "bad_values containment conversion discovery state_file verification",
@@ -164,7 +166,7 @@ def test_the_arrows_within_the_target_cover_every_part() -> None:
 @pytest.mark.parametrize("package", FLOORS)
 def test_a_part_imports_only_from_the_floors_before_its_own(package: str) -> None:
     arrows = arrows_within(package)
-    below = {""} if package == "tap_invoiced" else set[str]()
+    below = {""} if package in ("tap_invoiced", "singer_invoiced") else set[str]()
     for floor in FLOORS[package]:
         for part in floor.split():
             assert arrows.pop(part) <= below, f"imports of {package}.{part}"

@@ -1,7 +1,6 @@
 """The database behind the ledger: one connection, transactions. SQLAlchemy Core."""
 
 import os
-import re
 import select
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -14,7 +13,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from invoiced_api.exceptions import InvalidInputError
-from invoiced_api.redact import HIDDEN
+from singer_command.database import (
+    USABLE_URLS,
+    engine_for,
+    in_use,
+    make_private,
+    message_of,
+    sqlite_file,
+)
 from target_invoiced.ledger.locks import (
     is_postgresql,
     lock_account,
@@ -28,8 +34,6 @@ from target_invoiced.mapping.keys import ExternalKey
 KEYS_PER_QUERY = 500
 # How long this run waits for another one to end.
 BUSY_S = 30.0
-# What PostgreSQL says when somebody else holds that for too long: lock_not_available.
-LOCKED = "55P03"
 
 
 class Database:
@@ -58,9 +62,7 @@ class Database:
                 open_schema(connection, busy_s, keep=not rehearsal)
         except (ArgumentError, NoSuchModuleError, ImportError):
             raise InvalidInputError(
-                "setting `ledger` is not the URL of a database that can be used here. It may be "
-                "sqlite:///file.db, or postgresql://…, for which psycopg has to be installed: "
-                "pip install 'psycopg[binary]'."
+                f"setting `ledger` is not the URL of a database that can be used here. {USABLE_URLS}"
             ) from None
         except BaseException:
             self.close()
@@ -161,10 +163,9 @@ class Database:
 
     def _problem(self, error: SQLAlchemyError) -> InvalidInputError:
         """What the database said, in one line and without the statement or its values."""
-        said = " ".join(str(getattr(error, "orig", None) or type(error).__name__).split())
-        said = _without_address(said, self._engine.url)
-        file = _file_at(self._engine.url)
-        if _in_use(error):
+        said = message_of(error, self._engine.url)
+        file = sqlite_file(self._engine.url)
+        if in_use(error):
             used = f"{file} is in use" if file else "this account is being written to"
             return InvalidInputError(
                 f"setting `ledger`: {used} by another run. Wait for its end, and start again."
@@ -193,27 +194,6 @@ class Database:
             connection.execute(self._upserts[table.name], list(rows))
 
 
-def _without_address(said: str, url: sa.URL) -> str:
-    """What a database server said, without the parts of its address and the login."""
-    if url.get_backend_name() == "sqlite":
-        return said
-    for part in (url.host, url.port, url.username, url.password, url.database):
-        if part:
-            said = re.sub(rf"(?<![\w.]){re.escape(str(part))}(?![\w])", HIDDEN, said)
-    return said
-
-
-def file_of(url: str | None) -> Path | None:
-    """The SQLite file that the URL means; None if it means none."""
-    return _file_at(sa.make_url(url)) if url else None
-
-
-def _file_at(address: sa.URL) -> Path | None:
-    if address.get_backend_name() != "sqlite" or address.database in (None, "", ":memory:"):
-        return None
-    return Path(str(address.database)).absolute()
-
-
 def refuse_unmakeable(file: Path) -> None:
     """Raises InvalidInputError if a file that is not there could not be made."""
     if not os.access(file.parent, os.W_OK | os.X_OK):
@@ -227,29 +207,11 @@ def _unusable(file: Path, said: str) -> InvalidInputError:
     )
 
 
-def _in_use(error: SQLAlchemyError) -> bool:
-    """Whether another run has the database."""
-    said = getattr(error, "orig", None)
-    # SQLite's code for it is known to Python only since 3.11.
-    return getattr(said, "sqlstate", None) == LOCKED or str(said) == "database is locked"
-
-
 def _engine(url: str | None, busy_s: float) -> sa.Engine:
-    address = sa.make_url(url or "sqlite://")
-    if address.drivername == "postgresql":
-        address = address.set(drivername="postgresql+psycopg")
-    if address.get_backend_name() != "sqlite":
-        engine = sa.create_engine(address)
-
-        @sa.event.listens_for(engine, "connect")
-        def bound_waits(connection: Any, _: Any) -> None:
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET lock_timeout = '{busy_s:g}s'")
-            connection.commit()
-
+    engine = engine_for(url or "sqlite://", busy_s)
+    if engine.dialect.name != "sqlite":
         return engine
-    _make_private(_file_at(address))
-    engine = sa.create_engine(address, connect_args={"timeout": busy_s, "check_same_thread": False})
+    make_private(sqlite_file(engine.url))
 
     @sa.event.listens_for(engine, "connect")
     def set_up(connection: Any, _: Any) -> None:
@@ -260,15 +222,6 @@ def _engine(url: str | None, busy_s: float) -> sa.Engine:
         connection.execute("PRAGMA synchronous = FULL")
 
     return engine
-
-
-def _make_private(file: Path | None) -> None:
-    """A new file is the user's alone: records that wait are in it. SQLite's log has its mode."""
-    if file is None or str(file.name).startswith("file:"):
-        return
-    # Where it cannot be made, SQLite says why.
-    with suppress(OSError):
-        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def keys_by_resource(
