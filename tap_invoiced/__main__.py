@@ -1,4 +1,4 @@
-"""The command `tap-invoiced`: arguments, and what the exit code says."""
+"""The command line of `tap-invoiced`."""
 
 import os
 import sys
@@ -9,6 +9,7 @@ from tap_invoiced import DESCRIPTION
 
 
 def main() -> int:
+    """Run `tap-invoiced` with the arguments of the process; returns the exit code."""
     use_default_sigint()
     arguments = parser("tap-invoiced", DESCRIPTION)
     arguments.add_argument(
@@ -23,8 +24,8 @@ def main() -> int:
         "-s",
         "--state",
         metavar="FILE",
-        help="STATE of the previous run; resume from its bookmarks: a file, or the URL of a database "
-        "in which `singer-invoiced state save` keeps it",
+        help="STATE of the previous run; resume from its bookmarks: a file, or the URL of a "
+        "database in which `singer-invoiced state save` keeps it",
     )
     arguments.add_argument(
         "-d", "--discover", action="store_true", help="print the catalog; needs no account"

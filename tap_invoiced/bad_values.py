@@ -22,8 +22,12 @@ MAX_SHOWN_CHARACTERS = 60
 class BadValues:
     """The values of one stream that were not emitted as Invoiced sent them.
 
-    `stop` is the setting `on_bad_value`: "stop". The log's filter hides secrets and card numbers
-    in the warnings, as in all lines.
+    The log's filter hides secrets and card numbers in the warnings, as in all lines.
+
+    Attributes:
+        stream: its name.
+        stop: whether the first one ends the stream (the setting `on_bad_value`: "stop").
+        counts: how many there were, by field.
 
     Example:
         >>> bad_values = BadValues("invoices")
@@ -44,7 +48,7 @@ class BadValues:
     def add(
         self, key: object, path: str, value: Any, expected: str, replacement: str = "null"
     ) -> None:
-        """Counts a value, and logs it while its field has few.
+        """Count a value, and log it while its field has few.
 
         Args:
             key: the `id` of the row.

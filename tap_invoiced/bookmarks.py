@@ -1,7 +1,4 @@
-"""What has been read, as a checked state holds it.
-
-A stream's bookmark means: everything updated before this second has been emitted.
-"""
+"""Bookmarks in a state that `state_file` has checked. Pure: each function returns a new state."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,20 +11,20 @@ State = dict[str, Any]
 
 
 def bookmark(state: State, stream: str, replication_key: str) -> int | None:
-    """A stream's bookmark in UNIX seconds, None if it has none; the state is a checked one."""
+    """The bookmark of a stream in UNIX seconds; None if it has none."""
     written = get_bookmark(state, stream, replication_key)
     return None if written is None else to_seconds(written)
 
 
 def with_bookmark(state: State, stream: str, replication_key: str, second: int) -> State:
-    """The state with a stream's bookmark at `second` (UNIX seconds)."""
+    """The state with the bookmark of a stream at `second` (UNIX seconds)."""
     bookmarks: Mapping[str, Any] = state.get("bookmarks") or {}
     entry = {**bookmarks.get(stream, {}), replication_key: to_rfc_3339(second)}
     return {**state, "bookmarks": {**bookmarks, stream: entry}}
 
 
 def with_current_stream(state: State, stream: str) -> State:
-    """The state while a stream is read."""
+    """The state while a stream is read, which it names as `currently_syncing`."""
     return {**state, "currently_syncing": stream}
 
 

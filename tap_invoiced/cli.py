@@ -1,4 +1,4 @@
-"""What `tap-invoiced` does with its arguments."""
+"""Carries out the arguments of `tap-invoiced`: discover, check, describe, or run."""
 
 import argparse
 import gc
@@ -45,7 +45,12 @@ MANY = 7
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """The exit code."""
+    """Carry out the arguments; returns the exit code.
+
+    Args:
+        options: the parsed arguments.
+        environ: environment variables.
+    """
     return exit_code(lambda: _run(options, environ))
 
 

@@ -1,8 +1,4 @@
-"""Schema -> columns, compiled once per stream.
-
-Both ways to a record are built from this tree: the types of the fast path (`fast_decode`) and the
-conversions of the slow path (`transform`). So there is one definition of what a column holds.
-"""
+"""From a JSON Schema to a tree of columns, compiled once per stream."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +11,7 @@ EXTRA_SCHEMA: Mapping[str, Any] = {"type": ["null", "object"]}
 
 
 class ColumnKind(Enum):
-    """What a column holds. Each value completes the sentence "the column holds ...":"""
+    """What a column holds. Each value completes "the column holds …"."""
 
     INTEGER = "a whole number"
     NUMBER = "a number"
@@ -50,11 +46,12 @@ class Column:
     reports_unknown: bool = False
 
     def path_of(self, name: str) -> str:
-        """Where an attribute of this OBJECT stands."""
+        """The path of an attribute of this OBJECT."""
         return f"{self.path}.{name}" if self.path else name
 
     @property
     def selected_parts(self) -> "Iterator[tuple[str, Column]]":
+        """The parts of an OBJECT that are selected, with their names."""
         return ((name, column) for name, column in self.parts.items() if column.selected)
 
 
@@ -69,7 +66,7 @@ def row_column(schema: Mapping[str, Any], full_schema: Mapping[str, Any]) -> Col
 
 
 def with_extra(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema with the column EXTRA in every object whose attributes are listed."""
+    """The schema with the column EXTRA in every object that lists its attributes."""
     extended = dict(schema)
     if "items" in schema:
         extended["items"] = with_extra(schema["items"])

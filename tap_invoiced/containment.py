@@ -25,7 +25,10 @@ RUN_FAILURES = (FatalError, InvalidInputError, StdoutClosedError)
 
 @dataclass(slots=True)
 class OutageDetector:
-    """Tells an outage from one list that keeps failing. Moments are of the monotonic clock."""
+    """Distinguishes an outage from one list that keeps failing.
+
+    Moments are of the monotonic clock, in seconds.
+    """
 
     _since: float | None = None
 
@@ -56,12 +59,23 @@ class OutageDetector:
 
 @dataclass(slots=True)
 class FailedStreams:
-    """The streams of a run that could not be read, each with the reason."""
+    """The streams of a run that could not be read.
+
+    Attributes:
+        reasons: why, by stream.
+    """
 
     reasons: dict[str, str] = field(default_factory=dict)
 
     def raise_if_any(self, streams: int) -> None:
-        """Raises StreamsFailedError, which names the streams that failed out of so many."""
+        """Raise if a stream failed.
+
+        Args:
+            streams: how many the run had.
+
+        Raises:
+            StreamsFailedError: names the streams that failed.
+        """
         if not self.reasons:
             return
         names = ", ".join(self.reasons)
@@ -74,7 +88,7 @@ class FailedStreams:
 
 
 def reason_of(failure: Exception) -> str:
-    """What failed and what to do, as one sentence or more, with a full stop."""
+    """What failed and what to do, in whole sentences."""
     if isinstance(failure, InvoicedError):
         return f"{str(failure).rstrip('.')}."
     return (

@@ -166,7 +166,7 @@ def whole_seconds(value: Any) -> int:
 
 
 def as_it_is(value: Any) -> Any:
-    """The rule of a value that its column holds already."""
+    """The rule for values that the column can hold: no change."""
     return value
 
 
@@ -215,7 +215,12 @@ RULES: Mapping[ColumnKind, Mapping[type, Rule]] = {
 
 
 def scalar_rule(kind: ColumnKind, of: type) -> Rule:
-    """How a value of a type becomes a value of a column that is neither a list nor an object."""
+    """The rule by which values of a type become values of a column without parts.
+
+    Args:
+        kind: what the column holds; neither LIST nor OBJECT.
+        of: the type of the values in JSON.
+    """
     return RULES[kind].get(of, _none_has)
 
 

@@ -1,15 +1,4 @@
-"""Rows that no bookmark leads to: moved by a merge, deleted, or dropped with their payment.
-
-A merge of customers moves objects without changing their `updated_at`, and shadow transactions of
-a payment disappear without an event when the payment is voided or applied otherwise.
-
-The requests that this costs in a run with `capture_deletes`:
-
-- for each merge, one or more pages of each stream of objects that belong to customers,
-- for 100 payments that changed since the bookmark, one request,
-- for each of them that changed after its creation, two requests or more (its events, and its
-  transactions), and one for each transaction that is gone.
-"""
+"""Rows that no bookmark reaches: moved by a merge, deleted, or dropped with their payment."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -37,7 +26,14 @@ TOGETHER_S = 5
 
 @dataclass(slots=True)
 class Corrections:
-    """What each stream has to emit after its records. `tokens` name shadows that are out."""
+    """The rows that a stream has to emit after its records.
+
+    Attributes:
+        client: sends the requests.
+        page_size: rows per page.
+        deletions: the events that name the rows.
+        tokens: name the shadow transactions that were emitted as deleted.
+    """
 
     client: Client
     page_size: int
@@ -45,7 +41,7 @@ class Corrections:
     tokens: list[str] = field(default_factory=list)
 
     def rows(self, stream: SelectedStream) -> Iterator[list[Row]]:
-        """Moved objects as they are now, and then deleted ones as they were."""
+        """Moved objects as they are now, then deleted ones as they were."""
         for customer in self.deletions.merged_into(stream):
             yield from map(list, self._moved(stream, customer))
         yield list(self.deletions.deleted(stream))
@@ -54,11 +50,11 @@ class Corrections:
             yield from map(list, self._dropped(stream))
 
     def with_bookmark(self, state: State, stream: SelectedStream) -> State:
-        """The state once all `rows` of a stream have been emitted."""
+        """The state once all `rows` of a stream are emitted."""
         return self.deletions.with_bookmark(state, stream, self.tokens)
 
     def fetch(self, path: str) -> Object | None:
-        """The object at a path, None if there is none."""
+        """The object at a path; None if there is none."""
         try:
             found = _json(self.client.send(Request(method="GET", path=path)).body)
         except NotFoundError:

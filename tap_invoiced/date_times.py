@@ -1,4 +1,4 @@
-"""UNIX seconds -> the date-times of records: `2026-01-31T10:00:00.000000Z`."""
+"""From UNIX seconds to the date-times of records: `2026-01-31T10:00:00.000000Z`."""
 
 from datetime import datetime, timedelta, timezone
 
@@ -24,7 +24,7 @@ SECONDS = [f"{second // 60:02}:{second % 60:02}.000000Z" for second in range(HOU
 
 
 def date_time(seconds: int) -> str:
-    """The date-time of whole UNIX seconds, MIN_SECONDS to MAX_SECONDS."""
+    """The date-time of whole UNIX seconds, `MIN_SECONDS` to `MAX_SECONDS`."""
     return HOURS[seconds // HOUR_S] + SECONDS[seconds % HOUR_S]
 
 

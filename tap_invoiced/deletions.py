@@ -1,10 +1,4 @@
-"""Deletions and merges: the events that report them, and how far each stream has got.
-
-The bookmark of a stream gets two more entries: `deleted_at`, before which every deletion has been
-emitted, and `deleted_events`, which lists what has been emitted from then on: the ids of events,
-and `transaction:ID` for shadow transactions. An event never changes, so a deletion comes once,
-however late Invoiced committed it.
-"""
+"""Deletions and merges: the events that report them, and each stream's bookmark of them."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -37,10 +31,14 @@ Fetch = Callable[[str], Object | None]
 class Deletions:
     """The deletions and merges that some streams need.
 
-    `collect` takes events, `complete` asks again for what they do not show, and then `deleted`
-    and `merged_into` give what a stream has to emit.
+    Call `collect` with events, then `complete`, which requests what they do not show. After that
+    `deleted` and `merged_into` give what a stream has to emit.
 
-    `until` is the second before which no other deletion will come.
+    Attributes:
+        streams: those that need deletions or merges.
+        state: of the earlier run.
+        start_date: UNIX second from which a stream without a bookmark needs them.
+        until: UNIX second before which no further deletion will come.
     """
 
     streams: Iterable[SelectedStream]
@@ -56,7 +54,7 @@ class Deletions:
         return min((self.since_of(stream.resource) for stream in self.streams), default=0)
 
     def collect(self, events: list[Row]) -> bytes:
-        """Keep the events of a page that concern a stream, which are few among all."""
+        """Keep the events of a page that concern a stream; few of all do."""
         wanted = {kind for stream in self.streams for kind in _kinds(stream.resource)}
         for event in cast(list[Object], events):
             kind = event.get("type")
@@ -76,10 +74,10 @@ class Deletions:
         self._events.setdefault(kind, []).append(event)
 
     def hold(self, state: State) -> State:
-        """The state in which each stream's deletions continue where they were left.
+        """The state in which the deletions of each stream continue where they were left.
 
-        Without it, a stream whose records move its bookmark before its deletions are emitted
-        would lose the deletions in between.
+        Otherwise a stream whose bookmark moves before its deletions are emitted would lose the
+        deletions in between.
         """
         for stream in self.streams:
             if bookmark(state, stream.name, "deleted_at") is None:
@@ -88,11 +86,11 @@ class Deletions:
         return state
 
     def complete(self, fetch: Fetch) -> None:
-        """Ask once again for objects that events do not show; remember what stays unknown.
+        """Request the objects that events do not show; note those that stay unknown.
 
-        An event that still shows no object holds the bookmark of its streams for a day. A merge
-        that does not name the customer that is gone counts only if Invoiced no longer has the
-        customer that it shows.
+        An event without its object holds the bookmark of its streams for a day. A merge that does
+        not name the merged customer counts only if Invoiced no longer has the customer that it
+        shows.
         """
         for kind, events in self._events.items():
             known = [self._complete_one(event, kind, fetch) for event in events]
@@ -154,15 +152,18 @@ class Deletions:
         return bookmark(self.state, stream.name, stream.resource.replication_key) is None
 
     def is_emitted(self, stream: SelectedStream, token: str) -> bool:
-        """Whether an earlier run emitted what `deleted_events` calls `token`."""
+        """Whether an earlier run emitted the row with this `token`."""
         return token in self._emitted(stream.name)
 
     def with_bookmark(
         self, state: State, stream: SelectedStream, tokens: Iterable[str] = ()
     ) -> State:
-        """The state in which every deletion before `until`, and all that came later, is out.
+        """The state in which every deletion before `until`, and all emitted later ones, are out.
 
-        `tokens` name what else was emitted from then on.
+        Args:
+            state: before.
+            stream: whose deletions were emitted.
+            tokens: name further rows that were emitted from `until` on.
         """
         second = self.until_of(stream.resource)
         later = [str(e["id"]) for e in self._all(stream.resource) if e["timestamp"] >= second]
@@ -172,12 +173,12 @@ class Deletions:
         return {**state, "bookmarks": {**state["bookmarks"], stream.name: mark}}
 
     def until_of(self, resource: Resource) -> int:
-        """The second that a stream's deletions have reached in this run."""
+        """The UNIX second that a stream's deletions have reached in this run."""
         held = [self._held[kind] for kind in _kinds(resource) if kind in self._held]
         return min([self.until, *held])
 
     def since_of(self, resource: Resource) -> int:
-        """Where a stream's deletions were left, else where its records were."""
+        """The UNIX second at which a stream's deletions were left, else its records."""
         for key in ("deleted_at", resource.replication_key):
             second = bookmark(self.state, resource.name, key)
             if second is not None:

@@ -1,4 +1,4 @@
-"""Table of resources + schemas -> catalog. Needs no network."""
+"""From the table of resources and the schemas to a catalog. Needs no network."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,10 +14,10 @@ Breadcrumb = tuple[str, ...]
 
 
 def catalog(*, extra_columns: bool = False) -> dict[str, Any]:
-    """The Singer catalog of everything the tap can read, default streams marked as such.
+    """The Singer catalog of everything that the tap can read; default streams are selected.
 
     Args:
-        extra_columns: gives each object the column EXTRA (the setting `extra_columns`).
+        extra_columns: whether each object has the column EXTRA (the setting `extra_columns`).
     """
     return {"streams": [_entry(resource, extra_columns) for resource in RESOURCES]}
 
@@ -50,7 +50,7 @@ def _entry(resource: Resource, extra_columns: bool) -> dict[str, Any]:
 
 
 def fields(schema: dict[str, Any], within: Breadcrumb = ()) -> Iterator[Breadcrumb]:
-    """The breadcrumb of every field of a schema, nested ones after the one that holds them."""
+    """The breadcrumb of every field of a schema; nested ones follow the field that holds them."""
     for name, field in schema.get("properties", {}).items():
         yield (*within, "properties", name)
         yield from fields(field, (*within, "properties", name))

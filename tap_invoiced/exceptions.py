@@ -19,7 +19,7 @@ class BadValueError(InvoicedError):
 
 
 class MissingIdError(InvoicedError):
-    """Some rows of a stream could not be emitted."""
+    """Some rows of a stream have no id and could not be emitted."""
 
 
 class VerificationError(InvoicedError):
@@ -31,7 +31,11 @@ class StreamsFailedError(InvoicedError):
 
 
 class ConversionError(Exception):
-    """A value that its column cannot hold as it is. `emitted` takes its place."""
+    """A column cannot hold a value as it was sent.
+
+    Attributes:
+        emitted: what takes its place.
+    """
 
     def __init__(self, emitted: Any = None) -> None:
         super().__init__()

@@ -1,9 +1,4 @@
-"""Response -> records, the fast path: msgspec decodes straight into the types of the columns.
-
-Nearly all objects are in the form of their columns. msgspec finds that out while it decodes, at
-less cost than decoding alone has without types, and only timestamps remain to be converted. A page
-that holds anything else goes the slow path (`exact_json`, `transform`), which has all the rules.
-"""
+"""From a response to records, the fast path: msgspec decodes into the types of the columns."""
 
 import math
 from collections.abc import Callable, Collection, Iterable
@@ -72,7 +67,7 @@ class TypedDecoder:
         self._decoder = self._compiled()
 
     def parse(self, body: bytes) -> Any:
-        """The objects of a page, ready for `convert_each` of their type; else what the JSON says.
+        """The objects of a page, ready for `convert_each` of their type; else plain values.
 
         Raises:
             json.JSONDecodeError: if the body is not JSON.
@@ -90,9 +85,9 @@ class TypedDecoder:
             return identified(value, self._row, self._stamp)
 
     def accept(self, unknown: Iterable[str]) -> None:
-        """Lets pages with fields such as `items[].color`, which have no column, go the fast path.
+        """Let pages with these fields, which have no column, take the fast path.
 
-        Until then they go the slow path, which reports the fields.
+        Until then they take the slow path, which reports such fields, for example `items[].color`.
         """
         # msgspec does not take every name; pages with an odd one go on going the slow path.
         names = {path: path.rpartition(".")[2] for path in unknown}
@@ -213,7 +208,7 @@ def _collect_extra(one: Any, names: Iterable[tuple[str, str]]) -> None:
 
 
 def _exact_float(text: str) -> float:
-    """The number of a free-form part; ValueError, for the slow path, if a double may not hold it."""
+    """The number of a free-form part. ValueError, for the slow path, if it may be inexact."""
     number = float(text)
     if len(text) > MAX_EXACT_LENGTH or not math.isfinite(number) or "e" in text or "E" in text:
         raise ValueError(text)

@@ -12,9 +12,12 @@ ENCODER = msgspec.json.Encoder()
 
 
 class Messages:
-    """Writes messages in the order of the calls. `write` takes whole lines.
+    """Writes messages in the order of the calls.
 
-    A STATE is written through at once, with all that was before it.
+    A STATE is written at once, with everything before it.
+
+    Args:
+        write: takes whole lines.
     """
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
@@ -23,6 +26,14 @@ class Messages:
         self._size = 0
 
     def schema(self, stream: str, schema: Mapping[str, Any], key: list[str], bookmark: str) -> None:
+        """Write a SCHEMA.
+
+        Args:
+            stream: its name in messages.
+            schema: JSON Schema of the selected fields.
+            key: names of the key properties.
+            bookmark: name of the bookmark property.
+        """
         self._add(
             {
                 "type": "SCHEMA",
@@ -34,18 +45,19 @@ class Messages:
         )
 
     def block(self, lines: bytes) -> None:
-        """Lines that are made already, with `record_lines`."""
+        """Write lines that `record_lines` made."""
         self._lines.append(lines)
         self._size += len(lines)
         if self._size >= BLOCK_BYTES:
             self.flush()
 
     def state(self, value: Mapping[str, Any]) -> None:
+        """Write a STATE, at once."""
         self._add({"type": "STATE", "value": value})
         self.flush()
 
     def flush(self) -> None:
-        """Writes what has gathered.
+        """Write what has gathered.
 
         If a signal interrupts it, the lines count as written: stdout keeps those that are not, and
         writes them before the next ones.
@@ -67,6 +79,6 @@ class _Record(msgspec.Struct, tag_field="type", tag="RECORD", gc=False):
 
 
 def record_lines(stream: str, records: Iterable[Any], time_extracted: str) -> bytes:
-    """A RECORD message per record, each a line."""
+    """A line with a RECORD message for each record."""
     messages = [_Record(stream, record, time_extracted) for record in records]
     return ENCODER.encode_lines(messages)

@@ -1,4 +1,4 @@
-"""What a run shows of itself, on stderr."""
+"""What a run shows of its progress, on stderr."""
 
 import logging
 import sys
@@ -24,7 +24,16 @@ LINE_EVERY_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class StreamReport:
-    """What reading one stream took; `requests` includes the `retries`."""
+    """What reading one stream took.
+
+    Attributes:
+        stream: its name.
+        records: how many were emitted.
+        requests: how many were sent, repetitions included.
+        retries: how many of them were repetitions.
+        seconds: from its first request to its last record.
+        bad_values: how many values were not emitted as Invoiced sent them.
+    """
 
     stream: str
     records: int
@@ -35,7 +44,7 @@ class StreamReport:
 
 
 def metrics(report: StreamReport) -> None:
-    """Singer METRIC lines."""
+    """Log the METRIC lines of a stream, in Singer's form."""
     tags = {"endpoint": report.stream}
     log(LOGGER, Point("counter", "record_count", report.records, tags))
     log(LOGGER, Point("counter", "http_request_count", report.requests, tags))
@@ -45,7 +54,7 @@ def metrics(report: StreamReport) -> None:
 
 
 def closing_table(reports: Iterable[StreamReport]) -> None:
-
+    """Print the table of all streams."""
     show_table(
         ("stream", "records", "requests", "retries", "bad values", "seconds"),
         [
@@ -65,14 +74,15 @@ def closing_table(reports: Iterable[StreamReport]) -> None:
 class Progress(Protocol):
     """Shows how far a stream is."""
 
-    def begin(self, stream: str) -> None: ...
+    def begin(self, stream: str) -> None:
+        """A stream begins."""
 
     def advance(self, records: int, total: int) -> None:
-        """So many more records, of about so many in all."""
+        """Note further records, and about how many there are in all."""
 
 
 class LogProgress:
-    """A line every half minute, for logs."""
+    """Logs a line every half minute."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -80,9 +90,11 @@ class LogProgress:
         self._stream, self._records = "", 0
 
     def begin(self, stream: str) -> None:
+        """A stream begins."""
         self._stream, self._records = stream, 0
 
     def advance(self, records: int, total: int) -> None:
+        """Count records; log a line if the last one is old enough."""
         self._records += records
         if self._clock() - self._said_at >= LINE_EVERY_S:
             self._said_at = self._clock()
@@ -90,7 +102,7 @@ class LogProgress:
 
 
 class ProgressBar:
-    """A progress bar per stream, for people."""
+    """Shows a bar per stream on a terminal."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -102,16 +114,18 @@ class ProgressBar:
         self._task: TaskID | None = None
 
     def begin(self, stream: str) -> None:
+        """A stream begins: its bar replaces the one before."""
         self._task = self.shown.add_task(stream, total=None)
 
     def advance(self, records: int, total: int) -> None:
+        """Move the bar."""
         if self._task is not None:
             self.shown.update(self._task, advance=records, total=total)
 
 
 @contextmanager
 def shown_progress() -> Iterator[Progress]:
-    """A bar when stderr is a terminal that shows text, else lines."""
+    """A bar if stderr is a terminal and logs are text, else log lines."""
     if not sys.stderr.isatty() or logs_are_json():
         yield LogProgress()
         return

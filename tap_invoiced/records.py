@@ -1,4 +1,4 @@
-"""Objects of one stream -> RECORD lines."""
+"""From the objects of one stream to RECORD lines."""
 
 import logging
 import time
@@ -61,7 +61,7 @@ class Records:
         self.parse = self._pages.parse
 
     def lines(self, rows: list[Row]) -> bytes:
-        """A RECORD per row, which is used up.
+        """A RECORD line per row. The rows are changed in place.
 
         Raises:
             BadValueError: if a value is bad and `on_bad_value` is "stop".
@@ -78,7 +78,7 @@ class Records:
         return record_lines(self._message_name, rows, to_rfc_3339(int(time.time())))
 
     def require_ids(self) -> None:
-        """Raises MissingIdError if a row could not be emitted, since it has no id."""
+        """Raise MissingIdError if a row had no id, and so was not emitted."""
         if self.without_id:
             raise MissingIdError(
                 f"{self.without_id} rows have no usable `id` and were not emitted. Report them to "

@@ -1,7 +1,7 @@
-"""What the readers need of each row before it is a record: its id, and when it was updated.
+"""The parts of a row that the readers need: its id, and the moment of its last change.
 
-The readers order rows and recognise them again by these two. On the slow path they may come in
-another form ("5", "1700000000"), or not at all.
+The readers sort rows and recognise them by these two. On the slow path they may come in another
+form ("5", "1700000000"), or not at all.
 """
 
 from typing import Any
@@ -14,22 +14,30 @@ from tap_invoiced.exceptions import ConversionError
 
 
 class UnusableId(int):
-    """Stands in for an id that is no id, so that the row still counts as one of its page."""
+    """Stands in for a missing or impossible id, so that the row still counts as one of its page.
+
+    Attributes:
+        sent: what Invoiced sent.
+    """
 
     sent: Any = None
 
 
 class UnusableTextId(str):
-    """The same, where ids are texts."""
+    """The same, where ids are texts.
+
+    Attributes:
+        sent: what Invoiced sent.
+    """
 
     sent: Any = None
 
 
 def identified(body: Any, row: Column, stamp: str) -> Any:
-    """The rows of a page, in place: each is an object with an id, and `stamp` in UNIX seconds.
+    """The rows of a page, changed in place: each has an id, and `stamp` in UNIX seconds.
 
-    A stamp that is none stays as it is, but is never an int. A body that is no list of Invoiced's
-    objects stays as it is.
+    A stamp that is no moment stays, but is never an integer. A body that is no list of Invoiced's
+    objects is returned unchanged.
     """
     kind = row.parts["id"].kind
     if isinstance(body, dict) and "id" in body:
@@ -43,6 +51,7 @@ def identified(body: Any, row: Column, stamp: str) -> Any:
 
 
 def has_id(row: Any) -> bool:
+    """Whether Invoiced sent an id with the row."""
     return not isinstance(row["id"], (UnusableId, UnusableTextId))
 
 

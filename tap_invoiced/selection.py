@@ -1,4 +1,4 @@
-"""Catalog -> which streams and fields are selected, and how each stream is read."""
+"""From a catalog to the selected streams and fields, and how each stream is read."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -41,12 +41,12 @@ class SelectedStream:
 
     @property
     def name(self) -> str:
-        """Its `tap_stream_id`, which logs and the state use."""
+        """Its `tap_stream_id`, for logs and the state."""
         return self.resource.name
 
     @property
     def message_name(self) -> str:
-        """Its name in SCHEMA and RECORD messages."""
+        """Its name in messages."""
         return self.alias or self.resource.name
 
 
@@ -235,7 +235,7 @@ def _is_full_table(entry: _Entry) -> bool:
 
 
 def dotted(breadcrumb: Breadcrumb) -> str:
-    """`items[].name`, for ("properties", "items", "items", "properties", "name")."""
+    """The path of a breadcrumb, such as `items[].name`."""
     path = ""
     steps = iter(breadcrumb)
     for step in steps:

@@ -16,7 +16,19 @@ YEAR_S = 365 * 24 * 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TapSettings:
-    """`start_date` is in UNIX seconds; RFC 3339 in the file. `since_last_year`: it is not given."""
+    """The settings of one run.
+
+    Attributes:
+        connection: the account and how to reach it.
+        start_date: UNIX second from which a stream without a bookmark is read.
+        since_last_year: whether `start_date` was not set.
+        page_size: rows per page, 1 to 100.
+        lookback_seconds: how far before its bookmark a stream is read again.
+        capture_deletes: whether deleted objects are emitted.
+        verify: whether each stream is counted after it was read.
+        extra_columns: whether attributes without a column are kept in EXTRA.
+        stop_on_bad_value: whether a value that its column cannot hold ends the stream.
+    """
 
     connection: Connection
     start_date: int
@@ -58,6 +70,11 @@ EXTRA_COLUMNS = Setting(
 
 
 def setting_table(clock: Callable[[], float] = time.time) -> tuple[Setting, ...]:
+    """The settings of the tap, those of the connection first.
+
+    Args:
+        clock: in UNIX seconds; the default of `start_date` follows it.
+    """
     return (
         *CONNECTION_SETTINGS,
         LOG_FORMAT,
@@ -138,7 +155,11 @@ def tap_settings(
     environ: Mapping[str, str],
     clock: Callable[[], float] = time.time,
 ) -> TapSettings:
-    """Raises InvalidInputError."""
+    """The settings of a run, from the config and the environment.
+
+    Raises:
+        InvalidInputError: if one cannot be used, or there is no credential.
+    """
     values = read_settings(setting_table(clock), config, "TAP_INVOICED", environ)
     start_date = values["start_date"]
     return TapSettings(

@@ -1,9 +1,4 @@
-"""The state that a run is given -> the state as this tap writes it.
-
-A state of another format is accepted where it has one meaning only. Everything else is an error:
-a bookmark that is not understood must never be taken for a first run, which would read little
-where all was read before, or all of it again.
-"""
+"""From the state that a run is given to the state as this tap writes it."""
 
 import difflib
 import logging

@@ -1,4 +1,4 @@
-"""One run of the tap: streams -> changes -> records -> messages, and the STATE they allow."""
+"""One run of the tap: reads the selected streams, and writes their messages and STATE."""
 
 import logging
 import time
@@ -63,16 +63,29 @@ class StreamSync:
 
     @property
     def name(self) -> str:
+        """The name of the stream."""
         return self.stream.name
 
     @property
     def replication_key(self) -> str:
+        """The attribute that the bookmark follows."""
         return self.stream.resource.replication_key
 
 
 @dataclass(slots=True)
 class Sync:
-    """One run. `state` may be written at any time: it is true of what was emitted so far."""
+    """One run of the tap.
+
+    Attributes:
+        client: sends the requests.
+        settings: of the run.
+        messages: writes to stdout.
+        state: true of what was emitted so far; it may be written at any time.
+        progress: shows how far the run is.
+        clock: monotonic, in seconds.
+        reports: what each stream took, in the order in which they were read.
+        failed: the streams that could not be read.
+    """
 
     client: Client
     settings: TapSettings
@@ -88,10 +101,15 @@ class Sync:
     _with_schema: set[str] = field(default_factory=set)
 
     def run(self, streams: Sequence[SelectedStream]) -> None:
-        """Reads the streams one after the other, fetching ahead.
+        """Read the streams one after the other, and fetch ahead.
 
         A stream that fails is added to `failed`, and the others are read. A run that fails or is
-        stopped writes the last true state before it raises.
+        interrupted writes the last true state before it raises.
+
+        Raises:
+            FatalError: if no request can succeed.
+            RetryableError: if the network or Invoiced fails for all streams.
+            RunInterruptedError: after a signal.
         """
         parents = ParentLists(self.settings.page_size)
         syncs = [self._stream_sync(stream, parents) for stream in streams]

@@ -1,8 +1,4 @@
-"""API object -> Singer record: the slow path, for what is not in the form of its columns already.
-
-The work is planned once per row signature (which attributes, of which types, in which order). The
-plan names the few attributes to be touched, and is used for all other rows of that signature.
-"""
+"""From an API object to a Singer record, the slow path: for rows that need conversion."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -54,7 +50,7 @@ class Transformer:
             self._objects.convert_in_place(row)
 
     def new_unknown_fields(self) -> list[str]:
-        """The paths of attributes without a column that came since the last call."""
+        """The paths of attributes without a column that were found since the last call."""
         names = sorted(self._unknown)
         self._unknown.clear()
         return names
@@ -74,7 +70,13 @@ class _RowPlan:
 
 
 def converter(column: Column, report: Report, unknown: set[str]) -> "_Converter":
-    """What makes values of a column. Paths of attributes without a column go to `unknown`."""
+    """Makes values of a column from values of JSON.
+
+    Args:
+        column: the column.
+        report: takes the values that the column cannot hold.
+        unknown: gets the paths of attributes without a column.
+    """
     if column.kind is ColumnKind.OBJECT:
         return _ObjectConverter(column, report, unknown)
     if column.kind is ColumnKind.LIST:

@@ -1,4 +1,7 @@
-"""Counts a stream anew after it was read. Kept in memory per object, so only where asked for."""
+"""Compares what was read of a stream with what the server counts.
+
+Keeps an entry per object in memory, so only where the setting `verify` asks for it.
+"""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -12,18 +15,24 @@ from invoiced_api.reading.pages import Row
 
 @dataclass(slots=True)
 class StreamTotals:
-    """The newest version of each object of a stream that was read: its id and its money."""
+    """The latest version of each object of a stream that was read: its id and its amounts.
+
+    Attributes:
+        resource: of the stream.
+    """
 
     resource: Resource
     _money: dict[Any, tuple[Any, ...]] = field(default_factory=dict)
 
     def take(self, rows: Iterable[Row]) -> None:
+        """Add rows; a later version of an object replaces an earlier one."""
         columns = ("currency", *self.resource.money)
         for row in rows:
             self._money[row["id"]] = tuple(row.get(name) for name in columns)
 
     @property
     def objects(self) -> int:
+        """How many objects were read."""
         return len(self._money)
 
     def unseen(self, keys: Iterable[Any]) -> int:
@@ -32,16 +41,16 @@ class StreamTotals:
 
     @property
     def range(self) -> str:
-        """`46225 to 48883`: the least and the greatest id."""
+        """The least and the greatest id: `46225 to 48883`."""
         return f"{min(self._money)} to {max(self._money)}" if self._money else "none"
 
     def digest(self) -> str:
-        """The same for the same ids, in whatever order they came."""
+        """A digest of the ids, whatever order they came in."""
         ids = ",".join(map(str, sorted(self._money)))
         return hashlib.sha256(ids.encode()).hexdigest()[:16]
 
     def sums(self) -> Mapping[str, Decimal]:
-        """`{"eur total": …}`: the sum of each money column per currency, in exact decimals."""
+        """The exact sum of each column of amounts, per currency: `{"eur total": …}`."""
         sums: dict[str, Decimal] = {}
         for currency, *amounts in self._money.values():
             for name, amount in zip(self.resource.money, amounts, strict=True):
@@ -51,6 +60,7 @@ class StreamTotals:
         return dict(sorted(sums.items()))
 
     def report(self) -> str:
+        """Count, range, digest and sums in one line."""
         sums = "".join(f", {name} {amount:f}" for name, amount in self.sums().items())
         return f"{self.objects} objects, digest of ids {self.digest()}{sums}"
 
@@ -58,8 +68,12 @@ class StreamTotals:
 def missing(read: int, counted: int, changed_since: int) -> int:
     """How many objects were not read, at least.
 
-    `counted` is what the server counts now over the same time; `changed_since` of them were not
-    read because they only came in later. Objects that were deleted meanwhile were read and are no
-    longer counted, so fewer may be counted than were read.
+    Objects that were deleted in the meantime were read and are no longer counted, so fewer may be
+    counted than were read.
+
+    Args:
+        read: how many objects were read.
+        counted: how many the server counts now, over the same time.
+        changed_since: how many of those were not read because they only came in later.
     """
     return max(0, counted - changed_since - read)
