@@ -3,11 +3,14 @@
 Rows of a second that is over can only leave it, which shifts the rest to the left. Turning pages
 forward may then skip some. The order of rows within a second is not promised either. So one pass
 proves nothing by itself; each pass is compared with the number of rows in the second, which is
-the difference of two counts: of what was updated since that second, and since the next one.
+the difference of two counts: of what was updated since that second, and since the next one. Such
+a difference is exact if nothing changes meanwhile: no row was updated since the pass began, and
+the count of all is the same after it.
 
-    pass ──> fewer rows seen than counted ──────────────────────────────> another pass
+    pass ──> nothing changed meanwhile; as many rows in this pass as counted ──> complete
+      │
+      ├──> fewer rows seen than counted ──────────────────────────────> another pass
       │ at least as many
-      ├──> second over; as many rows in this pass as counted before and after ──> complete
       ├──> second over, rows in id order: back from the last page to the first,
       │    where what shifts is still ahead ────────────────────────────────────> complete
       └──> nothing new in this pass ────────────────────────────────────────────> complete
@@ -53,21 +56,22 @@ class _Pass:
 def crowded_second(listing: ListQuery, second: int, seen: set[Any], on_rows: OnRows) -> PageSteps:
     """The rows of one second that holds more than a page; `seen` holds ids already emitted."""
     for _ in range(MAX_PASSES):
-        later = (yield from first_page(listing, second + 1, per_page=1)).total
         known = len(seen)
         one = yield from _forward(listing, second, seen, on_rows)
-        counted = (yield from first_page(listing, second, per_page=1)).total
-        later_now = (yield from first_page(listing, second + 1, per_page=1)).total
-        before, after = _difference(one.counted, later), _difference(counted, later_now)
+        counted = yield from _count(listing, second)
+        later = yield from _count(listing, second + 1)
+        after = None if counted is None or later is None else counted - later
+        over, found = one.began > second, len(set(one.ids))
+        agrees = over and counted == one.counted and found == after
+        # Edited rows would be counted here; without any, an equal count means no deletion.
+        if agrees and (yield from _count(listing, one.began)) == 0:
+            return
         if after is not None and len(seen) < after:
             if one.pages > 1 and one.repeats_page_1:
                 raise incomplete(
                     listing, "every page shows the same rows: the server ignores `page`"
                 )
             continue
-        over, found = one.began > second, len(set(one.ids))
-        if over and before is not None and found == before == after:
-            return
         if over and one.in_id_order and (yield from _backward(listing, second, one, seen, on_rows)):
             return
         if len(seen) == known:
@@ -79,8 +83,9 @@ def crowded_second(listing: ListQuery, second: int, seen: set[Any], on_rows: OnR
     )
 
 
-def _difference(since: int | None, later: int | None) -> int | None:
-    return None if since is None or later is None else since - later
+def _count(listing: ListQuery, since: int) -> Generator[PageRequest, Page, int | None]:
+    """How many rows were updated since a second; None without a count."""
+    return (yield from first_page(listing, since, per_page=1)).total
 
 
 def _forward(

@@ -9,6 +9,34 @@ SECOND = 1_000
 CUSTOMERS = ListQuery(path="/customers", page_size=2)
 
 
+def test_changes_that_cancel_out_in_the_counts_hide_no_row() -> None:
+    """A later row is deleted as the counting begins, and row 1 moves to a later second."""
+    rows = dict.fromkeys(range(1, 7), SECOND) | {90: SECOND + 5, 91: SECOND + 5}
+    read: list[Any] = []
+    steps = crowded_second(CUSTOMERS, SECOND, set(), read.extend)
+    request = next(steps)
+    try:
+        for number in range(50):
+            since = int(request.params["updated_after"])
+            found = sorted((at, key) for key, at in rows.items() if at > since)
+            start = request.per_page * (request.number - 1)
+            shown = found[start : start + request.per_page]
+            page = Page(
+                rows=[{"id": key, "updated_at": at} for at, key in shown],
+                moments=[at for at, _ in shown],
+                total=len(found),
+                clock=SECOND + 50 + number,
+                asked=request.per_page,
+            )
+            if request.per_page == 2 and request.number == 1 and rows[1] == SECOND:
+                rows[1] = page.clock
+            rows.pop(91, None)
+            request = steps.send(page)
+    except StopIteration:
+        pass
+    assert {row["id"] for row in read} >= {2, 3, 4, 5, 6}
+
+
 def test_a_second_that_is_not_over_is_read_again_until_nothing_is_new() -> None:
     """One row comes in before the page that is read, and one that was read goes: counts agree."""
     ids = [10, 11, 12, 13, 14, 15]
