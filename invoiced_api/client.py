@@ -25,6 +25,7 @@ from invoiced_api.response import (
     duration,
     is_invoiceds_own,
     parse_response,
+    read_body,
     server_clock,
 )
 from invoiced_api.retry import retrying
@@ -261,7 +262,10 @@ class Client:
                     timeout=self._timeout,
                     retries=False,
                     redirect=False,
+                    preload_content=call.max_bytes is None,
                 )
+                most = call.max_bytes if 200 <= response.status < 300 else None
+                body, unread = read_body(response, most)
             except HTTPError as error:
                 raise self._transport_error(call, error, too_slow=exchange.cut) from None
             if exchange.cut:
@@ -272,7 +276,7 @@ class Client:
                 self._limiter.on_success()
         self._compare_clocks(response)
         try:
-            answer = parse_response(call, response)
+            answer = parse_response(call, response, body, unread)
             self.last_success_at = time.monotonic()
             return answer
         except RetryableError as failure:

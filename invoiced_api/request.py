@@ -23,6 +23,7 @@ class Request:
         on_key_rotated: called with the new key before the request is sent under another one.
         raw: the body of the response is left as bytes. A raw write goes to somebody else than
             Invoiced, to whom a repetition does no harm.
+        max_bytes: a 2xx body that is larger is not read; None is without a bound.
         before_repeat: called with the last failure before the request is repeated. It raises where
             a repetition might do something twice. Only after it is a remembered failure's key
             replaced.
@@ -37,6 +38,7 @@ class Request:
     idempotency_key: str | None = None
     on_key_rotated: Callable[[str], None] | None = None
     raw: bool = False
+    max_bytes: int | None = None
     before_repeat: Callable[[RetryableError], None] | None = None
     budget: RetryBudget | None = field(default=None, compare=False)
 

@@ -32,12 +32,14 @@ class Response:
         body: the parsed JSON, None if there is none; bytes if the request was `raw`.
         status: the HTTP status.
         retries: how often the request was repeated.
+        unread_bytes: the size of a body that was larger than `Request.max_bytes`, else 0.
     """
 
     headers: Mapping[str, str]
     body: Any
     status: int = 200
     retries: int = 0
+    unread_bytes: int = 0
 
     @property
     def total(self) -> int | None:
@@ -55,11 +57,34 @@ class Response:
         return min(ours, server_clock(self.headers.get("Date")) or ours)
 
 
-def parse_response(call: Request, response: BaseHTTPResponse) -> Response:
-    """The response to a request. Raises InvoicedError, as its status and body demand."""
+def read_body(response: BaseHTTPResponse, max_bytes: int | None) -> tuple[bytes, int]:
+    """The body of a response that was not read yet, and 0.
+
+    If it has more than `max_bytes`, nothing of it is kept: then no body, and how many bytes it
+    has, at least. Its connection is closed.
+    """
+    if max_bytes is None:
+        return response.data, 0
+    length = int(text) if (text := response.headers.get("Content-Length", "")).isdecimal() else 0
+    if length <= max_bytes:
+        if length and "Content-Encoding" not in response.headers:
+            return response.data, 0
+        # One byte too many shows that there are more, also of a body that is compressed.
+        body = response.read(max_bytes + 1)
+        if len(body) <= max_bytes:
+            return body, 0
+    response.close()
+    return b"", max(length, 2 * max_bytes)
+
+
+def parse_response(
+    call: Request, response: BaseHTTPResponse, body: Any, unread_bytes: int
+) -> Response:
+    """The response to a request, whose 2xx body was read. Raises InvoicedError, as it demands."""
     if not 200 <= response.status < 300:
         raise _failure(call, response)
-    body: Any = response.data
+    if unread_bytes:
+        return Response(headers=response.headers, body=b"", unread_bytes=unread_bytes)
     if call.raw and not call.writing and body.lstrip()[:1] == b"<":
         # A page of a proxy or a portal; no JSON begins like this.
         raise RetryableError(f"{call}: the response {response.status} is not JSON")

@@ -8,6 +8,7 @@ states      states of pipelines in such a database
 signals     SIGTERM and SIGINT end a run where nothing is cut in half
 stdout      whole lines, and nothing else
 exceptions  what ends a run from outside
+memory      large blocks are given back
 exit_codes  exit codes, and the one line about a failure
 text_tables numbers for people, at the end
 about       what the command can do and how it is set

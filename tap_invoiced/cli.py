@@ -19,6 +19,7 @@ from singer_command.about import about
 from singer_command.exit_codes import exit_code
 from singer_command.files import is_url, read_config, read_json
 from singer_command.logs import chosen_format, log_to_stderr
+from singer_command.memory import release_large_blocks
 from singer_command.shared_settings import TARGET_SETTINGS
 from singer_command.signals import Signals
 from singer_command.stdout import Stdout
@@ -92,6 +93,7 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
             _warn_of_start(new, settings.start_date)
         # What is read holds no cycles, and looking for them often takes a third of the time.
         gc.set_threshold(100_000, 50, 1_000)
+        release_large_blocks()
         with shown_progress() as progress:
             sync = Sync(client, settings, Messages(stdout.write), state, progress)
             sync.run(streams)

@@ -13,7 +13,8 @@ from invoiced_api.request import Request
 from invoiced_api.resources import BY_NAME
 from invoiced_api.timestamps import to_rfc_3339
 from tap_invoiced.bookmarks import State
-from tap_invoiced.deletions import COLUMN, Deletions, Object
+from tap_invoiced.deletions import COLUMN, Deletions
+from tap_invoiced.event_store import Object
 from tap_invoiced.selection import SelectedStream
 
 Params = dict[str, str | int]
@@ -44,7 +45,7 @@ class Corrections:
         """Moved objects as they are now, then deleted ones as they were."""
         for customer in self.deletions.merged_into(stream):
             yield from map(list, self._moved(stream, customer))
-        yield list(self.deletions.deleted(stream))
+        yield from map(list, self.deletions.deleted(stream))
         self.tokens = []
         if stream.resource is TRANSACTIONS and not self.deletions.is_first(stream):
             yield from map(list, self._dropped(stream))

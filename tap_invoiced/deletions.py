@@ -1,7 +1,7 @@
 """Deletions and merges: the events that report them, and each stream's bookmark of them."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -10,6 +10,7 @@ from invoiced_api.reading.pages import Row
 from invoiced_api.resources import BY_NAME
 from invoiced_api.timestamps import to_rfc_3339
 from tap_invoiced.bookmarks import State, bookmark, with_bookmark
+from tap_invoiced.event_store import EventStore, Object
 from tap_invoiced.selection import SelectedStream
 
 LOGGER = logging.getLogger(__name__)
@@ -20,9 +21,9 @@ COLUMN_SCHEMA = {"type": ["null", "string"], "format": "date-time"}
 MERGED = "customer.merged"
 # How long the bookmark waits for an event to show its object.
 HOLD_S = 86_400
+# So many deleted objects are emitted at a time.
+OBJECTS_PER_BATCH = 100
 
-# A JSON object as Invoiced sends it.
-Object = dict[str, Any]
 # The object at a path, None if there is none.
 Fetch = Callable[[str], Object | None]
 
@@ -45,7 +46,8 @@ class Deletions:
     state: State
     start_date: int
     until: int = 0
-    _events: dict[str, list[Object]] = field(default_factory=dict)
+    _events: EventStore = field(default_factory=EventStore)
+    _incomplete: EventStore = field(default_factory=EventStore)
     _held: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -71,7 +73,8 @@ class Deletions:
             missing = "object" if about is None else "timestamp"
             LOGGER.warning("event %s (%s) is skipped: it has no %s", event["id"], kind, missing)
             return
-        self._events.setdefault(kind, []).append(event)
+        whole = _object(event) and kind != MERGED
+        (self._events if whole else self._incomplete).add(kind, event)
 
     def hold(self, state: State) -> State:
         """The state in which the deletions of each stream continue where they were left.
@@ -92,9 +95,11 @@ class Deletions:
         not name the merged customer counts only if Invoiced no longer has the customer that it
         shows.
         """
-        for kind, events in self._events.items():
-            known = [self._complete_one(event, kind, fetch) for event in events]
-            self._events[kind] = [event for event in known if event is not None]
+        kinds = {kind for stream in self.streams for kind in _kinds(stream.resource)}
+        for event in self._incomplete.events(kinds):
+            known = self._complete_one(event, event["type"], fetch)
+            if known is not None:
+                self._events.add(event["type"], known)
 
     def _complete_one(self, event: Object, kind: str, fetch: Fetch) -> Object | None:
         if not _object(event):
@@ -121,21 +126,29 @@ class Deletions:
         LOGGER.warning("%s does not show its object: the next run asks for it again", name)
         self._held[kind] = min(event["timestamp"], self._held.get(kind, event["timestamp"]))
 
-    def deleted(self, stream: SelectedStream) -> list[Object]:
+    def deleted(self, stream: SelectedStream) -> Iterator[list[Object]]:
         """The deleted objects of a stream that have not been emitted, in order of deletion."""
-        fresh = [event for event in self._fresh(stream) if event["type"] != MERGED or _gone(event)]
-        rows = [
-            deleted_record(event) for event in fresh if event["type"] in stream.resource.deleted_by
-        ]
-        whole = [row for row in rows if all(row.get(key) for key in stream.resource.key)]
-        if len(whole) < len(rows):
+        rows: list[Object] = []
+        without_key = 0
+        for event in self._fresh(stream, stream.resource.deleted_by):
+            if event["type"] == MERGED and not _gone(event):
+                continue
+            row = deleted_record(event)
+            if all(row.get(key) for key in stream.resource.key):
+                rows.append(row)
+            else:
+                without_key += 1
+            if len(rows) == OBJECTS_PER_BATCH:
+                yield rows
+                rows = []
+        yield rows
+        if without_key:
             LOGGER.warning(
                 "%s: %d deletions are not emitted, since their events do not name the %s",
                 stream.name,
-                len(rows) - len(whole),
+                without_key,
                 " or ".join(stream.resource.key),
             )
-        return whole
 
     def merged_into(self, stream: SelectedStream) -> list[Any]:
         """The ids of the customers that got objects of this stream by a merge, oldest merge first.
@@ -144,7 +157,7 @@ class Deletions:
         """
         if not _moves(stream.resource) or self.is_first(stream):
             return []
-        merges = [event for event in self._fresh(stream) if event["type"] == MERGED]
+        merges = self._fresh(stream, (MERGED,))
         return list(dict.fromkeys(_object(event).get("id") for event in merges))
 
     def is_first(self, stream: SelectedStream) -> bool:
@@ -166,7 +179,7 @@ class Deletions:
             tokens: name further rows that were emitted from `until` on.
         """
         second = self.until_of(stream.resource)
-        later = [str(e["id"]) for e in self._all(stream.resource) if e["timestamp"] >= second]
+        later = self._events.ids(_kinds(stream.resource), second)
         state = with_bookmark(state, stream.name, "deleted_at", second)
         mark = state["bookmarks"][stream.name]
         mark = {**mark, "deleted_events": ",".join([*later, *tokens])}
@@ -185,17 +198,10 @@ class Deletions:
                 return second
         return self.start_date
 
-    def _fresh(self, stream: SelectedStream) -> list[Object]:
+    def _fresh(self, stream: SelectedStream, kinds: Iterable[str]) -> Iterator[Object]:
+        """The events of some kinds that a stream has not emitted, the oldest first."""
         since, emitted = self.since_of(stream.resource), self._emitted(stream.name)
-        return [
-            event
-            for event in self._all(stream.resource)
-            if event["timestamp"] >= since and str(event["id"]) not in emitted
-        ]
-
-    def _all(self, resource: Resource) -> list[Object]:
-        events = [event for kind in _kinds(resource) for event in self._events.get(kind, [])]
-        return sorted(events, key=lambda event: (event["timestamp"], event["id"]))
+        return self._events.events({*kinds}, since, emitted)
 
     def _emitted(self, name: str) -> set[str]:
         mark: Mapping[str, Any] = self.state.get("bookmarks", {}).get(name, {})

@@ -137,6 +137,9 @@ class Prefetcher:
                 self._scheduler.receive(sent, response)
             return True
         self._count(sent.reader, response)
+        if response.unread_bytes:
+            self._scheduler.postpone(sent, response.unread_bytes)
+            return True
         try:
             page = page_of(sent.request, response)
         except UnreadablePageError as unreadable:
@@ -144,8 +147,8 @@ class Prefetcher:
         except Exception as failure:  # noqa: BLE001  # raised where the chunks are read
             self._scheduler.receive(sent, failure)
         else:
-            if page.shown:
-                sent.reader.bytes_per_row = sent.reader.bytes_per_page // page.shown
+            if page.shown and isinstance(response.body, bytes):
+                sent.reader.bytes_per_row = len(response.body) // page.shown
             self._scheduler.receive(sent, page)
         return True
 
@@ -153,7 +156,8 @@ class Prefetcher:
         reader.requests += 1 + response.retries
         reader.retries += response.retries
         if isinstance(response.body, bytes):
-            reader.bytes_per_page = len(response.body)
+            # Sizes may alternate: a small page says little of the next one.
+            reader.bytes_per_page = max(len(response.body), reader.bytes_per_page // 2)
 
     def _request_again(self, sent: InFlight, unreadable: UnreadablePageError) -> None:
         """Once more; then row by row, if the page is a list that is broken somewhere."""
@@ -220,7 +224,8 @@ class ThreadTransport:
         if sent.attempt is Attempt.BY_ROW:
             return read_by_row(self._client.send, sent.request)
         try:
-            return self._client.send(replace(sent.request.call(), raw=True, budget=budget))
+            call = replace(sent.request.call(), raw=True, budget=budget, max_bytes=sent.max_bytes)
+            return self._client.send(call)
         except NotFoundError:
             if listing.parent_path and self._has_no_children(listing, budget):
                 return Response(headers={}, body=[])

@@ -29,6 +29,8 @@ from invoiced_api.reading.windows import WindowReader
 MAX_BUFFERED_BYTES = 24 * 1024 * 1024
 # A request under way is expected to bring at least this part of it: 256 KB.
 MIN_PAGES_BUFFERED = 96
+# A page that is so many times as large as expected is dropped, and requested when there is room.
+MAX_UNEXPECTED = 4
 
 
 class Attempt(Enum):
@@ -48,6 +50,7 @@ class InFlight:
         window: the window that needs it.
         request: what was requested.
         expected_bytes: reserved for it in the buffer.
+        max_bytes: a larger response is dropped; None is without a bound.
         attempt: how it was requested, after responses that could not be read.
     """
 
@@ -55,6 +58,7 @@ class InFlight:
     window: WindowReader
     request: PageRequest
     expected_bytes: int
+    max_bytes: int | None = None
     attempt: Attempt = Attempt.FIRST
 
 
@@ -118,14 +122,27 @@ class RequestScheduler:
             for window in reader.wanted():
                 if self.in_flight >= self._connections:
                     return
-                expected = max(self._max_bytes // MIN_PAGES_BUFFERED, reader.bytes_per_page)
+                expected = self._expected_bytes(reader, window)
                 urgent = reader is self._current and reader.holds_up_output(window)
                 fits = buffered + self._reserved_bytes + expected <= self._max_bytes
                 if window.request and (urgent or fits):
                     window.in_flight = True
                     self.in_flight += 1
                     self._reserved_bytes += expected
-                    yield InFlight(reader, window, window.request, expected)
+                    most = None if urgent else MAX_UNEXPECTED * expected
+                    yield InFlight(reader, window, window.request, expected, most)
+
+    def _expected_bytes(self, reader: StreamReader, window: WindowReader) -> int:
+        rows = window.request.per_page if window.request else 0
+        least = self._max_bytes // MIN_PAGES_BUFFERED
+        return max(least, reader.bytes_per_page, reader.bytes_per_row * rows)
+
+    def postpone(self, sent: InFlight, size: int) -> None:
+        """A page has so many bytes, for which there is no room: it will be requested again."""
+        self.in_flight -= 1
+        self._reserved_bytes -= sent.expected_bytes
+        sent.window.in_flight = False
+        sent.reader.bytes_per_page = max(size, sent.reader.bytes_per_page)
 
     def receive(self, sent: InFlight, result: Page | Exception) -> None:
         """Take in the page that was requested, or the reason why there is none."""

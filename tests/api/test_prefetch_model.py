@@ -72,7 +72,7 @@ class SimulatedServer:
         self.first_clocks: dict[str, int] = {}
         self.lived = {path: {row["id"] for row in rows} for path, rows in self.tables.items()}
 
-    def respond(self, request: PageRequest) -> Response | Exception:
+    def respond(self, request: PageRequest, max_bytes: int | None) -> Response | Exception:
         if self.busy:
             self._change()
         fault = self.rng.random()
@@ -87,6 +87,8 @@ class SimulatedServer:
         if call.path.endswith("/payment_plan"):
             page = {"id": 1, "updated_at": START}
         body = b"garbled" if self.rng.random() < 0.005 else orjson.dumps(page)
+        if max_bytes is not None and len(body) > max_bytes:
+            return Response(headers={}, body=b"", unread_bytes=len(body))
         if body != b"garbled":
             self.first_clocks.setdefault(call.path, self.clock)
         headers = {"X-Total-Count": str(len(rows)), "Date": formatdate(self.clock, usegmt=True)}
@@ -150,7 +152,7 @@ class SimulatedTransport:
         if not self._in_flight or (not wait and self._server.rng.random() < 0.5):
             return None
         sent = self._in_flight.pop(self._server.rng.randrange(len(self._in_flight)))
-        return sent, self._server.respond(sent.request)
+        return sent, self._server.respond(sent.request, sent.max_bytes)
 
     def close(self) -> None:
         pass
