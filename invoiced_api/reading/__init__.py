@@ -4,6 +4,7 @@ pages         one list query and one page of it
 steps         what every way of reading shares; page 1 of a list
 seconds       one second that holds more rows than a page
 strategies    lists that can be asked for changes
+known_rows    which rows were seen
 scans         lists that can only be read whole
 windows       one stretch of a stream, read page by page
 streams       what all readers of a stream have in common

@@ -15,16 +15,16 @@ from types import MappingProxyType
 from typing import Any
 
 from invoiced_api.exceptions import UnfilteredError
+from invoiced_api.reading.known_rows import KnownRows
 from invoiced_api.reading.pages import ListQuery, Page, PageRequest, Params, Row
 from invoiced_api.reading.steps import MAX_LOOKS, OnRows, PageSteps, Window, incomplete
 
 # How often to read a list that never comes to rest: to be hidden, a row would have to be shifted
-# over the edge of a page in each pass. The number of the pass is kept beside each row's id.
+# over the edge of a page in each pass.
 MAX_PASSES = 6
 # The same while fewer rows were listed than are counted: rows that come in another order on each
 # page take many passes.
 MAX_SHORT_PASSES = 20
-PASS_BITS = 5
 # A row that was updated less than so long before a pass may be new since then.
 FRESH_S = 60
 
@@ -45,8 +45,7 @@ class Scan:
     def __init__(self, stamp: str = "updated_at", flag: str | None = None) -> None:
         self._stamp = stamp
         self._flag = flag
-        # id -> when it was updated, and the last pass that saw it
-        self._known: dict[Any, int] = {}
+        self._known = KnownRows()
         self.number = 0
         self.seen = 0
         self.start_pass()
@@ -89,34 +88,34 @@ class Scan:
         taken = []
         for row in rows:
             key, moment = self._key(row), self.moment(row)
-            state = self._known.get(key)
+            known = self._known.get(key)
             self._check_order(row["id"])
             self.fresh |= moment >= fresh_from
-            if state is None:
+            if known is None:
                 self._new += moment < (self._began or 0)
                 self.seen += 1
                 if not self._is_replaced(row):
                     taken.append(row)
             else:
-                last_pass = state & ((1 << PASS_BITS) - 1)
+                known_moment, last_pass = known
                 self.seen += last_pass != self.number
                 self._again += last_pass == self.number - 1
-                if moment > state >> PASS_BITS and not self._is_replaced(row):
+                if moment > known_moment and not self._is_replaced(row):
                     taken.append(row)
-                moment = max(moment, state >> PASS_BITS)
-            self._known[key] = (moment << PASS_BITS) + self.number
+                moment = max(moment, known_moment)
+            self._known.put(key, moment, self.number)
         return taken
 
     def _key(self, row: Row) -> Any:
         """An archived object and the one that reuses its id are two."""
-        return (row["id"], bool(row.get(self._flag))) if self._flag else row["id"]
+        return (row["id"],) if self._flag and row.get(self._flag) else row["id"]
 
     def _is_replaced(self, row: Row) -> bool:
         """Whether a row is of an archived object, and this pass saw a live one of its id."""
         if not self._flag or not row.get(self._flag):
             return False
-        live = self._known.get((row["id"], False))
-        return live is not None and live & ((1 << PASS_BITS) - 1) == self.number
+        live = self._known.get(row["id"])
+        return live is not None and live[1] == self.number
 
     def moment(self, row: Row) -> int:
         """When a row was updated, 0 if it does not show that."""
