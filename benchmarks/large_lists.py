@@ -29,7 +29,7 @@ Row = dict[str, object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """A list. `row(number, now)` makes its rows, from 1 on; `stamp(number, now)` is in UNIX seconds.
+    """A list: `row(number, now)` makes its rows, from 1 on; `stamp(number, now)` is in UNIX s.
 
     Stamps grow with the numbers. `in_turn`: the server refuses pages that are not read in order.
     """

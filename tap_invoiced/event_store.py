@@ -29,8 +29,10 @@ class EventStore:
         self._starts = array("q")
 
     def add(self, kind: str, event: Object) -> None:
+        """Keep an event, which has an `id` and an integer `timestamp`."""
         if self._file is None:
-            self._file = SpooledTemporaryFile(max_size=MAX_BYTES_IN_MEMORY)  # noqa: SIM115  # see the class
+            # Not closed: it goes with the process.
+            self._file = SpooledTemporaryFile(max_size=MAX_BYTES_IN_MEMORY)  # noqa: SIM115
         self._file.seek(0, SEEK_END)
         self._starts.append(self._file.tell())
         pickle.dump(event, self._file, pickle.HIGHEST_PROTOCOL)

@@ -82,14 +82,14 @@ FLOORS = {
         "__main__",
     ),
     "singer_command": (
-        "arguments database exceptions files logs meltano shared_settings",
+        "arguments database exceptions files logs meltano memory shared_settings",
         "about signals states text_tables",
         "stdout",
         "exit_codes",
     ),
     "singer_invoiced": ("saver", "cli", "__main__"),
     "tap_invoiced": (
-        "bookmarks columns date_times exceptions messages progress settings",
+        "bookmarks columns date_times event_store exceptions messages progress settings",
         "bad_values containment conversion discovery state_file verification",
         "row_identity selection transform",
         "deletions fast_decode",

@@ -125,7 +125,7 @@ def test_a_merge_that_names_one_customer_is_checked(
     clock.seconds += 100
     before = business.get("customers", shown)
     business.merge(GONE, KEPT)
-    business.happened[-1] = replace(business.happened[-1], row=before)
+    business.event_log[-1] = replace(business.event_log[-1], row=before)
     second = reads(server, first.state)
     assert second.exit_code == 0, second.stderr
     assert gone(second) == expected
@@ -137,8 +137,8 @@ def test_a_merge_that_names_the_gone_customer_by_its_id_is_understood(
     first = reads(server)
     clock.seconds += 100
     business.merge(GONE, KEPT)
-    event = business.happened[-1]
-    business.happened[-1] = replace(event, row={**event.row, "original_customer": GONE})
+    event = business.event_log[-1]
+    business.event_log[-1] = replace(event, row={**event.row, "original_customer": GONE})
     assert gone(reads(server, first.state)) == [GONE]
 
 
