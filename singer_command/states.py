@@ -45,7 +45,14 @@ STATES = sa.Table(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedState:
-    """What a pipeline of an account has loaded; `saved_at` is in UNIX seconds."""
+    """The state that a pipeline of an account has loaded.
+
+    Attributes:
+        account: its name.
+        pipeline: its name.
+        state: the value of the STATE.
+        saved_at: UNIX seconds.
+    """
 
     account: str
     pipeline: str

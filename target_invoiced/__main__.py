@@ -1,4 +1,4 @@
-"""The command `target-invoiced`: arguments, and what the exit code says."""
+"""The command line of `target-invoiced`."""
 
 import os
 import sys
@@ -9,6 +9,7 @@ from target_invoiced import DESCRIPTION
 
 
 def main() -> int:
+    """Run `target-invoiced` with the arguments of the process; returns the exit code."""
     use_default_sigint()
     arguments = parser("target-invoiced", DESCRIPTION)
     arguments.add_argument(

@@ -1,4 +1,4 @@
-"""What `target-invoiced` does with its arguments."""
+"""Carries out the arguments of `target-invoiced`: describe, check, or run."""
 
 import argparse
 import logging
@@ -63,7 +63,12 @@ CAPABILITIES = ("about", "deletes", "schema validation", "structured-logging", "
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """The exit code."""
+    """Carry out the arguments; returns the exit code.
+
+    Args:
+        options: the parsed arguments.
+        environ: environment variables.
+    """
     code = exit_code(lambda: _run(options, environ))
     exit_if_busy(code)
     return code
@@ -105,7 +110,7 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _check(settings: TargetSettings) -> Iterator[str]:
-    """What can be said without writing: of the account, and of the ledger. Raises InvalidInputError."""
+    """Check the account and the ledger without writing. Raises InvalidInputError."""
     yield from check_access(settings.connection)
     if settings.ledger:
         yield f"ledger: {_checked(settings.ledger)}"
@@ -123,7 +128,7 @@ def _checked(ledger: str) -> str:
 
 
 def secrets(settings: TargetSettings) -> tuple[str | None, ...]:
-    """What must not be shown: credentials, and those within URLs."""
+    """What no log line may show: credentials, and those within URLs."""
     ledger = password_of(settings.ledger) if settings.ledger else None
     hook = settings.response_webhook
     return (*settings.connection.secrets, ledger, hook, hook and _path_and_query(hook))

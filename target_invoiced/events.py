@@ -1,4 +1,4 @@
-"""What the conductor waits for: lines of input, results of writes, signals. One queue for all."""
+"""What the event loop waits for: lines of input, results of writes, signals. One queue for all."""
 
 import os
 import signal
@@ -16,28 +16,46 @@ CHUNKS_AHEAD = 2
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Whole lines, but for the last one of the input, which may lack its end."""
+    """A chunk of the input.
+
+    Attributes:
+        lines: whole lines, but for the last one of the input, which may lack its end.
+    """
 
     lines: list[bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class EndOfInput:
-    """The input has ended; `error` if it could not be read any further."""
+    """The input has ended.
+
+    Attributes:
+        error: why it could not be read any further; None at its regular end.
+    """
 
     error: OSError | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """Somebody asks the run to end."""
+    """A signal asks the run to end.
+
+    Attributes:
+        number: of the signal.
+    """
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What `work` came to; `value` is what it returned, or the exception it raised."""
+    """A job of the workers has ended.
+
+    Attributes:
+        item: as it was submitted.
+        value: what the work returned, or the exception that it raised.
+        retries: how many of its requests were repeated.
+    """
 
     item: Any
     value: Any
@@ -59,9 +77,10 @@ class EventQueue:
         return not self._events.empty()
 
     def listen_for_signals(self, started: Callable[[int], None]) -> None:
-        """SIGTERM and SIGINT become events, however often they come and wherever they fall.
+        """Turn SIGTERM and SIGINT into events, however often and whenever they come.
 
-        `started` starts the time that the run has to end by itself.
+        Args:
+            started: called with the first signal; starts the time that the run has to end.
         """
 
         def receive(number: int, frame: FrameType | None) -> None:
@@ -72,17 +91,19 @@ class EventQueue:
             signal.signal(number, receive)
 
     def read(self, file_number: int) -> None:
-        """Begin to read lines. Call `release_chunk` for each `Lines` that was dealt with."""
+        """Begin to read lines. Call `release_chunk` for each `Lines` that was handled."""
         Thread(target=self._read, args=(file_number,), daemon=True, name="input").start()
 
     def release_chunk(self) -> None:
+        """Allow another chunk to be read."""
         self._room.release()
 
     def put(self, event: Event) -> None:
+        """Add an event, from any thread."""
         self._events.put(event)
 
     def take(self, timeout_s: float | None) -> list[Event]:
-        """All that has come; waits for at least one, at most so long."""
+        """All events that have come. Waits for one, at most `timeout_s` seconds if that is set."""
         try:
             events = [self._events.get(timeout=timeout_s)]
         except Empty:

@@ -26,9 +26,11 @@ LONG_NUMBER = re.compile(rb"(?:^|[:,\[])\s*-?(?:[\d.]{16}|[\d.]+[eE])")
 
 
 def loads(text: bytes | str) -> Any:
-    """The value of a JSON text. Raises ValueError if it is not strict JSON.
+    """The value of a JSON text.
 
-    That includes a number beyond all doubles, such as 1e999: see `loads_leniently`.
+    Raises:
+        ValueError: if it is not strict JSON. A number beyond all doubles, such as 1e999, is not
+            either: see `loads_leniently`.
     """
     line = text.encode() if isinstance(text, str) else text
     value = orjson.loads(line)
@@ -38,9 +40,11 @@ def loads(text: bytes | str) -> Any:
 
 
 def loads_leniently(text: bytes) -> Any:
-    """The value of a text that only Python writes: with NaN, halves of characters, broken UTF-8.
+    """The value of a text that only Python writes: with NaN, halves of characters, or broken UTF-8.
 
-    Raises ValueError if it is not even that, and RecursionError if it is nested too deep.
+    Raises:
+        ValueError: if it is not even that.
+        RecursionError: if it is nested too deeply.
     """
     return json.loads(
         text.decode(errors="surrogateescape"), parse_int=_integer, parse_float=_decimal
@@ -48,12 +52,12 @@ def loads_leniently(text: bytes) -> Any:
 
 
 def dumps(value: Any, option: int = 0) -> bytes:
-    """The JSON of a value, with the digits of each `Decimal`. `option` is orjson's."""
+    """The JSON of a value, with the digits of each `Decimal`. `option` is that of orjson."""
     return orjson.dumps(value, _digits, option)
 
 
 def depth_of(value: Any) -> int:
-    """How deep lists and objects are nested; counted to one more than `MAX_DEPTH`."""
+    """How deeply lists and objects are nested, counted to one more than `MAX_DEPTH`."""
     depth, level = 0, [value]
     while level and depth <= MAX_DEPTH + 1:
         level = [inner for one in level for inner in _inside(one)]
@@ -68,14 +72,14 @@ def _inside(value: Any) -> list[Any]:
 
 
 def number_text(number: float | Decimal) -> str:
-    """The digits of a number; a whole one is written without a point: 5.0 is 5."""
+    """The digits of a number; a whole one has no point: 5.0 becomes `5`."""
     text = str(number)
     whole, _, fraction = text.partition(".")
     return whole if fraction and not fraction.strip("0") else text
 
 
 def is_exact(number: Decimal) -> bool:
-    """Whether a double stands for this number, so that nothing is rounded on the way."""
+    """Whether a double holds this number exactly, so that nothing is rounded."""
     double = float(number)
     return math.isfinite(double) and number in (Decimal(repr(double)), Decimal(double))
 

@@ -15,11 +15,11 @@ from invoiced_api.exceptions import InvalidInputError
 
 
 class InvalidRecordError(Exception):
-    """The record cannot become a write; the message says why, without a value."""
+    """The record cannot become a write. The message states why, without a value."""
 
 
 class InDoubtError(InvalidRecordError):
-    """The record was sent before, and nothing shows any more whether Invoiced carried it out."""
+    """The record may have been sent before, and nothing shows whether Invoiced executed it."""
 
 
 class TooManyRejectsError(InvalidInputError):
@@ -27,11 +27,15 @@ class TooManyRejectsError(InvalidInputError):
 
 
 class StreamSettingError(ValueError):
-    """One entry of `streams` cannot be used; the message completes "`name` …"."""
+    """An entry of `streams` cannot be used. The message completes "`name` …"."""
 
 
 class AlreadyCreatedError(Exception):
-    """The object is there: an earlier attempt created it."""
+    """The object exists: an earlier attempt created it.
+
+    Attributes:
+        row: the object, as Invoiced shows it.
+    """
 
     def __init__(self, row: dict[str, Any]) -> None:
         super().__init__()
@@ -39,4 +43,4 @@ class AlreadyCreatedError(Exception):
 
 
 class UndecidableError(Exception):
-    """Whether an earlier attempt was carried out cannot be found out."""
+    """Nothing shows whether an earlier attempt was executed."""

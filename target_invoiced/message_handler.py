@@ -1,4 +1,4 @@
-"""Each message of the input -> the step that it starts."""
+"""From a message of the input to the step that it starts."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -24,8 +24,18 @@ LOOKUP_BATCH_WHILE_SENDING = 50
 class MessageHandler:
     """Handles one message at a time, and the end of the input.
 
-    `commit` makes durable what was recorded; `sending` says whether writes are in flight. Of a
-    `sample`, nothing is mirrored and no parked record is resumed.
+    Attributes:
+        reader: gives the messages.
+        intake: takes records.
+        mirror: removes what a new version lacks.
+        parking: parked records.
+        queue: writes.
+        commit: makes durable what was recorded.
+        sending: whether writes are in flight.
+        sample: whether only the first record of each stream is taken (`--test`); then nothing is
+            mirrored and no parked record is resumed.
+        problem: why the input could not be read to its end.
+        finished: whether the end of the input was handled.
     """
 
     reader: MessageReader
@@ -44,10 +54,12 @@ class MessageHandler:
     _removals: Iterator[None] | None = None
 
     def add_lines(self, lines: list[bytes]) -> None:
+        """Take a chunk of the input."""
         if self.problem is None:
             self.reader.add(lines)
 
     def end_input(self, problem: InvalidInputError | None) -> None:
+        """Note that no more lines come, and why if that is not the regular end."""
         self._input_over = True
         self.problem = self.problem or problem
 

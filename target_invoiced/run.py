@@ -1,4 +1,4 @@
-"""The event loop: messages -> records -> write requests -> outcomes -> STATE."""
+"""The event loop: from messages to records, write requests, outcomes, and STATE."""
 
 import logging
 import time
@@ -40,15 +40,27 @@ PREFETCH_PER_CONNECTION = 2
 
 @dataclass(slots=True, kw_only=True)
 class TargetRun:
-    """One run. It writes a STATE once everything before it is recorded.
+    """One run of the target.
 
-    Each tick of the loop handles the events that have arrived, takes steps until there is a write
-    to send (or until nothing can be done before the next event), commits what was recorded and
-    journaled, then hands the writes to the workers and emits STATE.
+    Each tick of the loop handles the events that have arrived. Then it takes steps until there is a
+    write to send, or until nothing can be done before the next event. It commits what was recorded
+    and journaled, hands the writes to the workers, and writes STATE once everything before it is
+    recorded.
 
-    More than 12 fields: it is the one place where the stages are put together. `write_state`
-    writes a line to stdout, None if no STATE is to be written. With `sample`, only the first
-    record of each stream is taken. `clock` is monotonic, `now` UNIX time, both in seconds.
+    More than 12 fields, since it is the one place where the stages are put together.
+
+    Attributes:
+        sender: sends requests.
+        unit: the ledger.
+        settings: of the run.
+        events: what the loop waits for.
+        write_state: writes a line to stdout; None if no STATE is to be written.
+        rejects: the file; None if there is none.
+        responses: file and webhook; None if there are none.
+        sample: whether only the first record of each stream is taken (`--test`).
+        clock: monotonic, in seconds.
+        now: UNIX time, in seconds.
+        report: counts.
     """
 
     sender: Sender
@@ -127,9 +139,20 @@ class TargetRun:
         return self._handler.intake.replayed
 
     def run(self, file_number: int) -> None:
-        """Raises InvalidInputError, FatalError, RetryableError, TooManyRejectsError, RunInterruptedError.
+        """Read messages and write their records.
 
-        Every STATE written stays true, and the ledger knows every write sent, however it ends.
+        However it ends, every STATE that was written is true, and the ledger has every write that
+        was sent.
+
+        Args:
+            file_number: of the input.
+
+        Raises:
+            InvalidInputError: if the input or a file cannot be used; as TooManyRejectsError, if
+                more records were rejected than `max_rejects` allows.
+            FatalError: if no request can succeed.
+            RetryableError: if Invoiced kept failing.
+            RunInterruptedError: after a signal.
         """
         self.events.read(file_number)
         if not self.sample:

@@ -1,4 +1,4 @@
-"""The target's settings, parsed once."""
+"""The settings of the target, parsed once."""
 
 import re
 from collections.abc import Mapping
@@ -27,13 +27,15 @@ DEFAULT_MIRROR_LIMIT = 30
 
 
 class OperationKind(Enum):
+    """What the records of a stream may do."""
+
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
 
 
 class DoubtPolicy(Enum):
-    """What becomes of a record when nothing shows whether it was sent before."""
+    """What happens to a record when nothing shows whether it was sent before."""
 
     REJECT = "reject"
     SEND = "send"
@@ -49,7 +51,11 @@ class Ids(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Nulls:
-    """Which nulls are left out: those of the `ignored` attributes, or all for None."""
+    """Which nulls are left out.
+
+    Attributes:
+        ignored: attributes whose nulls are left out; None for all.
+    """
 
     ignored: frozenset[str] | None = frozenset()
 
@@ -63,9 +69,19 @@ CLEAR_ALL, CLEAR_NONE = Nulls(), Nulls(None)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointStream:
-    """Where a stream's records go, and what of them.
+    """A stream whose records are written to an endpoint.
 
-    `time_zone` is the account's, where a date without time begins.
+    Attributes:
+        resource: that is written to.
+        ids: whose ids the records hold.
+        exclude: attributes that are left out.
+        operations: that its records may ask for.
+        mirror: whether a new version removes what it lacks.
+        mirror_limit: the most objects that it may remove, in percent.
+        doubt: what happens to a record that may have been sent before.
+        key_properties: of records whose SCHEMA names none.
+        nulls: which nulls clear an attribute.
+        time_zone: where a date without time begins; None for noon UTC.
     """
 
     resource: Resource
@@ -81,12 +97,23 @@ class EndpointStream:
 
     @property
     def writes(self) -> WriteCalls:
+        """The calls that write to the endpoint."""
         return ENDPOINTS[self.resource.name]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomCallStream:
-    """A call of the user's own, sent for each record, or for up to `batch_size` of them."""
+    """A stream whose records go to a call of the user's own.
+
+    Attributes:
+        method: of the request.
+        path: with names in braces, which attributes fill.
+        ids: whose ids the records hold.
+        headers: further ones; they may be secret.
+        exclude: attributes that are left out of the body.
+        batch_size: how many records are sent in one request.
+        doubt: what happens to a record that may have been sent before.
+    """
 
     method: str
     path: str
@@ -108,7 +135,27 @@ CALL_KEYS = ("method", "path", "headers", "ids", "exclude", "batch_size", "doubt
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetSettings:
-    """`max_rejects` is None when there is no limit, `ledger` when there is none."""
+    """The settings of one run.
+
+    More than 12 fields, one for each setting.
+
+    Attributes:
+        connection: the account and how to reach it.
+        streams: where records go, by stream.
+        ids: whose ids records hold, unless their stream states it.
+        skip_unknown_streams: whether streams without an endpoint are skipped.
+        ledger: URL of the database; None for none.
+        account: name of the account in the ledger; None if it is not set.
+        rejects: path of the file; None for none.
+        max_rejects: how many records may be rejected; None for no limit.
+        responses: path of the file; None for none.
+        response_webhook: URL; None for none.
+        report: path of the file; None for none.
+        allow_card_like: attributes that may hold numbers like card numbers.
+        allow_side_effects: effects on customers and cards that are allowed.
+        pipeline: names the input among those that write to the account.
+        time_zone: where a date without time begins; None for noon UTC.
+    """
 
     connection: Connection
     streams: Mapping[str, StreamSettings]
@@ -128,11 +175,11 @@ class TargetSettings:
 
     @property
     def mixes_ids(self) -> bool:
-        """Whether some streams hold keys of another system, and some ids of the account."""
+        """Whether some streams hold keys of another system, and some hold ids of the account."""
         return len({self.ids, *(stream.ids for stream in self.streams.values())}) > 1
 
     def stream(self, name: str) -> StreamSettings | None:
-        """What a stream is mapped to, else the endpoint of its name, if there is one."""
+        """The settings of a stream, else the endpoint of its name; None if there is none."""
         if name in self.streams:
             return self.streams[name]
         if name not in ENDPOINTS:
@@ -141,7 +188,7 @@ class TargetSettings:
 
 
 def names(value: Any) -> frozenset[str]:
-    """A list of names; in a string, as the environment holds it, as JSON or divided by commas."""
+    """A list of names; in a string, as JSON or divided by commas."""
     if isinstance(value, str):
         try:
             value = orjson.loads(value)
@@ -153,6 +200,7 @@ def names(value: Any) -> frozenset[str]:
 
 
 def side_effects(value: Any) -> frozenset[SideEffect]:
+    """A list of side effects. Raises ValueError for an unknown one."""
     try:
         return frozenset(SideEffect(name) for name in names(value))
     except ValueError:
@@ -171,7 +219,7 @@ def database(value: Any) -> str | None:
 
 
 def webhook(value: Any) -> str:
-    """An address like the API's, kept byte for byte. Its path and query may be its secret."""
+    """A URL, kept byte for byte: its path and query may be secret. Raises ValueError."""
     written = settings.text(value)
     if not re.fullmatch(r"[!-~]+", written) or "#" in written:
         raise ValueError("a URL of ASCII characters without spaces and fragment")
@@ -180,6 +228,7 @@ def webhook(value: Any) -> str:
 
 
 def time_zone(value: Any) -> ZoneInfo:
+    """A time zone by its IANA name. Raises ValueError for an unknown one."""
     try:
         return ZoneInfo(settings.text(value))
     except (ValueError, OSError, ZoneInfoNotFoundError):
@@ -213,8 +262,8 @@ TARGET_SETTINGS = (
         parse=database,
         default="sqlite:///invoiced-ledger.db",
         secret=True,
-        help="database that stores keys and the journal of writes between runs: SQLite, PostgreSQL, "
-        'or "none"',
+        help="database that stores keys and the journal of writes between runs: SQLite, "
+        'PostgreSQL, or "none"',
     ),
     Setting(
         name="account",
@@ -228,8 +277,8 @@ TARGET_SETTINGS = (
         kind="0-100",
         parse=percent,
         default=DEFAULT_MIRROR_LIMIT,
-        help="maximum percentage of a stream's objects that a new version of a `mirror` may remove, "
-        "for streams of 10 objects or more; `streams` may override it",
+        help="maximum percentage of a stream's objects that a new version of a `mirror` may "
+        "remove, for streams of 10 objects or more; `streams` may override it",
     ),
     Setting(
         name="pipeline",
@@ -284,8 +333,8 @@ TARGET_SETTINGS = (
         name="time_zone",
         kind="name of a time zone",
         parse=time_zone,
-        help="IANA name of the account's time zone, such as America/Chicago, in which a date without "
-        "a time starts; by default such a date is noon UTC",
+        help="IANA name of the account's time zone, such as America/Chicago, in which a date "
+        "without a time starts; by default such a date is noon UTC",
     ),
     Setting(
         name="allow_card_like",
@@ -306,7 +355,11 @@ TARGET_SETTINGS = (
 
 
 def target_settings(config: Mapping[str, Any], environ: Mapping[str, str]) -> TargetSettings:
-    """Raises InvalidInputError."""
+    """The settings of a run, from the config and the environment.
+
+    Raises:
+        InvalidInputError: if one cannot be used, or there is no credential.
+    """
     values = read_settings(TARGET_SETTINGS, config, "TARGET_INVOICED", environ)
     ids, limit, zone = Ids(values["ids"]), values["mirror_limit"], values["time_zone"]
     streams = {

@@ -14,7 +14,15 @@ SHUTDOWN_GRACE_S = 4.0
 
 @dataclass(slots=True)
 class Shutdown:
-    """Why the run ends early, if it does. `clock` is monotonic, in seconds."""
+    """Whether and why a run ends early.
+
+    Attributes:
+        workers: send the writes in flight.
+        queue: of records that may be dropped.
+        requests: takes unsent requests out of the journal.
+        clock: monotonic, in seconds.
+        failure: why the run ends; None if it does not.
+    """
 
     workers: WorkerPool
     queue: WriteQueue
@@ -25,18 +33,18 @@ class Shutdown:
     _deadline: float | None = field(default=None)
 
     def stop(self, failure: BaseException) -> None:
-        """End the run with this failure once the writes in flight have come back."""
+        """End the run with this exception once the writes in flight have ended."""
         if self.failure is None:
             self.failure = failure
             self.withdraw(self.workers.cancel_pending())
 
     def stop_soon(self, failure: BaseException) -> None:
-        """The same, but wait for the writes in flight for a few seconds only."""
+        """The same, but wait only a few seconds for the writes in flight."""
         self.stop(failure)
         self._deadline = self._deadline or self.clock() + SHUTDOWN_GRACE_S
 
     def stop_at(self, failure: BaseException, position: int | None) -> None:
-        """End the run with this failure once everything before the position is recorded."""
+        """End the run with this exception once everything before the position is recorded."""
         if position is None:
             self.stop(failure)
         elif self._last is None or position < self._last[0]:
@@ -44,12 +52,12 @@ class Shutdown:
 
     @property
     def ending(self) -> bool:
-        """Whether no further message is taken in."""
+        """Whether no further message is taken."""
         return self.failure is not None or self._last is not None
 
     @property
     def left_s(self) -> float | None:
-        """How long the run may still wait; None for no limit."""
+        """How many seconds the run may still wait; None for no limit."""
         return None if self._deadline is None else self._deadline - self.clock()
 
     @property
@@ -66,7 +74,7 @@ class Shutdown:
             self.queue.ready.extend(kept)
 
     def admit(self, jobs: list[Job], *, more: bool) -> list[Job]:
-        """The jobs that may still be sent. Stops the run if there is nothing left before its end."""
+        """The jobs that may still be sent. Stops the run if there are none before its end."""
         if self._last and not self.failure:
             last = self._last[0]
             jobs = [*self.workers.cancel_pending(), *jobs]
@@ -81,6 +89,6 @@ class Shutdown:
         return jobs
 
     def withdraw(self, jobs: Iterable[Job]) -> None:
-        """Take the jobs, which were not sent, out of the journal."""
+        """Take jobs that were not sent out of the journal."""
         for pending, request in jobs:
             self.requests.withdraw(pending, request)

@@ -24,9 +24,16 @@ def use_account(
 ) -> None:
     """Turn the ledger to the account of the connection.
 
-    `name` is the setting `account`; without it, the address and the credential identify the
-    account. Raises InvalidInputError where it may be another account than the one that the ledger
-    knows, or another run writes to it.
+    Args:
+        ledger: to be turned.
+        connection: the account and the credential.
+        name: the setting `account`; None if it is not set. Then the address and the credential
+            identify the account.
+        now: UNIX time, in seconds.
+
+    Raises:
+        InvalidInputError: if it may be another account than the one that the ledger knows, or if
+            another run writes to it.
     """
     secret = connection.access_token or connection.api_key or ""
     with ledger.accounts.registry():

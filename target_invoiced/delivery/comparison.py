@@ -1,4 +1,4 @@
-"""An object as Invoiced shows it, beside what a record asks for. Pure."""
+"""Compares an object, as Invoiced shows it, with what a record asks for. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ DAY_S = 86_400
 
 
 def has_ended(removal: DeleteBehaviour | None, current: Mapping[str, Any]) -> bool:
-    """Whether an object has been removed already, in the way that its resource is removed."""
+    """Whether an object is removed already, in the way in which its resource is removed."""
     match removal:
         case DeleteBehaviour.VOID_ONCE_ISSUED:
             return current.get("status") == "voided"

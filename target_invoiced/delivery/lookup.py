@@ -16,9 +16,12 @@ MAX_REMEMBERED = 10_000
 
 
 class References:
-    """Looks natural keys up in the account; what was found is remembered until it may change.
+    """Looks natural keys up in the account, and remembers what it found until that may change.
 
-    May be used by several threads at once, which share what was found.
+    Several threads may share it, and what it found.
+
+    Args:
+        sender: sends the requests.
     """
 
     def __init__(self, sender: Sender) -> None:
@@ -29,22 +32,23 @@ class References:
         self._lock = Lock()
 
     def forget(self, resource: str, id: int | str | None, natural: NaturalKey | None) -> None:
-        """To be called when an object was written to: its natural key may be another now."""
+        """Forget an object that was written to: its natural key may be another now."""
         with self._lock:
             for key in (*self._names.get((resource, id), ()), natural):
                 if key in self._found:
                     self._drop(key)
 
     def forget_all(self, resource: str) -> None:
-        """To be called when it is not known which object of the resource was written to."""
+        """Forget all objects of a resource: one of them was written to."""
         with self._lock:
             for key in [key for key in self._found if key.resource == resource]:
                 self._drop(key)
 
     def find(self, key: NaturalKey) -> int | str | None:
-        """The id of the one object with this natural key, None if there is none.
+        """The id of the one object with this natural key; None if there is none.
 
-        Raises Unwritable if there is more than one, since one of them would only be a guess.
+        Raises:
+            InvalidRecordError: if there are several, of which any would be a guess.
         """
         with self._lock:
             if key in self._found:
@@ -67,9 +71,12 @@ class References:
         return found
 
     def object(self, key: NaturalKey) -> dict[str, Any] | None:
-        """The one object with this natural key as the account has it now, None if there is none.
+        """The one object with this natural key as the account has it now; None if there is none.
 
-        Of one whose id is the caller's own, only that. Raises InvalidRecordError if there are more.
+        Where the caller chooses the id, only the object with that id counts.
+
+        Raises:
+            InvalidRecordError: if there are several.
         """
         path = BY_NAME[key.resource].path
         if key.attribute == "id":

@@ -1,9 +1,4 @@
-"""Finds out whether a create was carried out whose response was lost, or was Invoiced's own 500.
-
-An idempotency key makes a repetition safe, but not with an OAuth token, and not after a 500, which
-Invoiced remembers under the key. So the object is looked for: by its natural key, or among those of
-its customer that were created since the first attempt.
-"""
+"""Finds out whether a create was executed whose response was lost, or was Invoiced's own 500."""
 
 import threading
 import time
@@ -42,9 +37,9 @@ MAX_PAGES = 10
 
 @dataclass(slots=True)
 class CreatedObjects:
-    """What this run knows to be created, so that no object is taken for two records.
+    """The objects that this run knows to be created, so that none is taken for two records.
 
-    May be used by several threads at once.
+    Several threads may share it.
     """
 
     _ids: "OrderedDict[tuple[str, str], None]" = field(default_factory=OrderedDict)
@@ -53,7 +48,7 @@ class CreatedObjects:
 
     @contextmanager
     def one_at_a_time(self, path: str, body: Any) -> Iterator[None]:
-        """Equal creates are sent one after the other: which of two was lost could not be told."""
+        """Hold back equal creates: if one of two were lost, nothing would show which."""
         content = digest([path, body])
         with self._lock:
             lock, users = self._busy.get(content, (threading.Lock(), 0))
@@ -68,6 +63,7 @@ class CreatedObjects:
                     self._busy[content] = lock, users - 1
 
     def add(self, path: str, id: int | str | None) -> None:
+        """Note that an object at a path was created."""
         if id is not None:
             with self._lock:
                 self._ids[path, str(id)] = None
@@ -75,6 +71,7 @@ class CreatedObjects:
                     self._ids.popitem(last=False)
 
     def has(self, path: str, id: Any) -> bool:
+        """Whether this run created the object."""
         with self._lock:
             return (path, str(id)) in self._ids
 
@@ -83,9 +80,17 @@ class CreatedObjects:
 class Recovery:
     """Decides before each repetition of a create whether it may be repeated.
 
-    `since` is when it was first sent, in UNIX seconds. `known` says whether the ledger has the id
-    of an object for another record. With `protected`, its idempotency key makes a repetition safe,
-    unless Invoiced itself answered with a 500.
+    Attributes:
+        sender: sends the requests that look for the object.
+        created: what this run has created.
+        known: whether the ledger has the id of an object for another record.
+        resource: of the object; None for a custom call.
+        path: of the create.
+        body: of the create.
+        natural: the natural key of the object; None if it has none.
+        since: UNIX second at which the create was first sent.
+        protected: whether its idempotency key makes a repetition safe, unless Invoiced itself
+            answered with a 500.
     """
 
     sender: Sender
@@ -110,7 +115,12 @@ class Recovery:
         self.look_up()
 
     def look_up(self) -> None:
-        """The same, whatever the failure was."""
+        """Look for the object, whatever the failure was.
+
+        Raises:
+            AlreadyCreatedError: if it is there.
+            UndecidableError: if nothing shows whether it is.
+        """
         matches = [row for row in self._candidates() if self._is_ours(row)]
         if len(matches) == 1:
             raise AlreadyCreatedError(matches[0])
@@ -186,7 +196,7 @@ class Recovery:
 
 
 def ahead_s(response: Response) -> float:
-    """How many seconds the server's clock (`Date`) is ahead of ours; 0 if it does not show."""
+    """By how many seconds the server's clock (`Date`) is ahead of ours; 0 if it is not shown."""
     try:
         date = parsedate_to_datetime(response.headers["Date"])
     except (KeyError, TypeError, ValueError):

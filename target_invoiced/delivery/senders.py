@@ -1,4 +1,4 @@
-"""Takes calls to Invoiced: for real, shown as they go, or only shown."""
+"""Sends requests to Invoiced: for real, for real and shown, or only shown."""
 
 import itertools
 from collections.abc import Callable
@@ -16,7 +16,11 @@ from target_invoiced.mapping.card_numbers import without_card_numbers
 
 
 class Sender:
-    """Sends each call. `why` says in a few words what it is for."""
+    """Sends each request.
+
+    Args:
+        client: of the account.
+    """
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -24,27 +28,39 @@ class Sender:
 
     @property
     def honours_idempotency_keys(self) -> bool:
+        """Whether an idempotency key prevents a second create."""
         return self._client.honours_idempotency_keys
 
     def send(self, call: Request, why: str = "") -> Response:
+        """Send a request and return its response; `why` states in a few words what it is for.
+
+        Raises:
+            InvoicedError: as `Client.send`.
+        """
         answer = self._client.send(call)
         self._here.retries = getattr(self._here, "retries", 0) + answer.retries
         return answer
 
     def retries(self) -> int:
-        """How often this thread's calls were sent again since this was last asked."""
+        """How many requests of this thread were repeated since the last call."""
         retries, self._here.retries = getattr(self._here, "retries", 0), 0
         return int(retries)
 
 
 class EchoingSender(Sender):
-    """Sends each call, and shows those that write with their answers."""
+    """Sends each request, and shows those that write, with their responses (`--test`).
+
+    Args:
+        client: of the account.
+        show: takes a line of JSON.
+    """
 
     def __init__(self, client: Client, show: Callable[[bytes], None]) -> None:
         super().__init__(client)
         self._show = show
 
     def send(self, call: Request, why: str = "") -> Response:
+        """Send a request; show it and its response if it writes."""
         answer = super().send(call, why)
         if call.writing:
             line = {**shown(self._client, call, why), "answer": without_card_numbers(answer.body)}
@@ -53,9 +69,14 @@ class EchoingSender(Sender):
 
 
 class DryRunSender(Sender):
-    """Shows each call that writes and sends none of them.
+    """Shows each request that writes, and sends only those that read (`--dry-run`).
 
-    What would have been created is found again, under an id that says so if Invoiced gives it one.
+    An object that would have been created is found again. If Invoiced gives it its id, a made-up id
+    stands in for it.
+
+    Args:
+        client: of the account.
+        show: takes a line of JSON.
     """
 
     def __init__(self, client: Client, show: Callable[[bytes], None]) -> None:
@@ -66,6 +87,7 @@ class DryRunSender(Sender):
         self._numbered: dict[tuple[str, Any], dict[str, Any]] = {}
 
     def send(self, call: Request, why: str = "") -> Response:
+        """Send a request that reads; show one that writes, and return a made-up response."""
         if not call.writing:
             return self._read(call, why)
         line = shown(self._client, call, why)
@@ -92,7 +114,7 @@ class DryRunSender(Sender):
 
 
 def shown(client: Client, call: Request, why: str) -> dict[str, Any]:
-    """A call for people to read: no credentials, no card numbers."""
+    """A request for people to read, without credentials and card numbers."""
     headers = dict.fromkeys(call.headers, HIDDEN)  # which may hold credentials of their own
     if call.idempotency_key:
         headers["Idempotency-Key"] = call.idempotency_key

@@ -1,4 +1,4 @@
-"""Threads that carry out writes."""
+"""The threads that carry out writes."""
 
 import logging
 import os
@@ -16,10 +16,13 @@ Job = tuple[Any, Any]
 
 
 class WorkerPool:
-    """A standard thread pool. The result of each job arrives in the event queue.
+    """A thread pool whose results arrive in the event queue.
 
-    `work` carries out one request; `retries` counts the retries of the calling thread since it
-    was last asked.
+    Args:
+        size: how many threads.
+        events: takes the results.
+        work: carries out one request.
+        retries: how many requests of the calling thread were repeated since the last call.
     """
 
     def __init__(
@@ -34,12 +37,12 @@ class WorkerPool:
         return len(self._jobs)
 
     def submit(self, jobs: Iterable[Job]) -> None:
-        """Pairs of an item, which comes back with the result, and its request."""
+        """Start jobs: pairs of an item, which comes back with the result, and its request."""
         for item, request in jobs:
             self._jobs[item] = request, self._executor.submit(self._run, item, request)
 
     def finish(self, item: Any) -> Any:
-        """The result of the item has arrived. Returns its request."""
+        """Note that the result of an item has arrived; returns its request."""
         return self._jobs.pop(item)[0]
 
     def cancel_pending(self) -> list[Job]:
@@ -48,7 +51,7 @@ class WorkerPool:
         return [(item, self.finish(item)) for item in cancelled]
 
     def close(self) -> None:
-        """No more jobs. Does not wait for those in flight."""
+        """Accept no more jobs. Does not wait for those in flight."""
         self._executor.shutdown(wait=not self._jobs, cancel_futures=True)
 
     def _run(self, item: Any, request: Any) -> None:
@@ -60,9 +63,9 @@ class WorkerPool:
 
 
 def exit_if_busy(code: int) -> None:
-    """Leave the process at once if a worker is still sending.
+    """End the process at once if a worker is still sending.
 
-    The interpreter would wait for it, for as long as a request takes. The journal knows the rest.
+    The interpreter would wait for it, as long as a request takes. The journal has its write.
     """
     if any(thread.name.startswith(THREAD_NAME) for thread in threading.enumerate()):
         logging.shutdown()

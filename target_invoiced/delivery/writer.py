@@ -1,4 +1,4 @@
-"""A write request -> HTTP requests -> its outcome. Runs in many threads, and keeps nothing."""
+"""From a write request to HTTP requests, and to its outcome. Runs in several threads, stateless."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -40,7 +40,13 @@ from target_invoiced.settings import DoubtPolicy
 
 
 class Writer:
-    """Carries out write requests. `verify` raises if another run may write to the account by now."""
+    """Carries out write requests.
+
+    Args:
+        sender: sends the requests.
+        verify: raises InvalidInputError if another run may write to the account by now.
+        known: whether the ledger has the id of an object, by resource and id.
+    """
 
     def __init__(
         self,
@@ -55,7 +61,12 @@ class Writer:
         self._references = References(sender)
 
     def write(self, request: WriteRequest) -> Outcome | Found | Missing:
-        """What came of it. Raises FatalError, or RetryableError when Invoiced kept failing."""
+        """Carry out a write request and return its outcome.
+
+        Raises:
+            FatalError: if no request can succeed.
+            RetryableError: if Invoiced kept failing.
+        """
         self._verify()
         try:
             ids: dict[Any, Any] = {}
@@ -138,7 +149,7 @@ class Writer:
         if create.singleton:
             answer = self._sender.send(Request(method="PUT", path=path, body=body), "set")
             return _done(Kind.CREATED, answer)
-        # One that is ended where it comes from is never another's: what was sent before is repeated.
+        # What has ended in the other system is never another's: what was sent before is repeated.
         taken = None
         if create.natural and not (create.then and request.again):
             taken = self._references.object(create.natural)
@@ -240,7 +251,7 @@ class Writer:
         return ended and create.then is None
 
     def _found_again(self, request: WriteRequest, gone: str) -> Found | None:
-        """The object that has the natural key of one that is gone, from this path, if there is one."""
+        """The object at this path that has the natural key of a removed one; None without it."""
         natural = request.natural if request.by_key else None
         if natural is None or natural.attribute == "id":
             return None

@@ -1,6 +1,17 @@
-"""What is remembered from run to run, of each account: keys, writes under way, records that wait.
+"""What a ledger remembers between runs, by account: keys, the journal of writes, parked records.
 
 Everything between `Ledger.transaction()` and its end is durable together or not at all.
+
+accounts     the accounts, and the credentials that write to them
+database     one connection, and its transactions
+journal      records without a key that were sent
+keys         which object a key of another system stands for
+locks        one run at a time writes to an account
+migrations   from the schema of an older ledger to today's
+outbox       responses that a webhook has not received
+parked       records that wait for an object
+replay       which records of an input were sent before
+tables       the tables
 """
 
 from contextlib import AbstractContextManager
@@ -18,10 +29,15 @@ __all__ = ["Ledger"]
 
 
 class Ledger:
-    """One account's part of the database. Raises InvalidInputError if the database cannot be used.
+    """One account's part of the ledger.
 
-    A `rehearsal` leaves the database as it was. What is `durable` outlives the run. Another run
-    that is in the way is waited for, at most `busy_s`.
+    Attributes:
+        durable: whether it outlives the run.
+        accounts: the accounts that the ledger knows.
+        keys: which object a key of another system stands for.
+        journal: records without a key that were sent.
+        parked: records that wait for an object.
+        answers: responses that a webhook has not received.
     """
 
     def __init__(self, url: str | None, *, rehearsal: bool = False, busy_s: float = BUSY_S) -> None:
@@ -34,16 +50,21 @@ class Ledger:
         self.answers = Outbox(self._database)
 
     def use(self, account: str) -> None:
-        """From here on, everything is about this account, which no other run writes to."""
+        """Turn to an account, to which no other run writes from now on.
+
+        Raises:
+            InvalidInputError: if another run does.
+        """
         self._database.use(account)
 
     def verify(self) -> None:
-        """Raises InvalidInputError if another run may write to the account by now."""
+        """Raise InvalidInputError if another run may write to the account by now."""
         self._database.verify()
 
     def transaction(self) -> AbstractContextManager[sa.Connection]:
-        """Everything inside is durable when it ends, or none of it, if it fails."""
+        """Everything inside is durable at its end, or, if it fails, nothing of it."""
         return self._database.transaction()
 
     def close(self) -> None:
+        """Close the connection, and release the account."""
         self._database.close()

@@ -1,4 +1,4 @@
-"""The accounts that a ledger knows, and the credentials with which they were written to."""
+"""The accounts that a ledger knows, and the credentials that have written to them."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -15,9 +15,14 @@ ABOUT_ACCOUNTS = (ACCOUNTS.name, KEY_ORDERS.name)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
-    """An account, by the ledger's own id for it, and a credential it was written to with.
+    """A credential that has written to an account.
 
-    `name` is what the setting `account` called it, None if it was never set.
+    Attributes:
+        account: the ledger's own id of the account.
+        base_url: address of the API.
+        salt: of the fingerprint.
+        fingerprint: salted hash of the credential.
+        name: the setting `account`; None if it was never set.
     """
 
     account: str
@@ -28,18 +33,18 @@ class Credential:
 
     @property
     def called(self) -> str:
-        """What the setting `account` may call the account."""
+        """What the setting `account` may name the account."""
         return self.name or f"account-{self.account[:8]}"
 
 
 class Accounts:
-    """All accounts of the database, also those that a run is not about."""
+    """All accounts of the database, not only the run's."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def registry(self) -> AbstractContextManager[None]:
-        """Inside, no other run looks for its account, or adds one."""
+        """While inside, no other run looks for its account, or adds one."""
         return self._database.registry()
 
     def all(self) -> list[Credential]:
@@ -58,7 +63,7 @@ class Accounts:
             ]
 
     def register(self, credential: Credential) -> None:
-        """The account is written to with this credential as well, under this name from now on."""
+        """Note that this credential writes to the account, which has this name from now on."""
         row = {
             "account": credential.account,
             "fingerprint": credential.fingerprint,
@@ -74,7 +79,7 @@ class Accounts:
                 )
 
     def holds_anything(self, account: str) -> bool:
-        """Whether the ledger knows more of the account than its credentials."""
+        """Whether the ledger has more about the account than its credentials."""
         with self._database.transaction() as connection:
             return any(
                 connection.execute(
@@ -87,9 +92,9 @@ class Accounts:
     def use(self, credential: Credential, now: int) -> None:
         """A run with this credential begins; `now` in UNIX seconds.
 
-        Invoiced keeps idempotency keys per API key. So where the run before used another one,
-        nothing protects what that left unanswered from being done twice: it counts as sent too
-        long ago to be repeated under its key.
+        Invoiced stores idempotency keys per API key. If the run before used another one, nothing
+        prevents that its unanswered writes are executed twice. They count as sent too long ago to
+        be repeated under their keys.
         """
         ours = ACCOUNTS.c.account == credential.account
         mine = ours & (ACCOUNTS.c.fingerprint == credential.fingerprint)

@@ -62,13 +62,15 @@ class Database:
                 open_schema(connection, busy_s, keep=not rehearsal)
         except (ArgumentError, NoSuchModuleError, ImportError):
             raise InvalidInputError(
-                f"setting `ledger` is not the URL of a database that can be used here. {USABLE_URLS}"
+                "setting `ledger` is not the URL of a database that can be used here. "
+                f"{USABLE_URLS}"
             ) from None
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
+        """Close the connection; all its locks end."""
         with self._lock:
             if self._connection is not None:
                 with suppress(SQLAlchemyError):  # of a connection that is lost
@@ -78,14 +80,14 @@ class Database:
             self._engine.dispose()
 
     def use(self, account: str) -> None:
-        """From here on, everything is about this account, which no other run writes to."""
+        """Turn to an account, to which no other run writes from now on."""
         with self.transaction() as connection:
             lock_account(connection, account)
         self.account = account
 
     @contextmanager
     def registry(self) -> Iterator[None]:
-        """Inside, no other run looks for its account, or adds one."""
+        """While inside, no other run looks for its account, or adds one."""
         with self.transaction() as connection:
             lock_registry(connection)
         try:
@@ -95,10 +97,10 @@ class Database:
                 unlock_registry(connection)
 
     def verify(self) -> None:
-        """Raises InvalidInputError if the connection is lost, and with it the account's lock.
+        """Raise InvalidInputError if the connection is lost, and with it the lock of the account.
 
-        Cheap enough to be called before each write: it asks the database only when its socket has
-        something to say, which an idle one has not.
+        Cheap enough to be called before each write: it asks the database only if the socket has
+        data, which an idle one has not.
         """
         if not self._lock.acquire(blocking=False):
             return  # whoever uses the connection finds out
@@ -125,10 +127,10 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
-        """Everything inside is durable when it ends, or none of it, if it fails.
+        """Everything inside is durable at its end, or, if it fails, nothing of it.
 
-        Transactions within join the outer one: if one of them fails, so does the outer one, with
-        the same failure, even if it went on.
+        Inner transactions join the outer one. If one of them fails, the outer one fails with the
+        same exception, even if it continued.
         """
         with self._lock:
             connection = self._connected()
@@ -195,7 +197,7 @@ class Database:
 
 
 def refuse_unmakeable(file: Path) -> None:
-    """Raises InvalidInputError if a file that is not there could not be made."""
+    """Raise InvalidInputError if a file does not exist and could not be created."""
     if not os.access(file.parent, os.W_OK | os.X_OK):
         raise _unusable(file, "unable to open database file")
 
@@ -227,7 +229,7 @@ def _engine(url: str | None, busy_s: float) -> sa.Engine:
 def keys_by_resource(
     keys: Collection[ExternalKey],
 ) -> Iterator[tuple[str, Sequence[str]]]:
-    """The keys of each resource, in lots that fit into one statement."""
+    """The keys of each resource, in lists that fit into one statement."""
     by_resource: dict[str, list[str]] = {}
     for key in keys:
         by_resource.setdefault(key.resource, []).append(key.value)
@@ -237,6 +239,6 @@ def keys_by_resource(
 
 
 def parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """The values in lots that fit into one statement."""
+    """The values in lists that fit into one statement."""
     for start in range(0, len(values), KEYS_PER_QUERY):
         yield values[start : start + KEYS_PER_QUERY]

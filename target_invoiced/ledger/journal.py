@@ -1,4 +1,4 @@
-"""The records without a key that were sent, and the batches of custom calls."""
+"""Records without a key that were sent, and the batches of custom calls."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,14 @@ FEW = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentBatch:
-    """A request for several records, as it was sent. `path` and `bodies` are JSON."""
+    """A request for several records, as it was sent.
+
+    Attributes:
+        id: of the batch.
+        method: such as `POST`.
+        path: JSON of the path.
+        bodies: JSON of the list of bodies.
+    """
 
     id: str
     method: str
@@ -25,7 +32,7 @@ class SentBatch:
 
 
 class Journal:
-    """The entries of the account."""
+    """The journal of the account."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -35,7 +42,7 @@ class Journal:
         return ENTRIES.c.account == self._database.account
 
     def in_use(self) -> bool:
-        """Whether there is any entry."""
+        """Whether it has any entry."""
         with self._database.transaction() as connection:
             query = sa.select(ENTRIES.c.id).where(self._ours).limit(1)
             return connection.execute(query).first() is not None
@@ -126,14 +133,14 @@ class Journal:
                 self._database.upsert(ENTRIES, values)
 
     def rotate(self, entry: Entry, idempotency_key: str, now: int) -> None:
-        """The request of the entry, and of all others of its batch, goes out under another key."""
+        """Note the new idempotency key of the entry's request, and of all others of its batch."""
         wanted = ENTRIES.c.batch == entry.batch if entry.batch else ENTRIES.c.id == entry.id
         values = {"idempotency_key": idempotency_key, "announced_at": now}
         with self._database.transaction() as connection:
             connection.execute(sa.update(ENTRIES).where(self._ours & wanted).values(values))
 
     def settle_rejects(self, ids: Sequence[str]) -> None:
-        """These rejects were corrected and written: the rejected records need nothing more."""
+        """Note that these rejects were corrected and written."""
         for part in parts(list(ids)):
             mine = self._ours & ENTRIES.c.reject_id.in_(part) & ~ENTRIES.c.corrected
             with self._database.transaction() as connection:
@@ -141,16 +148,17 @@ class Journal:
                 connection.execute(sa.update(ENTRIES).where(mine).values(values))
 
     def cover(self, run: str, segment: int, state: bytes) -> None:
-        """The STATE behind the segment is about to be echoed."""
+        """Note that the STATE after the segment is about to be written."""
         mine = self._ours & (ENTRIES.c.run == run) & ENTRIES.c.state.is_(None)
         mine &= ENTRIES.c.segment <= segment
         with self._database.transaction() as connection:
             connection.execute(sa.update(ENTRIES).where(mine).values(state=state))
 
     def expire(self, now: int, limit: int) -> tuple[list[Entry], int]:
-        """Drop the entries that have lived for too long.
+        """Drop the entries that are too old.
 
-        Returns some of those that no STATE ever covered, at most `limit`, and their number.
+        Returns:
+            Some of those that no STATE ever covered, at most `limit`, and their number.
         """
         old = self._ours & (ENTRIES.c.announced_at <= now - ENTRY_LIVES_S)
         old &= ~ENTRIES.c.corrected
@@ -168,7 +176,7 @@ class Journal:
     # Batches
 
     def batch(self, id: str) -> SentBatch | None:
-        """The batch as it was sent; None for one of a version that did not keep it."""
+        """The batch as it was sent; None if a version wrote it that did not keep batches."""
         query = sa.select(BATCHES).where(
             BATCHES.c.account == self._database.account, BATCHES.c.id == id
         )
@@ -179,6 +187,7 @@ class Journal:
         return SentBatch(id=row.id, method=row.method, path=row.path, bodies=row.bodies)
 
     def keep_batches(self, batches: Iterable[SentBatch]) -> None:
+        """Keep batches as they are about to be sent."""
         rows = [
             {
                 "account": self._database.account,
@@ -193,7 +202,7 @@ class Journal:
             self._database.upsert(BATCHES, rows)
 
     def end_batch(self, id: str, stage: Stage) -> None:
-        """The outcome of the whole batch is known, also of records that did not come again."""
+        """Note the outcome of a whole batch, also for records that did not come again."""
         mine = self._ours & (ENTRIES.c.batch == id) & (ENTRIES.c.stage == Stage.ANNOUNCED.value)
         with self._database.transaction() as connection:
             connection.execute(sa.update(ENTRIES).where(mine).values(stage=stage.value, batch=None))

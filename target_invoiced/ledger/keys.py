@@ -1,4 +1,4 @@
-"""What is known of the keys of other systems: which objects they stand for, and how they were."""
+"""Which object a key of another system stands for, and its content when it was last written."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,10 +14,19 @@ from target_invoiced.mapping.keys import ExternalKey
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectMapping:
-    """What the ledger has for one key; for a new one nothing but the key and its stream.
+    """The ledger's row for one key; a new one has nothing but the key and its stream.
 
-    `idempotency_key` and `announced_at` (UNIX seconds) are of a create whose end is not known.
-    `parent` is the JSON of what its path needs besides its id.
+    Attributes:
+        key: of the other system.
+        stream: whose records have the key.
+        id: of the object, as Invoiced gave it; None if there is none yet.
+        gone: whether the object was removed.
+        digest: of the content that was last written.
+        generation: how often an object of this key was removed.
+        idempotency_key: of a create whose outcome is unknown.
+        announced_at: UNIX second at which that create was first sent.
+        version: the latest version of the table that contained the key.
+        parent: JSON of what its path needs besides the id.
     """
 
     key: ExternalKey
@@ -44,7 +53,7 @@ class Keys:
         self._database = database
 
     def known(self, keys: Collection[ExternalKey]) -> dict[ExternalKey, ObjectMapping]:
-        """What is known of each of the keys; those never heard of are left out."""
+        """The mapping of each of the keys; unknown keys are left out."""
         found = {}
         with self._database.transaction() as connection:
             for resource, values in keys_by_resource(keys):
@@ -57,10 +66,10 @@ class Keys:
         return found
 
     def key_order(self, resource: str, names: Sequence[str]) -> list[str]:
-        """The order in which keys of these properties are kept: that in which they first came.
+        """The order of the properties in which keys are kept: that in which they first came.
 
-        It does not matter in which order a SCHEMA names them. A ledger of 0.1.0 has its keys in the
-        order of the next SCHEMA.
+        A SCHEMA may name them in any order. The keys of a ledger of 0.1.0 are in the order of the
+        next SCHEMA.
         """
         row = {
             "account": self._database.account,
@@ -76,17 +85,17 @@ class Keys:
         return list(orjson.loads(known))
 
     def keep(self, rows: Iterable[ObjectMapping]) -> None:
-        """Put down what is known now of these keys, the last of each."""
+        """Replace the mappings of these keys; of several for one key, the last counts."""
         last = {row.key: self._values(row) for row in rows}
         if last:
             self._database.upsert(OBJECTS, list(last.values()))
 
     def renew(self, known: ObjectMapping, idempotency_key: str, announced_at: int) -> None:
-        """The create under way for this key goes out again under another idempotency key."""
+        """Note that the create for this key goes out under another idempotency key."""
         self.keep([replace(known, idempotency_key=idempotency_key, announced_at=announced_at)])
 
     def owner(self, resource: str, id: int | str) -> ExternalKey | None:
-        """The key that has the object already."""
+        """The key that has the object already; None if no key has it."""
         wanted = (OBJECTS.c.account == self._database.account) & (OBJECTS.c.resource == resource)
         wanted &= (OBJECTS.c.id == orjson.dumps(id).decode()) & ~OBJECTS.c.gone
         with self._database.transaction() as connection:
@@ -94,7 +103,7 @@ class Keys:
         return ExternalKey(resource, row.key) if row else None
 
     def see(self, keys: Iterable[ExternalKey], version: int) -> None:
-        """These keys are part of the version of their table."""
+        """Note that this version of their table contains the keys."""
         statement = (
             sa.update(OBJECTS)
             .where(OBJECTS.c.account == self._database.account)
@@ -110,7 +119,7 @@ class Keys:
     def left_behind(
         self, stream: str, resource: str, version: int, after: str, count: int
     ) -> list[ObjectMapping]:
-        """Objects of an earlier version that this one did not bring, in the order of their keys."""
+        """Objects of an earlier version that this one lacks, in the order of their keys."""
         query = (
             sa.select(OBJECTS)
             .where(self._live(stream, resource), OBJECTS.c.version < version)
@@ -122,7 +131,7 @@ class Keys:
             return [_known(row) for row in connection.execute(query)]
 
     def count(self, stream: str, resource: str, version: int) -> tuple[int, int, int | None]:
-        """The objects of the stream, those of versions before this one, and the newest version."""
+        """The stream's objects, those of versions before this one, and its newest version."""
         left = sa.func.sum(sa.case((OBJECTS.c.version < version, 1), else_=0))
         query = sa.select(sa.func.count(), left, sa.func.max(OBJECTS.c.version))
         with self._database.transaction() as connection:

@@ -1,9 +1,4 @@
-"""Keeps two runs from writing to one account at the same time.
-
-SQLite: the file is locked as a whole. PostgreSQL: each run shares the lock of the schema, which a
-migration needs alone, and has the lock of its account to itself. Both are advisory locks of the
-session, so they end with its connection.
-"""
+"""Prevents two runs from writing to one account at the same time."""
 
 import time
 from hashlib import blake2b
@@ -23,14 +18,20 @@ LOOK_AGAIN_S = 0.05
 
 
 def is_postgresql(connection: sa.Connection) -> bool:
+    """Whether the database is PostgreSQL; else it is SQLite."""
     return connection.dialect.name == "postgresql"
 
 
 def open_schema(connection: sa.Connection, busy_s: float, *, keep: bool) -> None:
     """Bring the schema up to date, and keep others from changing it until the connection ends.
 
-    Waits at most `busy_s` for runs that stand in the way. With `keep`, what was changed is
-    committed. Raises InvalidInputError for a ledger that a newer version wrote.
+    Args:
+        connection: to the database.
+        busy_s: how long to wait for runs that use the ledger, in seconds.
+        keep: whether changes are committed.
+
+    Raises:
+        InvalidInputError: if a newer version wrote the ledger, or the wait was in vain.
     """
     if not is_postgresql(connection):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -79,18 +80,19 @@ def _migrate(connection: sa.Connection) -> None:
 
 
 def lock_account(connection: sa.Connection, account: str) -> None:
-    """Until the connection ends, no other run writes to the account. Waits for one that does."""
+    """Keep other runs from the account until the connection ends. Waits for one that writes."""
     if is_postgresql(connection):
         connection.exec_driver_sql(f"SELECT pg_advisory_lock({_lock_of(account)})")
 
 
 def lock_registry(connection: sa.Connection) -> None:
-    """Until `unlock_registry`, no other run looks for its account, or adds one."""
+    """Keep other runs from looking for their accounts, until `unlock_registry`."""
     if is_postgresql(connection):
         connection.exec_driver_sql(f"SELECT pg_advisory_lock({REGISTRY_LOCK})")
 
 
 def unlock_registry(connection: sa.Connection) -> None:
+    """Let other runs look for their accounts."""
     if is_postgresql(connection):
         connection.exec_driver_sql(f"SELECT pg_advisory_unlock({REGISTRY_LOCK})")
 

@@ -1,4 +1,4 @@
-"""Records that wait for others, from run to run."""
+"""Records that wait for an object that they refer to, from run to run."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -13,10 +13,20 @@ from target_invoiced.mapping.keys import ExternalKey, digest_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parked:
-    """A record that waits for another. `number` is the ledger's own, None before it is kept.
+    """A record that waits for an object.
 
-    One without a key goes out under `idempotency_key`, since `announced_at` (UNIX seconds), if it
-    was sent before. `record` and `schema` are JSON.
+    Attributes:
+        number: the ledger's own; None before the record is stored.
+        key: of the record; None if it has none.
+        resource: that the record writes to.
+        missing: the reference that it waits for, encoded.
+        idempotency_key: under which a record without a key is sent.
+        announced_at: UNIX second at which it was first sent; None if it was not.
+        line: of the input, for messages.
+        stream: of the record.
+        record: JSON of the record.
+        schema: JSON of its SCHEMA.
+        told: whether it was counted as a reject.
     """
 
     number: int | None = None
@@ -33,7 +43,7 @@ class Parked:
 
 
 class ParkedRecords:
-    """The records of the account that wait."""
+    """The parked records of the account."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -43,6 +53,7 @@ class ParkedRecords:
         return digest_of(self._database.account.encode() + schema)
 
     def add(self, rows: Sequence[Parked]) -> None:
+        """Store records; each gets a number."""
         with self._database.transaction() as connection:
             schemas = {}
             for row in rows:
@@ -73,10 +84,13 @@ class ParkedRecords:
     def page(
         self, beyond: int, upto: int, count: int, missing: Collection[str] | None = None
     ) -> list[Parked]:
-        """So many of the records that wait, in the order in which they came.
+        """Parked records in the order in which they came.
 
-        Beyond the one of a number, up to that of another; only those that are `missing` one of
-        these (at most `KEYS_PER_QUERY`), if that is given.
+        Args:
+            beyond: only those with a greater number.
+            upto: only those up to this number.
+            count: how many at most.
+            missing: only those that wait for one of these references, at most `KEYS_PER_QUERY`.
         """
         wanted = PARKED.c.number.between(beyond + 1, upto)
         if missing is None:
@@ -84,14 +98,14 @@ class ParkedRecords:
         return self._where(wanted & PARKED.c.missing.in_(missing), count)
 
     def newest(self) -> int:
-        """The number of the record that was parked last, 0 if none was."""
+        """The number of the record that was parked last; 0 if none is."""
         query = sa.select(sa.func.max(PARKED.c.number))
         query = query.where(PARKED.c.account == self._database.account)
         with self._database.transaction() as connection:
             return int(connection.execute(query).scalar_one() or 0)
 
     def under(self, keys: Collection[ExternalKey]) -> dict[ExternalKey, Parked]:
-        """The records of these keys that wait, the last of each."""
+        """The parked records of these keys; of several with one key, the last."""
         found: dict[ExternalKey, Parked] = {}
         for resource, values in keys_by_resource(keys):
             rows = self._where((PARKED.c.resource == resource) & PARKED.c.key.in_(values))
@@ -99,18 +113,20 @@ class ParkedRecords:
         return found
 
     def count(self) -> int:
+        """How many are parked."""
         query = sa.select(sa.func.count()).select_from(PARKED)
         query = query.where(PARKED.c.account == self._database.account)
         with self._database.transaction() as connection:
             return int(connection.execute(query).scalar_one())
 
     def remove(self, numbers: Collection[int]) -> None:
+        """Remove the records with these numbers."""
         with self._database.transaction() as connection:
             for part in parts(list(numbers)):
                 connection.execute(sa.delete(PARKED).where(PARKED.c.number.in_(part)))
 
     def amend(self, number: int, **values: Any) -> None:
-        """Put down more about a record that waits."""
+        """Change columns of a parked record."""
         with self._database.transaction() as connection:
             connection.execute(sa.update(PARKED).where(PARKED.c.number == number).values(values))
 

@@ -9,25 +9,25 @@ another run or pipeline. An entry that no STATE covers is pending: its record co
 that a STATE covers may come again only if that STATE was lost downstream, so that the input has to
 show it: the same STATE follows, or the input is the same line by line from its first one.
 
-Entries that this run sent or matched are never matched again, so equal records count.
+Entries that this run sent or matched are never matched again, so equal records count. In the table,
+"it" is a record of equal content. "In doubt, or equal": unchanged if the input is equal so far.
 
-| entry of an earlier run        | event                            | the record is     | entry then           |
-| ------------------------------ | -------------------------------- | ----------------- | -------------------- |
-| none                           | equal content comes              | new: sent         | pending, of this run |
-| pending, outcome known         | equal content comes              | unchanged         | pending, of this run |
-| pending, outcome unknown       | equal content comes, within 23 h | repeated, same key| pending, of this run |
-| pending, outcome unknown       | equal content comes, later       | in doubt          | stays                |
-| pending, rejected              | equal content comes              | sent again        | the same reject      |
-| pending, outcome known         | 23 h have passed                 | -                 | dropped, WARNING     |
-| covered                        | equal content comes              | held back         | stays                |
-| covered by S, one held back    | S follows                        | unchanged         | covered, of this run |
-| pending and covered, one held  | another STATE follows            | as for pending    | pending, of this run |
-| covered only, one held back    | another STATE follows            | new: sent         | stays                |
-| covered, one held back         | the input ends                   | in doubt, unless  | stays                |
-|                                |                                  | the input is equal|                      |
-| covered                        | 23 h have passed                 | -                 | dropped              |
-| of this run                    | a STATE behind it is echoed      | -                 | covered by that      |
-| of a corrected reject          | its reject id comes, at any time | as for pending    | of this run          |
+| earlier run's entry      | event                    | the record is      | entry then           |
+| ------------------------ | ------------------------ | ------------------ | -------------------- |
+| none                     | it comes                 | new: sent          | pending, of this run |
+| pending, outcome known   | it comes                 | unchanged          | pending, of this run |
+| pending, outcome unknown | it comes within 23 h     | repeated, same key | pending, of this run |
+| pending, outcome unknown | it comes later           | in doubt           | stays                |
+| pending, rejected        | it comes                 | sent again         | the same reject      |
+| pending, outcome known   | 23 h have passed         | -                  | dropped, WARNING     |
+| covered                  | it comes                 | held back          | stays                |
+| covered by S, one held   | S follows                | unchanged          | covered, of this run |
+| both, one held           | another STATE follows    | as for pending     | pending, of this run |
+| covered only, one held   | another STATE follows    | new: sent          | stays                |
+| covered, one held        | the input ends           | in doubt, or equal | stays                |
+| covered                  | 23 h have passed         | -                  | dropped              |
+| of this run              | a later STATE is written | -                  | covered by it        |
+| of a corrected reject    | its reject id comes      | as for pending     | of this run          |
 
 An entry whose outcome is unknown is never covered, since STATE waits for outcomes.
 """
@@ -41,7 +41,7 @@ ENTRY_LIVES_S = 23 * 3600
 
 
 class Stage(Enum):
-    """How far a record had come when it was last heard of."""
+    """How far a record had come when the journal last heard of it."""
 
     ANNOUNCED = "announced"  # sent, or about to be: its outcome is unknown
     SETTLED = "settled"
@@ -51,15 +51,26 @@ class Stage(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One record without a key that was sent.
+    """One record without a key that was sent: a row of the journal.
 
-    `digest` is of its content (or of its reject id, for a corrected reject), `line` of the whole
-    input up to it. `batch` names the request that it was sent in with others. `announced_at` is
-    when it was first sent, in UNIX seconds. `run` sent it or matched it last, before its STATE
-    number `segment`. `state` is the digest of the STATE that covers it. `path` is its object's.
-    A `corrected` one is found by its reject id alone, and does not expire.
+    More than 12 fields, since it is a row of the ledger.
 
-    More than 12 fields: it is a row of the ledger.
+    Attributes:
+        id: of the entry.
+        pipeline: the setting `pipeline` of the run.
+        stream: of the record.
+        digest: of its content, or of its reject id if it is a corrected reject.
+        line: digest of the whole input up to it.
+        stage: how far it had come.
+        idempotency_key: under which it was sent.
+        batch: the request that it was sent in with others; None if it was alone.
+        announced_at: UNIX second at which it was first sent.
+        run: that sent it, or matched it last.
+        segment: number of the STATE after it, in that run.
+        state: digest of the STATE that covers it; None if none does.
+        path: of its object.
+        reject_id: under which it is in the rejects file.
+        corrected: whether it is found by its reject id alone, and does not expire.
     """
 
     id: str
@@ -80,6 +91,7 @@ class Entry:
 
     @property
     def pending(self) -> bool:
+        """Whether no STATE covers it."""
         return self.state is None
 
 
@@ -90,7 +102,11 @@ class New:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The record is the one of the entry."""
+    """The record is the one of an entry.
+
+    Attributes:
+        entry: of the record.
+    """
 
     entry: Entry
 
@@ -102,7 +118,11 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Nothing shows whether the record is the one of the entry."""
+    """Nothing shows whether the record is the one of an entry.
+
+    Attributes:
+        entry: that it may be.
+    """
 
     entry: Entry
 
@@ -111,10 +131,12 @@ Decision = New | Match | Hold | Doubt
 
 
 def on_arrival(equal: Sequence[Entry], line: bytes, *, may_hold: bool = True) -> Decision:
-    """A record comes, and `equal` are the unmatched entries of its content.
+    """The decision when a record comes.
 
-    `line` is the digest of the input up to the record. Without `may_hold`, too many are held back
-    already.
+    Args:
+        equal: the unmatched entries with its content.
+        line: digest of the input up to the record.
+        may_hold: whether records may still be held back.
     """
     covered = [entry for entry in equal if not entry.pending]
     if covered and may_hold:
@@ -126,7 +148,7 @@ def on_arrival(equal: Sequence[Entry], line: bytes, *, may_hold: bool = True) ->
 
 
 def at_state(equal: Sequence[Entry], state: bytes) -> Decision:
-    """A STATE follows the record that was held back."""
+    """The decision when a STATE follows a record that was held back."""
     covered = [entry for entry in equal if entry.state == state]
     pending = [entry for entry in equal if entry.pending]
     found = [*covered, *pending]
@@ -134,7 +156,7 @@ def at_state(equal: Sequence[Entry], state: bytes) -> Decision:
 
 
 def at_end(equal: Sequence[Entry], line: bytes) -> Decision:
-    """No STATE follows the record that was held back."""
+    """The decision when no STATE follows a record that was held back."""
     pending = [entry for entry in equal if entry.pending]
     if pending:
         return Match(pending[0])
@@ -156,13 +178,16 @@ class Candidates:
 
     @classmethod
     def of(cls, entries: Sequence[Entry]) -> "Candidates":
+        """Sort entries by content."""
         found: dict[bytes, list[Entry]] = {}
         for entry in entries:
             found.setdefault(entry.digest, []).append(entry)
         return cls(found)
 
     def equal(self, digest: bytes) -> Sequence[Entry]:
+        """The unmatched entries of this content."""
         return self._equal.get(digest, ())
 
     def take(self, entry: Entry) -> None:
+        """Match an entry, which no other record can match from now on."""
         self._equal[entry.digest].remove(entry)

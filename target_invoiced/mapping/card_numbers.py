@@ -1,4 +1,4 @@
-"""Full card numbers: refused in a request, hidden wherever a record is kept. Pure."""
+"""Full card numbers: refused in a request, hidden where a record is kept. Pure."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -16,7 +16,12 @@ BEGINNINGS = re.compile(r"\s*[\[{\"\d-]")
 
 
 def refuse_card_numbers(body: Any, allowed: Collection[str]) -> None:
-    """Raises Unwritable, which names the attribute, if a value shows a full card number."""
+    """Raise InvalidRecordError, which names the attribute, if a value shows a full card number.
+
+    Args:
+        body: of a request.
+        allowed: attributes that may hold such numbers (the setting `allow_card_like`).
+    """
     for name, value in iter_scalars(body):
         text = str(value)
         if HIDDEN in text:
@@ -26,12 +31,13 @@ def refuse_card_numbers(body: Any, allowed: Collection[str]) -> None:
             )
         if name not in allowed and has_card_number(text):
             raise InvalidRecordError(
-                f"`{without_card_numbers(name)}` looks like a full card number. CustomCall a token in "
+                f"`{without_card_numbers(name)}` looks like a full card number. Send a token in "
                 "its place; if it is none, name the attribute in the setting `allow_card_like`"
             )
 
 
 def iter_scalars(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """The scalars of a value with the attribute that holds each, at any depth."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from iter_scalars(key, key)
@@ -83,12 +89,12 @@ def _digits(value: Any) -> str | None:
 
 
 def shows_card_number(value: Any) -> bool:
-    """Whether a full card number stands in it, also behind the escapes of JSON in a string."""
+    """Whether a value shows a full card number, also behind the escapes of JSON in a string."""
     return bool(without_card_numbers(value) != value)
 
 
 def without_card_numbers(value: Any, allowed: Collection[str] = (), name: str = "") -> Any:
-    """The value with each full card number in it replaced, so that it may be kept in a file."""
+    """The value with each full card number hidden, so that a file may keep it."""
     if isinstance(value, dict):
         return {
             without_card_numbers(key): without_card_numbers(inner, allowed, key)

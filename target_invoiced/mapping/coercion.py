@@ -1,8 +1,4 @@
-"""A value as other systems write it -> the value that Invoiced accepts. Pure.
-
-CSV files hold nothing but strings, databases write booleans as `t` and `1`, spreadsheets write
-integers as `3.0`. A value that stands for nothing is left as it is, for Invoiced to refuse.
-"""
+"""From values as other systems write them to values that Invoiced accepts. Pure."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -29,7 +25,7 @@ MAX_EXACT_INTEGER = 2**53
 
 
 def coerce(value: Any) -> Any:
-    """The value that the JSON in a string stands for; a string that holds none stays one."""
+    """The value of the JSON in a string; a string without JSON stays as it is."""
     if not isinstance(value, str):
         return value
     if value.lower() in ("true", "false"):
@@ -44,14 +40,14 @@ def coerce(value: Any) -> Any:
 
 
 def to_text(value: Any) -> Any:
-    """A number by its digits; 1001.0, as a spreadsheet writes it, is 1001."""
+    """The digits of a number as text: 1001.0, as a spreadsheet writes it, becomes `1001`."""
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
         return value
     return str(value) if isinstance(value, int) else number_text(value)
 
 
 def to_boolean(value: Any) -> Any:
-    """Any usual way to write true and false, in any case, as text or number."""
+    """A boolean for any usual way to write true and false, as text or number."""
     word = to_text(value)
     if not isinstance(word, str):
         return value
@@ -60,7 +56,7 @@ def to_boolean(value: Any) -> Any:
 
 
 def to_integer(value: Any) -> Any:
-    """An integer, also one with a point and zeros; in text or not."""
+    """An integer, also from text, and from a number with a point and zeros."""
     text = to_text(value)
     if isinstance(text, str) and WHOLE.fullmatch(text.strip()):
         whole = text.strip().partition(".")[0]
@@ -81,9 +77,9 @@ def to_number(value: Any, path: str) -> Any:
 
 
 def refuse_inexact(body: Any, path: str = "") -> None:
-    """Raises InvalidRecordError, which names the attribute, for a number that would be rounded.
+    """Raise InvalidRecordError, which names the attribute, for a number that would be rounded.
 
-    Invoiced computes in doubles. Integers of 64 bits go out as they are, since ids may be long.
+    Invoiced computes in doubles. Integers of 64 bits are sent as they are, since ids may be long.
     """
     if isinstance(body, dict):
         for name, inner in body.items():
@@ -100,11 +96,18 @@ def _rounded(path: str) -> str:
 
 
 def to_unix_seconds(value: Any, path: str, zone: ZoneInfo | None) -> int | str:
-    """UNIX seconds of a date or date-time; an empty string stays one, which Invoiced reads as null.
+    """UNIX seconds of a date or date-time; an empty string, which Invoiced reads as null, stays.
 
-    A date without time is midnight in the zone, or noon UTC without one: the same day in every zone
-    from -12 to +11. A date-time is an instant, in UTC unless it says otherwise. Raises
-    InvalidRecordError.
+    A date without time is midnight in the zone, or noon UTC without one: that is the same day in
+    every zone from -12 to +11. A date-time is in UTC unless it has an offset.
+
+    Args:
+        value: from the record.
+        path: of the attribute, for the message.
+        zone: the setting `time_zone`; None if it is not set.
+
+    Raises:
+        InvalidRecordError: if it is no date.
     """
     if value == "":
         return ""

@@ -1,4 +1,4 @@
-"""Record -> a call of the user's own. Pure: no clock, no network."""
+"""From a record to a call of the user's own. Pure: no clock, no network."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,13 @@ from target_invoiced.settings import CustomCallStream
 
 @dataclass(slots=True)
 class CustomCallMapper:
-    """Plans the records of one stream that goes to a call of the user's own."""
+    """Maps the records of one stream to a call of the user's own.
+
+    Attributes:
+        settings: of the stream.
+        allow_card_like: attributes that may hold numbers like card numbers.
+        allowed: side effects that the user allows.
+    """
 
     settings: CustomCallStream
     allow_card_like: frozenset[str]
@@ -35,23 +41,23 @@ class CustomCallMapper:
         return {}
 
     def unknown_attributes(self, record: Mapping[str, Any]) -> list[str]:
-        """None: what a call takes is the user's own affair."""
+        """None: the user knows what the call accepts."""
         return []
 
     def objects(self, record: Mapping[str, Any], key: ExternalKey | None) -> set[ObjectRef]:
-        """None: what a call does is not known."""
+        """None: nothing is known about what the call does."""
         return set()
 
     def natural_key(self, record: Mapping[str, Any]) -> NaturalKey | None:
-        """None: what a call does is not known."""
+        """None: nothing is known about what the call does."""
         return None
 
     def refers_to(self, record: Mapping[str, Any]) -> set[ObjectRef]:
-        """None but what path and body name, which are references of the operation."""
+        """None but those in path and body, which are references of the operation."""
         return set()
 
     def operation(self, record: Mapping[str, Any], known: int | str | None) -> Operation:
-        """Raises InvalidRecordError."""
+        """The call that a record asks for. Raises InvalidRecordError."""
         call = call_at(self.settings.method, self.settings.path)
         path = path_of(
             self.settings.path, record, self.settings.ids, resource=call.resource if call else None

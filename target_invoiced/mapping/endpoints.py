@@ -1,4 +1,4 @@
-"""Record -> the write it stands for. Pure: no clock, no network."""
+"""From a record to the write that it asks for. Pure: no clock, no network."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,7 +31,15 @@ from target_invoiced.settings import EndpointStream, Ids, OperationKind
 
 @dataclass(slots=True)
 class EndpointMapper:
-    """Plans the records of one stream that goes to an endpoint."""
+    """Maps the records of one stream to writes to an endpoint.
+
+    Attributes:
+        settings: of the stream.
+        allow_card_like: attributes that may hold numbers like card numbers.
+        allowed: side effects that the user allows.
+        own: key properties that only the other system has, and Invoiced has not.
+        columns: those of the SCHEMA.
+    """
 
     settings: EndpointStream
     allow_card_like: frozenset[str]
@@ -68,18 +76,23 @@ class EndpointMapper:
         return writes.object_path or self._create_path + ("" if writes.singleton else "/{id}")
 
     def parent(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        """What the path of the object needs of the record besides its id, as the record names it."""
+        """The attributes that the object's path needs besides its id, as the record names them."""
         needed = placeholders(self._each_path)
         return {name: record[name] for name in needed if name != "id" and name in record}
 
     def unknown_attributes(self, record: Mapping[str, Any]) -> list[str]:
-        """Attributes that Invoiced does not have and that are not left out on purpose."""
+        """Attributes that Invoiced does not have and that are not excluded."""
         return unknown_attributes(record, self._known)
 
     def operation(self, record: Mapping[str, Any], known: int | str | None) -> Operation:
-        """What the record asks for, less what is excluded. Raises Unwritable.
+        """The write that a record asks for, without excluded attributes.
 
-        `known` is the id of the object that the ledger has for its key, None for none.
+        Args:
+            record: from the stream.
+            known: id of the object that the ledger has for its key; None for none.
+
+        Raises:
+            InvalidRecordError: if the record cannot become a write.
         """
         operation = self._operation(record, known)
         if operation not in self.settings.operations:
@@ -113,7 +126,7 @@ class EndpointMapper:
         return named
 
     def _interpret_status(self, record: dict[str, Any], operation: OperationKind) -> None:
-        """Put into the record what its status means. Raises InvalidRecordError if that is not clear.
+        """Put the meaning of its status into the record. Raises InvalidRecordError if unclear.
 
         The status of an object that exists in this account is Invoiced's own, and left alone.
         """
@@ -237,7 +250,7 @@ class EndpointMapper:
         return path_of(template, {**record, "id": own}, self.settings.ids)
 
     def natural_key(self, record: Mapping[str, Any]) -> NaturalKey | None:
-        """The caller's own reference that the record shows, if it does."""
+        """The natural key that the record shows; None if it shows none."""
         resource = self.settings.resource
         value = to_text(record.get(resource.natural_key)) if resource.natural_key else None
         if not isinstance(value, str) or not value or not resource.natural_key:
@@ -245,7 +258,7 @@ class EndpointMapper:
         return NaturalKey(resource.name, resource.natural_key, value)
 
     def objects(self, record: Mapping[str, Any], key: ExternalKey | None) -> set[ObjectRef]:
-        """What names the object that the record stands for: writes to it are kept in order."""
+        """The names of the object that the record stands for: writes to it keep their order."""
         found: set[ObjectRef] = set()
         if key:
             found.add(key)
@@ -255,7 +268,7 @@ class EndpointMapper:
         return found | {natural} if natural else found
 
     def refers_to(self, record: Mapping[str, Any]) -> set[ObjectRef]:
-        """What names the objects that the record mentions, also where no call has to know them."""
+        """The names of the objects that the record mentions, also where no request needs them."""
         return body_objects(self._named(record), self.settings.writes.create, self.settings.ids)
 
     def _refuse_unless_allowed(self, effect: SideEffect, what: str) -> None:

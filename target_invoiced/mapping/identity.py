@@ -18,7 +18,7 @@ AT_PATH = {one.path.strip("/"): one.name for one in RESOURCES if "{" not in one.
 
 
 def object_ref(value: Any, resource: str) -> ObjectRef | None:
-    """What stands in the place of an id, as the name of an object; None for no such thing."""
+    """The name of an object in the place of an id; None for anything else."""
     if isinstance(value, (ExternalKey, NaturalKey)):
         return value
     try:
@@ -29,7 +29,7 @@ def object_ref(value: Any, resource: str) -> ObjectRef | None:
 
 
 def path_objects(path: Path) -> set[ObjectRef]:
-    """The objects that a path names: of `/invoices/7/emails`, invoice 7."""
+    """The objects that a path names: invoice 7 for `/invoices/7/emails`."""
     words: list[Any] = []
     for number, piece in enumerate(path):
         words += [word for word in piece.split("/") if word] if number % 2 == 0 else [piece]
@@ -42,7 +42,7 @@ def path_objects(path: Path) -> set[ObjectRef]:
 
 
 def body_objects(record: Mapping[str, Any], accepted: Body, ids: Ids) -> set[ObjectRef]:
-    """The objects that a record mentions, at any depth, also where no call has to know them."""
+    """The objects that a record mentions at any depth, also where no request needs them."""
     return set(_mentioned(record, accepted, ids))
 
 

@@ -1,4 +1,4 @@
-"""Which object a record stands for, and which others it refers to."""
+"""The names of an object: Invoiced's id, its natural key, another system's key. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,12 @@ DIGEST_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class ObjectId:
-    """An object of this account, by the id that Invoiced gave it."""
+    """An object of this account, by the id that Invoiced gave it.
+
+    Attributes:
+        resource: of the object.
+        value: the id, as text.
+    """
 
     resource: str
     value: str
@@ -29,7 +34,13 @@ class ObjectId:
 
 @dataclass(frozen=True, slots=True)
 class NaturalKey:
-    """The one object whose `attribute`, the caller's own reference, has this value."""
+    """The one object whose attribute, a reference of the caller's own, has this value.
+
+    Attributes:
+        resource: of the object.
+        attribute: such as `number`.
+        value: of the attribute, as text.
+    """
 
     resource: str
     attribute: str
@@ -41,7 +52,12 @@ class NaturalKey:
 
 @dataclass(frozen=True, slots=True)
 class ExternalKey:
-    """What another system calls an object; the ledger knows which one that is."""
+    """The key of an object in another system; the ledger has its id.
+
+    Attributes:
+        resource: of the object.
+        value: the key, as text.
+    """
 
     resource: str
     value: str
@@ -68,9 +84,12 @@ def key_text(value: Any) -> str | None:
 def external_key(
     resource: str, record: Mapping[str, Any], key_properties: Sequence[str]
 ) -> ExternalKey | None:
-    """What the other system calls the record; None if it has no key. Raises Unwritable.
+    """The key of a record in the other system; None if it has none.
 
     A key of several properties is absent if one of them is.
+
+    Raises:
+        InvalidRecordError: if a property cannot be a key.
     """
     parts = [_part(record.get(name)) for name in key_properties]
     if not parts or None in parts:
@@ -93,15 +112,16 @@ def _part(value: Any) -> str | dict[str, str] | None:
 
 
 def digest(record: Any, *more: str) -> bytes:
-    """Two records with the same content have the same one, whatever the order of attributes."""
+    """A digest of a record's content, whatever the order of its attributes."""
     return digest_of(exact_json.dumps([more, record], orjson.OPT_SORT_KEYS))
 
 
 def digest_of(content: bytes) -> bytes:
+    """A digest of bytes."""
     return blake2b(content, digest_size=DIGEST_BYTES).digest()
 
 
 def by_own_id(reference: ExternalKey) -> NaturalKey | None:
-    """What the account calls an object whose id is the caller's own: the key itself."""
+    """The natural key of an object whose id is chosen by the caller: the key itself."""
     own = BY_NAME[reference.resource].natural_key == "id"
     return NaturalKey(reference.resource, "id", reference.value) if own else None

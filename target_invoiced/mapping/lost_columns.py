@@ -1,8 +1,4 @@
-"""Columns that hold a list of the object in a form that would not be sent. Pure.
-
-Taps and mappers flatten lists (`items__0__unit_cost`), and some databases name all columns in
-capitals (`ITEMS`). Invoiced would issue a document without its lines, with a total of 0.
-"""
+"""Columns that hold a list of the object in a form that would not be sent. Pure."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -20,16 +16,22 @@ OTHER_NAMES = {"items": ("line_items", "lineitems", "lines")}
 
 @dataclass(frozen=True, slots=True)
 class LostColumns:
-    """The lists of an object that must not be lost, and the columns of the SCHEMA like each."""
+    """The lists of an object that must not be lost, and the columns that look like each.
+
+    Attributes:
+        patterns: of the names of such columns, by list.
+        columns: of the SCHEMA that match, by list.
+        exclude: attributes that are left out on purpose.
+    """
 
     patterns: Mapping[str, re.Pattern[str]]
     columns: Mapping[str, tuple[str, ...]]
     exclude: Collection[str]
 
     def refuse(self, record: Mapping[str, Any], body: Mapping[str, Any]) -> None:
-        """Raises InvalidRecordError if a list is absent from the body, but its columns are there.
+        """Raise InvalidRecordError if the body lacks a list, and the record has its columns.
 
-        A list that is not essential may be empty: its columns count only where they hold a value.
+        An optional list may be empty: its columns count only if they hold a value.
         """
         for name, pattern in self.patterns.items():
             if body.get(name):

@@ -17,10 +17,14 @@ Path = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """`natural` is the caller's own reference, by which the object may be there already.
+    """A new object.
 
-    `then` is what takes it out of the unit again: it was, where it comes from. A sole object is
-    set, by PUT.
+    Attributes:
+        path: of the request.
+        body: of the request; may hold references in place of ids.
+        natural: by which the object may exist already; None if it has no such reference.
+        then: how it is removed right after its creation, since it has ended in the other system.
+        singleton: whether it is the only object of its parent, which is set by PUT.
     """
 
     path: Path
@@ -34,10 +38,14 @@ class Create:
 class Update:
     """A change of an object.
 
-    `fixed` are the record's attributes that can only be set at creation, `external` says whether
-    the record is of another system, so that a difference is a reject. `ended`: the record shows
-    an object that has ended in this way, such as a void document, which cannot be edited.
-    `autopay`: it must be on already, since turning it on is not allowed.
+    Attributes:
+        path: of the object.
+        body: the attributes to change.
+        fixed: attributes of the record that can only be set by a create.
+        external: whether the record is of another system, so that a different `fixed` is a reject.
+        ended: how the object has ended by the record, such as a void document, which cannot be
+            edited; None if it has not.
+        autopay: whether `autopay` must be on already, since turning it on is not allowed.
     """
 
     path: Path
@@ -50,16 +58,29 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
+    """The deletion of an object.
+
+    Attributes:
+        path: of the object.
+        removal: what deleting it does.
+    """
+
     path: Path
     removal: DeleteBehaviour
 
 
 @dataclass(frozen=True, slots=True)
 class CustomCall:
-    """A call of the user's own. Of a batch, the bodies of all its records go out as one list.
+    """A call of the user's own.
 
-    It `changes` these objects besides those in its path. With `includes_referrers` it also changes
-    objects that refer to them.
+    Attributes:
+        method: of the request.
+        path: of the request.
+        body: of the request; of a batch, the bodies of all its records are sent as one list.
+        headers: further ones.
+        batched: whether records are sent together.
+        changes: objects that it changes besides those in its path.
+        includes_referrers: whether it also changes objects that refer to those.
     """
 
     method: str
@@ -73,7 +94,11 @@ class CustomCall:
 
 @dataclass(frozen=True, slots=True)
 class NoOp:
-    """No request is needed, or none is allowed."""
+    """No request is needed, or none is allowed.
+
+    Attributes:
+        kind: how the record counts.
+    """
 
     kind: Kind
 
@@ -82,7 +107,7 @@ Operation = Create | Update | Remove | CustomCall | NoOp
 
 
 def path_and_body(operation: Operation) -> tuple[Path, Any]:
-    """Where an operation goes, and with what; no body for one that needs none."""
+    """The path and the body of an operation; None for the body of one without any."""
     match operation:
         case Create(path, body) | Update(path, body) | CustomCall(_, path, body):
             return path, body
@@ -98,14 +123,25 @@ def _keep(key: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteRequest:
-    """One write, with everything it needs to be sent. Only natural keys are left to look up.
+    """One write with everything that is needed to send it; only natural keys are to be looked up.
 
-    `bodies` are those of a batch, `references` the natural keys in its path and bodies. `by_key`:
-    the ledger knows the object by a key. A create goes out under the `idempotency_key`, not before
-    `not_before` (by the monotonic clock, seconds); `on_key_rotated` is told durably of a new key before
-    that is used. `since` is when it was first sent, in UNIX seconds, and `doubt` the policy where
-    it is not known whether it was carried out. If it goes out `again`, after an earlier run, the answer may be of another body
-    under that key: of a `keyed` record that is mended.
+    More than 12 fields, since it carries all facts of one write into another thread.
+
+    Attributes:
+        operation: what to do.
+        references: natural keys in its path and bodies.
+        resource: that it writes to; None for a custom call.
+        natural: the natural key of the object.
+        by_key: whether the ledger knows the object by a key.
+        bodies: of a batch.
+        idempotency_key: of a create; None for other operations.
+        not_before: when it may be sent, by the monotonic clock in seconds.
+        again: whether an earlier run sent it.
+        since: UNIX second at which it was first sent; None if it was not.
+        doubt: the policy where nothing shows whether it was executed.
+        keyed: whether the record has a key. Sent `again` with another body, the stored response may
+            then be of the body before.
+        on_key_rotated: called with a new idempotency key, durably, before that is used.
     """
 
     operation: Operation

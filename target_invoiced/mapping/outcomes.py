@@ -1,4 +1,4 @@
-"""What became of a record."""
+"""The outcome of a record."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -8,7 +8,7 @@ from target_invoiced.mapping.keys import NaturalKey
 
 
 class Kind(Enum):
-    """How a record was settled without a complaint; the value is its column in the report."""
+    """How a record ended without a reject; the value is its column in the report."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -20,9 +20,14 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Settled. `id` is the object's, where it is known; `answer` what Invoiced returned.
+    """The record needs nothing more.
 
-    `warning` says which part of the record was not written.
+    Attributes:
+        kind: what was done.
+        id: of the object, if it is known.
+        status: the HTTP status; None if no request was sent.
+        answer: the body of the response.
+        warning: names the part of the record that was not written; None if all of it was.
     """
 
     kind: Kind
@@ -34,11 +39,15 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Refused, by Invoiced (`status`, and `param` if one attribute is at fault) or before it.
+    """The record is refused, by Invoiced or before it.
 
-    `id` is the object's that was created all the same, before a later step was refused. `waits`:
-    the ledger keeps the record until the object that it refers to is there. `doubt`: whether it was
-    carried out before is not known.
+    Attributes:
+        reason: for people, without a value.
+        status: the HTTP status; None if no request was sent.
+        param: the attribute at fault, if Invoiced names one.
+        id: of the object that was created before a later step was refused.
+        waits: whether the ledger keeps the record until the object that it refers to exists.
+        doubt: whether it may have been executed before.
     """
 
     reason: str
@@ -51,14 +60,22 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Nothing was created: the object is there already, under the record's natural key."""
+    """Nothing was created: an object has the natural key of the record already.
+
+    Attributes:
+        id: of that object.
+    """
 
     id: int | str
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Nothing was sent: no object has the natural key that the record refers to."""
+    """Nothing was sent: no object has the natural key that the record refers to.
+
+    Attributes:
+        reference: the natural key.
+    """
 
     reference: NaturalKey
 
@@ -69,4 +86,5 @@ COLUMNS = (*(kind.value for kind in Kind), "rejected")
 
 
 def column(outcome: Outcome) -> str:
+    """The column of the report that counts an outcome."""
     return outcome.kind.value if isinstance(outcome, Done) else "rejected"

@@ -1,4 +1,4 @@
-"""Record -> the path of a call: what stands in its braces."""
+"""From a record to the path of a request: fills in the names in braces. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -15,16 +15,25 @@ from target_invoiced.settings import Ids
 
 
 def placeholders(template: str) -> list[str]:
+    """The names in braces, in their order."""
     return re.findall(r"\{(\w+)\}", template)
 
 
 def path_of(
     template: str, record: Mapping[str, Any], ids: Ids, *, resource: str | None = None
 ) -> Path:
-    """The template with what the record holds in place of names in braces.
+    """The template with values of the record in place of names in braces.
 
-    A name that refers to a resource becomes a reference; if `resource` is given, each name refers
-    to that one. Raises InvalidRecordError.
+    A name that refers to a resource becomes a reference.
+
+    Args:
+        template: such as `/invoices/{invoice}/emails`.
+        record: holds the values.
+        ids: whose ids the record holds.
+        resource: to which each name refers, whatever it is; None for that of the name.
+
+    Raises:
+        InvalidRecordError: if the record lacks a value, or has one that cannot be part of a path.
     """
     pieces: list[Any] = []
     for number, piece in enumerate(re.split(r"\{(\w+)\}", template)):
@@ -48,7 +57,7 @@ def path_of(
 
 
 def id_of(record: Mapping[str, Any], *, text: bool) -> int | str:
-    """Raises Unwritable if the record's id cannot be one of Invoiced's."""
+    """The id of a record. Raises InvalidRecordError if it cannot be one of Invoiced's."""
     written = record.get("id")
     written = to_text(written) if text else to_integer(written)
     if isinstance(written, bool) or not isinstance(written, (int, str)) or written == "":
@@ -61,6 +70,6 @@ def id_of(record: Mapping[str, Any], *, text: bool) -> int | str:
 
 
 def object_path(resource: str | None, id: int | str | None) -> str | None:
-    """Where an object can be read; None if it has no path without its parent."""
+    """The path of an object; None if it has none without its parent."""
     path = BY_NAME[resource].path if resource else ""
     return f"{path}/{id}" if path and "{" not in path and id is not None else None

@@ -1,4 +1,4 @@
-"""Record -> body of a write: what the endpoint accepts, in the form it accepts."""
+"""From a record to the body of a write: the attributes that the endpoint accepts. Pure."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -23,8 +23,11 @@ MAX_METADATA_VALUE = 255
 class BodyRules:
     """How the records of a stream become bodies.
 
-    `ids` says whose ids they hold, `zone` is where a date without time begins. `nulls` are those
-    that clear an attribute. An attribute in `required` is never cleared.
+    Attributes:
+        ids: whose ids the records hold.
+        zone: where a date without time begins; None for noon UTC.
+        nulls: those that clear an attribute.
+        required: attributes that are never cleared.
     """
 
     ids: Ids
@@ -33,7 +36,7 @@ class BodyRules:
     required: frozenset[str] = frozenset()
 
     def clears(self, name: str, kind: AttributeType) -> bool:
-        """Whether a null may go out for an attribute of the object itself."""
+        """Whether a null may be sent for an attribute of the object itself."""
         kept = name in NEVER_NULL or name in self.required or kind is Scalar.BOOLEAN
         return not kept and self.nulls.clears(name)
 
@@ -41,9 +44,16 @@ class BodyRules:
 def body_of(
     record: Mapping[str, Any], accepted: Body, rules: BodyRules, *, update: bool
 ) -> dict[str, Any]:
-    """The accepted attributes of the record. A null clears an attribute, which only an update can.
+    """The accepted attributes of a record. May hold references in place of ids.
 
-    May hold references where ids go. Raises InvalidRecordError.
+    Args:
+        record: from the stream.
+        accepted: attributes of the endpoint.
+        rules: of the stream.
+        update: whether the object exists; only then can a null clear an attribute.
+
+    Raises:
+        InvalidRecordError: if a value cannot be sent.
     """
     kept = {}
     for name, kind in accepted.items():
@@ -123,14 +133,15 @@ def _metadata(metadata: Any, path: str) -> dict[str, Any]:
 def unknown_attributes(record: Mapping[str, Any], known: Collection[str]) -> list[str]:
     """Attributes that Invoiced does not have.
 
-    `_sdc_…` are a tap's or a loader's own; `_extra` is the tap's, of attributes without a column.
+    `_sdc_…` belong to a tap or a loader; `_extra` is the tap's column of attributes without a
+    column.
     """
     own = ("_sdc_", "_extra")
     return [name for name in record if name not in known and not name.startswith(own)]
 
 
 def already_matches(current: Any, body: Any) -> bool:
-    """Whether an object, as Invoiced returned it, already has every value of a body."""
+    """Whether an object, as Invoiced returned it, has every value of a body already."""
     if isinstance(body, dict):
         return isinstance(current, dict) and all(
             already_matches(current.get(name), value) for name, value in body.items()

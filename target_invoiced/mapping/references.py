@@ -12,9 +12,10 @@ from target_invoiced.settings import Ids
 
 
 def reference(value: Any, resource: str, ids: Ids, path: str) -> Any:
-    """What a record holds in the place of an id: the id itself, or what will be looked up for it.
+    """The id in a record, or the reference that will be looked up for it.
 
-    An object may stand there whole, or show only its natural key. Raises InvalidRecordError.
+    An object may stand in the place of its id, whole or with nothing but its natural key. Raises
+    InvalidRecordError.
     """
     own_number = BY_NAME[resource].natural_key != "id"
     if isinstance(value, str) and value.startswith("{"):
@@ -35,7 +36,7 @@ def reference(value: Any, resource: str, ids: Ids, path: str) -> Any:
 
 
 def reference_list(value: Any, kind: RefList, ids: Ids, path: str) -> Any:
-    """A list of ids; an entry may also be an object that has the id, or one that refers to it.
+    """A list of ids; an entry may also be an object with the id, or one that refers to it.
 
     Raises InvalidRecordError.
     """
@@ -61,7 +62,7 @@ def _natural(value: Mapping[str, Any], resource: str, path: str) -> NaturalKey:
 
 
 def references(template: Any) -> Iterator[Reference]:
-    """The references in a body or path, each as often as it stands there."""
+    """The references in a body or path, each as often as it occurs."""
     if isinstance(template, dict):
         for value in template.values():
             yield from references(value)

@@ -1,4 +1,4 @@
-"""The `status` of a record in the system that it comes from -> what has become of it there. Pure."""
+"""From the `status` of a record in the other system to what has become of it there. Pure."""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -56,10 +56,11 @@ PAYMENT_ENDED = frozenset(
 
 
 def standing(resource: str, status: Any) -> tuple[Standing, str | None]:
-    """What a status means, and Invoiced's word for it; None for a status that is absent.
+    """The meaning of a status, and Invoiced's word for it; None for the word if it is absent.
 
-    Raises InvalidRecordError for one whose meaning is not clear: an object that has ended where it
-    comes from must not be created live.
+    Raises:
+        InvalidRecordError: if the meaning is unclear. An object that has ended in the other system
+            must not be created live.
     """
     if status is None or status == "":
         return Standing.LIVE, None

@@ -1,4 +1,4 @@
-"""Records of custom calls that are sent as one list, and those that an earlier run sent so."""
+"""Records of custom calls that are sent as one list, also those of an earlier run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,8 +17,12 @@ from target_invoiced.settings import CustomCallStream
 class Batches:
     """Collects records into batches, in their order of arrival.
 
-    A batch that an earlier run sent, and whose outcome is unknown, is sent again as it was: whole,
-    in its order, under its key, once the first of its records comes. The others share its outcome.
+    A batch of an earlier run, whose outcome is unknown, is sent again as it was: whole, in its
+    order and under its key, once the first of its records comes. The others share its outcome.
+
+    Attributes:
+        unit: the ledger.
+        enqueue: takes a record with the rest of its batch.
     """
 
     unit: UnitOfWork
@@ -27,7 +31,7 @@ class Batches:
     _resent: dict[str, PendingRecord] = field(default_factory=dict)
 
     def add(self, pending: PendingRecord) -> None:
-        """Send the record with others, if its stream does so."""
+        """Send a record, together with others if its stream does so."""
         settings = pending.stream.settings
         if not isinstance(settings, CustomCallStream) or settings.batch_size == 1:
             self.enqueue(pending)
@@ -49,6 +53,7 @@ class Batches:
             self.enqueue(batch[0])
 
     def send_all(self) -> None:
+        """Send what was collected of all streams."""
         for stream in list(self._open):
             self.send(stream)
 
@@ -86,7 +91,7 @@ def resent_call(
 
 
 def encode_path(path: Path) -> bytes:
-    """A path as the ledger keeps it, to be read by `decode_path`."""
+    """A path for the ledger, to be read by `decode_path`."""
     return exact_json.dumps(
         [
             [piece.resource, piece.attribute, piece.value]
@@ -98,6 +103,7 @@ def encode_path(path: Path) -> bytes:
 
 
 def decode_path(content: bytes) -> Path:
+    """A path from the ledger."""
     return tuple(
         NaturalKey(*piece) if isinstance(piece, list) else piece
         for piece in exact_json.loads(content)

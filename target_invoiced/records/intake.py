@@ -1,4 +1,4 @@
-"""Messages -> records: what each record stands for, and whether anything has to be done for it."""
+"""From messages to records: what each record stands for, and whether it needs a write."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -34,7 +34,13 @@ FINAL_STAGES = (Stage.SETTLED, Stage.PARKED)
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A STATE, and how many came before it in this run. `digest` is of its value."""
+    """A STATE.
+
+    Attributes:
+        segment: how many came before it in this run.
+        digest: of its value.
+        value: to be written to stdout.
+    """
 
     segment: int
     digest: bytes
@@ -45,13 +51,21 @@ class Checkpoint:
 class Intake:
     """Takes messages in.
 
-    `record_outcome` takes records that need no request, `enqueue` the others. `writing` says
-    whether a write for a key is yet to finish, `skip` counts a record of a stream that is skipped.
-    `input_digest` is of the input up to the latest record. `clock` is monotonic, in seconds.
-    `replayed` counts records without a key that an earlier run has sent; `unversioned` are mirrors
-    with records that have no version, `seen_versions` those of which a record came.
+    More than 12 fields, since callbacks keep the stages after it out of its sight.
 
-    More than 12 fields: the callbacks keep what is below it out of its sight.
+    Attributes:
+        settings: of the run.
+        unit: the ledger.
+        states: which STATE may be written.
+        record_outcome: takes records that need no request.
+        enqueue: takes the others.
+        writing: whether a write for a key is in flight.
+        skip: counts a record of a stream that is skipped.
+        clock: monotonic, in seconds.
+        input_digest: of the input up to the latest record.
+        replayed: how many records without a key an earlier run has sent.
+        unversioned: mirrors with records that have no version.
+        seen_versions: streams and versions of which a record came.
     """
 
     settings: TargetSettings
@@ -77,7 +91,11 @@ class Intake:
         self._batches = Batches(self.unit, self.enqueue)
 
     def add_schema(self, message: Schema) -> None:
-        """Raises InvalidInputError for a stream without an endpoint, and for what is no schema."""
+        """Take a SCHEMA.
+
+        Raises:
+            InvalidInputError: for a stream without an endpoint, and for what is no JSON Schema.
+        """
         self._batches.send(message.stream)
         self._streams[message.stream] = self._stream(message)
 
@@ -107,7 +125,7 @@ class Intake:
             ) from None
 
     def _with_key(self, message: Schema, to: EndpointStream) -> Schema:
-        """The SCHEMA with its key in the ledger's order. Raises InvalidInputError for a wrong key."""
+        """The SCHEMA with its key in the ledger's order. Raises InvalidInputError if wrong."""
         if to.key_properties:
             message = replace(message, key_properties=list(to.key_properties))
         names = message.key_properties
@@ -117,8 +135,9 @@ class Intake:
                 listed = ", ".join(f"`{one}`" for one in names)
                 raise InvalidInputError(
                     f"line {message.line}: the key of `{message.stream}` is {listed}, but with "
-                    '`ids`: "invoiced" a record is known by the `id` that Invoiced gave it. Nothing '
-                    'of the stream was written. Set `ids` to "external" for it in `streams`.'
+                    '`ids`: "invoiced" a record is known by the `id` that Invoiced gave it. '
+                    "Nothing of the stream was written. "
+                    'Set `ids` to "external" for it in `streams`.'
                 )
         elif not names:
             self._warn_of_no_key(message.stream)
@@ -128,7 +147,7 @@ class Intake:
         return message
 
     def stream(self, name: str, line: int) -> Stream | None:
-        """The stream of a message, None for one that is skipped. Raises InvalidInputError."""
+        """The stream of a message; None if it is skipped. Raises InvalidInputError."""
         if name not in self._streams:
             raise InvalidInputError(
                 f"line {line}: a RECORD of `{name}` came before its SCHEMA. "
@@ -137,14 +156,14 @@ class Intake:
         return self._streams[name]
 
     def add_state(self, value: Any) -> None:
-        """A STATE: it shows what the records before it are, and comes after all of them."""
+        """Take a STATE: it identifies the records before it, and is written after all of them."""
         mark, segment = state_digest(value), self._keyless.segment
         self._keyless.add_state(mark)
         self.send_batches()
         self.states.add_state(Checkpoint(segment, mark, value))
 
     def finish(self) -> str | None:
-        """The input is over. Returns what is wrong if records are left in doubt."""
+        """Take the end of the input. Returns what is wrong if records are left in doubt."""
         self._keyless.finish()
         self.send_batches()
         keyless = self._keyless
@@ -158,10 +177,11 @@ class Intake:
         )
 
     def send_batches(self) -> None:
+        """Send the batches that are not full."""
         self._batches.send_all()
 
     def add_records(self, messages: Iterable[Record]) -> None:
-        """Take in several records at once, since the ledger is asked for all of them in one go."""
+        """Take several records at once, so that the ledger is read once for all of them."""
         records = [pending for message in messages if (pending := self._pending(message))]
         candidates = self._keyless.candidates(one for one in records if one.journaled)
         keys = [pending.key for pending in records if pending.key]

@@ -1,4 +1,4 @@
-"""What the ledger has for keys of other systems, cached and written back with the next flush."""
+"""The ledger's keys, cached, and written back with the next flush."""
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterator
@@ -16,10 +16,13 @@ MAX_CACHED = 10_000
 
 @dataclass(slots=True)
 class KeyCache:
-    """A write-back cache of the keys of one account.
+    """A write-back cache of the keys of one account. Several threads may share it.
 
-    A pinned key, one that a record in flight uses, stays cached, and so does a changed one until
-    it is flushed. Of the others the least recently used go first.
+    A key that a record in flight uses is pinned and stays cached, and so does a changed one until
+    it is flushed. Of the others, the least recently used ones are dropped first.
+
+    Attributes:
+        keys: the ledger's.
     """
 
     keys: Keys
@@ -31,7 +34,7 @@ class KeyCache:
     _lock: RLock = field(default_factory=RLock)
 
     def look_up(self, keys: Collection[ExternalKey]) -> dict[ExternalKey, ObjectMapping]:
-        """The mapping of each key by now; keys never heard of are left out."""
+        """The current mapping of each key; unknown keys are left out."""
         cached = {key: self._rows[key] for key in keys if key in self._rows}
         return self.keys.known([key for key in keys if key not in cached]) | cached
 
@@ -41,6 +44,7 @@ class KeyCache:
         self._pins[known.key] = self._pins.get(known.key, 0) + 1
 
     def unpin(self, key: ExternalKey) -> None:
+        """Undo one `pin` of the key."""
         self._pins[key] -= 1
         if not self._pins[key]:
             del self._pins[key]
@@ -56,14 +60,14 @@ class KeyCache:
             self._changed[known.key] = None
 
     def mark_seen(self, known: ObjectMapping, version: int) -> ObjectMapping:
-        """The key is part of this version of its table. Returns its mapping."""
+        """Note that this version of its table contains the key; returns the new mapping."""
         with self._lock:
             seen = replace(self._rows.get(known.key, known), version=version)
             self.set(seen)
         return seen
 
     def ids(self, keys: Collection[ExternalKey]) -> dict[ExternalKey, Any]:
-        """Invoiced's ids of the objects that these keys stand for, where there are such."""
+        """Invoiced's ids of the objects of these keys; keys without an object are left out."""
         rows = {key: self._rows[key] for key in keys if key in self._rows}
         unknown = [key for key in keys if key not in rows]
         fetched = self.keys.known(unknown) if unknown else {}
@@ -74,7 +78,7 @@ class KeyCache:
         return {key: row.alive for key, row in (rows | fetched).items() if row.alive is not None}
 
     def key_of_object(self, resource: str, id: int | str) -> ExternalKey | None:
-        """The key that stands for the object already."""
+        """The key that stands for the object already; None if none does."""
         for key in (*self._changed, *self._pins):
             if key.resource == resource and self._rows[key].alive == id:
                 return key
@@ -94,7 +98,7 @@ class KeyCache:
             self._evict()
 
     def rotate(self, key: ExternalKey, idempotency_key: str, now: int) -> None:
-        """A create goes out under another idempotency key: durable at once, from any thread."""
+        """Note, durably and from any thread, that a create has another idempotency key."""
         with self._lock:
             row = replace(self._rows[key], idempotency_key=idempotency_key, announced_at=now)
             self._rows[key] = row

@@ -36,7 +36,13 @@ Resolve = Callable[[PendingRecord, Entry | None], None]
 class KeylessMatcher:
     """Compares records without a key with those that earlier runs sent: see `ledger.replay`.
 
-    `resolve` goes on with a record and its entry, None for a new one; `skip` drops one.
+    Attributes:
+        unit: the ledger.
+        resolve: takes a record and its entry; None for a new one.
+        skip: drops a record.
+        segment: how many STATEs have come.
+        doubts: describes records that may have been sent before.
+        doubtful: how many there are.
     """
 
     unit: UnitOfWork
@@ -53,8 +59,8 @@ class KeylessMatcher:
         named, dropped = self.unit.ledger.journal.expire(int(self.unit.now()), MAX_NAMED)
         for entry in named:
             LOGGER.warning(
-                "%s: forgot a record that was sent at %s%s: no STATE covered it within 23 hours. If "
-                "it comes again, it is sent again",
+                "%s: forgot a record that was sent at %s%s: no STATE covered it within 23 hours. "
+                "If it comes again, it is sent again",
                 entry.stream or "a stream",
                 moment(entry.announced_at),
                 said_of(entry),
@@ -63,7 +69,7 @@ class KeylessMatcher:
             LOGGER.warning("forgot %d more records that no STATE covered", dropped - len(named))
 
     def candidates(self, records: Iterable[PendingRecord]) -> Candidates:
-        """The entries that the records may be those of."""
+        """The entries that may be those of the records."""
         wanted: Counter[bytes] = Counter()
         corrected: set[bytes] = set()
         for pending in records:
@@ -83,7 +89,7 @@ class KeylessMatcher:
         return Candidates.of(found)
 
     def accept(self, pending: PendingRecord, candidates: Candidates) -> None:
-        """A record comes."""
+        """Take a record: resolve it, or hold it back until the next STATE."""
         pending.segment = self.segment
         if pending.message.reject_id:
             self._accept_corrected(pending, candidates)
@@ -110,7 +116,7 @@ class KeylessMatcher:
         self.resolve(pending, replace(equal[0], run=self.unit.run) if equal else None)
 
     def add_state(self, state: bytes) -> None:
-        """A STATE follows: it shows what the records held back are."""
+        """Take a STATE: it shows what the records held back are."""
         held, self._held = self._held, []
         if held:
             found = self.candidates(held)
@@ -134,7 +140,7 @@ class KeylessMatcher:
         self.segment += 1
 
     def finish(self) -> None:
-        """The input is over, and no STATE follows."""
+        """Take the end of the input: no STATE follows."""
         held, self._held = self._held, []
         found = self.candidates(held)
         for pending in held:
@@ -183,10 +189,10 @@ def moment(seconds: int) -> str:
 
 
 def said_of(entry: Entry) -> str:
-    """Which object an entry became, if that is known."""
+    """Names the object of an entry, if that is known."""
     return f": object {entry.path.rsplit('/', 1)[-1]}" if entry.path else ""
 
 
 def state_digest(value: object) -> bytes:
-    """A STATE, as entries are covered by it."""
+    """The digest of a STATE that entries have."""
     return digest(value)

@@ -1,4 +1,4 @@
-"""Records that wait for other objects: those in the ledger, and those to be parked or unparked."""
+"""Parked records: those in the ledger, and those that the next flush parks or unparks."""
 
 import uuid
 from collections.abc import Collection, Iterable, Iterator
@@ -19,13 +19,14 @@ PARKED_PER_PAGE = 200
 
 
 def encode_reference(reference: Reference) -> str:
-    """A reference as the ledger stores it, to be read by `decode_reference`."""
+    """A reference for the ledger, to be read by `decode_reference`."""
     if isinstance(reference, ExternalKey):
         return orjson.dumps([reference.resource, reference.value]).decode()
     return orjson.dumps([reference.resource, reference.attribute, reference.value]).decode()
 
 
 def decode_reference(missing: str) -> Reference:
+    """A reference from the ledger."""
     words = orjson.loads(missing)
     return ExternalKey(*words) if len(words) == 2 else NaturalKey(*words)
 
@@ -37,7 +38,13 @@ AWAITING_CORRECTION = ExternalKey("", "")
 
 @dataclass(slots=True)
 class ParkedBuffer:
-    """The parked records of the account. `durable`: they outlive the run, so STATE may pass them."""
+    """The parked records of the account.
+
+    Attributes:
+        records: the ledger's.
+        durable: whether they outlive the run, so that STATE may pass them.
+        count: how many are parked.
+    """
 
     records: ParkedRecords
     durable: bool
@@ -53,22 +60,23 @@ class ParkedBuffer:
         self.count = self.records.count()
 
     def write(self) -> None:
-        """Write what changed. To be called within a transaction, and followed by `written`."""
+        """Write what changed. Call it within a transaction, and `written` after that."""
         if self._unparking:
             self.records.remove(self._unparking)
         if self._parking:
             self.records.add(self._parking)
 
     def written(self) -> None:
-        """The transaction of `write` was committed."""
+        """Note that the transaction of `write` was committed."""
         self._claimed.difference_update(self._unparking)
         self._rejected.difference_update(self._unparking)
         self._parking, self._unparking = [], []
 
     def park(self, pending: PendingRecord, missing: Reference) -> None:
-        """Keep the record until the object that it refers to is there.
+        """Keep a record until the object that it refers to exists.
 
-        Raises InvalidInputError if too many wait that no ledger keeps.
+        Raises:
+            InvalidInputError: if too many are parked without a ledger.
         """
         self.unpark(pending)
         self.count += 1
@@ -95,11 +103,11 @@ class ParkedBuffer:
         )
 
     def position_of(self, parked: Parked) -> int | None:
-        """The place in the input for which STATE still waits; None if it does not."""
+        """The position in the input for which STATE still waits; None if it does not."""
         return self._positions.get(parked.line)
 
     def unpark(self, pending: PendingRecord) -> None:
-        """The record waits no more."""
+        """Note that the record no longer waits."""
         if pending.parked is not None and pending.parked.number is not None:
             self._unparking.append(pending.parked.number)
             self._positions.pop(pending.parked.line, None)
@@ -107,9 +115,9 @@ class ParkedBuffer:
             pending.parked = None
 
     def keep_parked(self, pending: PendingRecord, *, rejected: bool = False) -> None:
-        """The record stays parked, counted as a reject.
+        """Leave the record parked, and count it as a reject.
 
-        It goes on waiting for the object that it refers to, or, if Invoiced rejected it, for a
+        It still waits for the object that it refers to. If Invoiced rejected it, it waits for a
         newer record of its key, into which it is merged.
         """
         if pending.parked is not None and pending.parked.number is not None:
@@ -121,10 +129,10 @@ class ParkedBuffer:
             pending.parked = None
 
     def pages(self, references: Iterable[Reference] | None = None) -> Iterator[list[Parked]]:
-        """Records that wait for one of these objects; without `references`, all of them.
+        """Records that wait for one of these objects, in pages; without `references`, all.
 
-        Page by page, in order, each to be asked for after a flush. A record that is parked
-        meanwhile is left out: it may be one of them again.
+        Request each page after a flush. A record that is parked in the meantime is left out: it may
+        be one of them again.
         """
         missing = None if references is None else [encode_reference(one) for one in references]
         upto, beyond = self.records.newest(), 0
@@ -133,11 +141,11 @@ class ParkedBuffer:
             yield rows
 
     def by_key(self, keys: Collection[ExternalKey]) -> dict[ExternalKey, Parked]:
-        """Parked records of these keys. To be asked after a flush."""
+        """Parked records of these keys. Call it after a flush."""
         return self.records.under(keys) if self.count and keys else {}
 
     def resume(self, parked: Parked) -> bool:
-        """Whether the record goes on as it is; False if it did before in this run."""
+        """Whether the record continues unchanged; False if it did so before in this run."""
         return parked.number not in self._rejected and self.claim(parked)
 
     def claim(self, parked: Parked) -> bool:

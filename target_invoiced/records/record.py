@@ -45,9 +45,12 @@ NUMBERED = frozenset(one.name for one in RESOURCES if one.natural_key not in (No
 class Dependencies:
     """What one write needs of the order of writes.
 
-    It changes the objects `writes` and refers to `reads`. With `removes`, its object is gone
-    afterwards, or those that refer to it change with it. It may change which object has a number in the resources `moves`, and looks for
-    objects by number in `finds`.
+    Attributes:
+        writes: objects that it changes.
+        reads: objects that it refers to.
+        removes: whether its object is gone afterwards, or those that refer to it change, too.
+        moves: resources in which it may change the object of a number.
+        finds: resources in which it looks for objects by number.
     """
 
     writes: Collection[Hashable] = ()
@@ -59,7 +62,14 @@ class Dependencies:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """What is needed to write the records of one SCHEMA. Raises ValueError if it is not one."""
+    """What is needed to write the records of one SCHEMA.
+
+    Attributes:
+        schema: the SCHEMA message.
+        settings: where its records go.
+        validator: of the records.
+        mapper: from records to operations.
+    """
 
     schema: Schema
     settings: EndpointStream | CustomCallStream
@@ -70,6 +80,7 @@ class Stream:
     def of(
         cls, schema: Schema, to: EndpointStream | CustomCallStream, settings: TargetSettings
     ) -> "Stream":
+        """The stream of a SCHEMA. Raises ValueError if it holds no JSON Schema."""
         cards, effects = settings.allow_card_like, settings.allow_side_effects
         mapper: EndpointMapper | CustomCallMapper
         if isinstance(to, EndpointStream):
@@ -87,30 +98,33 @@ class Stream:
 
     @property
     def name(self) -> str:
+        """The name of the stream."""
         return self.schema.stream
 
     @property
     def resource(self) -> str | None:
+        """The resource that it writes to; None for a custom call."""
         return self.settings.resource.name if isinstance(self.settings, EndpointStream) else None
 
     @property
     def natural_key(self) -> str | None:
-        """The attribute that is the caller's own reference, if there is one."""
+        """The attribute with a reference of the caller's own; None if there is none."""
         settings = self.settings
         return settings.resource.natural_key if isinstance(settings, EndpointStream) else None
 
     @property
     def mirrors(self) -> bool:
+        """Whether a new version removes what it lacks."""
         return isinstance(self.settings, EndpointStream) and self.settings.mirror
 
     def key(self, record: Mapping[str, Any]) -> ExternalKey | None:
-        """What another system calls the record; None if nobody does. Raises Unwritable."""
+        """The key of a record in the other system, or None. Raises InvalidRecordError."""
         if self.resource is None or self.settings.ids is not Ids.EXTERNAL:
             return None
         return external_key(self.resource, record, self.schema.key_properties)
 
     def keyless(self, record: Mapping[str, Any], key: ExternalKey | None) -> bool:
-        """Whether only the journal can tell that the record was sent before."""
+        """Whether only the journal shows that the record was sent before."""
         if isinstance(self.settings, CustomCallStream):
             return True
         if self.settings.ids is Ids.EXTERNAL:
@@ -121,7 +135,13 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The objects that a record names, by whatever reference."""
+    """The objects that a record names, by whatever reference.
+
+    Attributes:
+        objects: names of the object that it stands for.
+        natural_key: that it shows; None if it shows none.
+        refers_to: names of the objects that it mentions.
+    """
 
     # What names the object that the record stands for, its natural key among them.
     objects: frozenset[ObjectRef]
@@ -134,7 +154,31 @@ class Identity:
 class PendingRecord:
     """One record, from its arrival until its outcome is recorded.
 
-    More than 12 fields, since each stage adds what the next ones need to know of the record.
+    More than 12 fields, since each stage adds what the next ones need.
+
+    Attributes:
+        stream: of the record.
+        message: as it came.
+        record: its content, which may be merged with an older one's.
+        began: when it arrived, by the monotonic clock in seconds.
+        key: of the other system; None if it has none.
+        position: in the input, for STATE; None once STATE need not wait for it.
+        journaled: whether the journal has it.
+        entry: of the journal; None if it has none.
+        line: digest of the input up to it.
+        segment: how many STATEs came before it.
+        sent_bodies: of a batch that an earlier run sent; None for a new one.
+        parked: its row in the ledger, if it was parked.
+        operation: what it asks for.
+        path: of the request.
+        body: of the request.
+        references: in path and body, to be looked up.
+        planned: whether `operation` is known.
+        planned_for: id of the object for which it was planned.
+        batch_rest: the other records that are sent in its request.
+        pinned: whether the mapping of its key is cached.
+        deferrals: how often it had to wait for others after all.
+        retries: how many requests were repeated for it.
     """
 
     stream: Stream
@@ -191,6 +235,7 @@ class PendingRecord:
 
     @property
     def identity(self) -> Identity:
+        """The objects that the record names, computed once."""
         if self._identity is None:
             mapper = self.stream.mapper
             self._identity = Identity(
@@ -202,29 +247,31 @@ class PendingRecord:
 
     @property
     def batch(self) -> Iterator["PendingRecord"]:
+        """The record, and those that are sent in the same request."""
         yield self
         yield from self.batch_rest
 
     @property
     def deletes(self) -> bool:
+        """Whether the record asks for a removal."""
         return bool(self.record.get(DELETED_AT))
 
     def merge_into(self, older: Mapping[str, Any]) -> None:
-        """Take the attributes that the record lacks from an older one of its key."""
+        """Add the attributes that the record lacks from an older one of its key."""
         _ = self.digest  # of the record as it came
         self.record = {**older, **self.record}
         self.message = replace(self.message, record=self.record)
         self._identity, self.planned = None, False
 
     def add_parent(self, parent: str | None) -> None:
-        """Let a record that deletes name the parent that the ledger knows (JSON), if it does not."""
+        """Add the parent from the ledger (JSON) to a record that deletes, if it names none."""
         if parent and self.deletes:
             missing = {**exact_json.loads(parent.encode()), **self.record}
             if missing.keys() != self.record.keys():
                 self.merge_into(missing)
 
     def plan(self, known: int | str | None) -> Operation:
-        """The operation on the object with this id, None for none. Raises InvalidRecordError."""
+        """The operation on the object with this id, or None. Raises InvalidRecordError."""
         self.planned = False
         self.operation, self.planned_for = self.stream.mapper.operation(self.record, known), known
         self.path, self.body = path_and_body(self.operation)
@@ -239,7 +286,7 @@ class PendingRecord:
         return {self.path} if changes else set()
 
     def depends(self) -> Dependencies:
-        """What the write needs of the order: which objects it changes, and which it refers to."""
+        """What decides its order: the objects that it changes, and those it refers to."""
         in_path = path_objects(self.path)
         operation, resource = self.operation, self.stream.resource
         singleton = isinstance(operation, Create) and operation.singleton

@@ -1,4 +1,4 @@
-"""What a run is about to put into the ledger: all of it in one commit."""
+"""Buffered changes to the ledger, written in one commit."""
 
 import itertools
 import uuid
@@ -17,9 +17,17 @@ from target_invoiced.records.record import PendingRecord
 
 @dataclass(slots=True)
 class UnitOfWork:
-    """The ledger as of now: what is in it, and what will be with the next `flush`.
+    """The ledger as it will be after the next `flush`.
 
-    `now` is in UNIX seconds. `run` names this run among those of its `pipeline`.
+    Attributes:
+        ledger: of the account.
+        now: UNIX time, in seconds.
+        pipeline: the setting `pipeline`.
+        run: names this run among those of its pipeline.
+        keys: which object a key stands for.
+        parked: records that wait for an object.
+        journal_in_use: whether the journal had entries, or has some now.
+        ended_batches: how batches that this run sent again have ended.
     """
 
     ledger: Ledger
@@ -44,7 +52,7 @@ class UnitOfWork:
         self.parked = ParkedBuffer(self.ledger.parked, self.ledger.durable)
 
     def flush(self) -> None:
-        """Everything buffered since the last time is durable when this returns."""
+        """Make everything durable that was buffered since the last time."""
         with self.keys.write_back(self.ledger.transaction()):
             self._flush_journal()
             self.parked.write()
@@ -65,6 +73,7 @@ class UnitOfWork:
 
     @property
     def entries_changed(self) -> bool:
+        """Whether the next flush changes the journal."""
         return bool(self._entries or self._ending or self._corrected)
 
     def pin(self, pending: PendingRecord, known: ObjectMapping) -> None:
@@ -73,6 +82,7 @@ class UnitOfWork:
         self.keys.pin(known)
 
     def unpin(self, pending: PendingRecord) -> None:
+        """Release the mapping that `pin` keeps cached."""
         if pending.pinned and pending.key:
             pending.pinned = False
             self.keys.unpin(pending.key)
@@ -83,7 +93,7 @@ class UnitOfWork:
         return self.keys.get(pending.key)
 
     def journal(self, pending: PendingRecord, stage: Stage, **values: Any) -> None:
-        """Record how far a record without a key has come. `values` are of its entry."""
+        """Note how far a record without a key has come. `values` are of its entry."""
         self.journal_in_use = True
         entry = pending.entry or Entry(
             id=f"{self.run}-{next(self._numbers):09}",
@@ -102,7 +112,7 @@ class UnitOfWork:
         self._entries[entry.id] = pending.entry
 
     def unjournal(self, pending: PendingRecord) -> None:
-        """The journaled record was not sent after all."""
+        """Remove the entry of a record that was not sent after all."""
         if pending.entry is None:
             return
         if pending.entry.reject_id:
@@ -113,22 +123,23 @@ class UnitOfWork:
         pending.entry = None
 
     def keep_batch(self, batch: SentBatch) -> None:
+        """Keep a batch as it is about to be sent."""
         self._batches.append(batch)
 
     def end_batch(self, id: str, stage: Stage) -> None:
-        """The outcome of a batch is known, also of its records that have not come again."""
+        """Note the outcome of a batch, also for its records that have not come again."""
         self.ended_batches[id] = self._ending[id] = stage
 
     def settle_reject(self, reject_id: str) -> None:
-        """The reject was corrected and written: the record that was rejected needs nothing more."""
+        """Note that a reject was corrected and written: the rejected record needs nothing more."""
         self._corrected.append(reject_id)
 
     def enqueue_response(self, response: bytes) -> None:
-        """The webhook is to have this response."""
+        """Add a response that the webhook is to receive."""
         self._responses.append(response)
 
     def on_key_rotated(self, pending: PendingRecord) -> Callable[[str], None]:
-        """A callback that records at once, from any thread, the new key of a create."""
+        """A callback that notes, durably and from any thread, the new key of a create."""
 
         def rotated(idempotency_key: str) -> None:
             now = int(self.now())

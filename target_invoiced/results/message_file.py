@@ -1,4 +1,4 @@
-"""A file of Singer messages that runs add to."""
+"""A file of Singer messages to which runs append."""
 
 import os
 from pathlib import Path
@@ -11,10 +11,14 @@ from target_invoiced import exact_json
 
 
 class MessageFile:
-    """What the file held stays, byte by byte; what is added begins on a line of its own.
+    """Appends messages to a file. Its earlier content stays, byte by byte.
 
-    `setting` names the setting that gave the path. Everything here raises InvalidInputError if the file
-    cannot be written.
+    Args:
+        path: of the file.
+        setting: that gave the path, for messages.
+
+    Raises:
+        InvalidInputError: from every method, if the file cannot be written.
     """
 
     def __init__(self, path: str, setting: str) -> None:
@@ -28,12 +32,17 @@ class MessageFile:
             raise self._problem(error) from None
 
     def fileno(self) -> int:
+        """The number of the open file."""
         return self._file.fileno()
 
     def add(self, stream: str, schema: Any, key_properties: list[str], record: Any) -> None:
-        """Add a RECORD, and a SCHEMA before it where that is another than the stream's last one.
+        """Add a RECORD, after a SCHEMA unless that is the last one of the stream.
 
-        `record` is what stands in the message beside its type and stream.
+        Args:
+            stream: of the message.
+            schema: JSON Schema of the record.
+            key_properties: of the SCHEMA.
+            record: the content of the message beside its type and stream.
         """
         head = {"schema": schema, "key_properties": key_properties}
         if self._heads.get(stream) != head:
@@ -42,7 +51,7 @@ class MessageFile:
         self._write({"type": "RECORD", "stream": stream, **record})
 
     def flush(self, *, durable: bool = False) -> None:
-        """What was added outlives the run; a `durable` one also a power cut."""
+        """Make additions outlive the run; with `durable`, also a power cut."""
         try:
             self._file.flush()
             if durable:
@@ -51,6 +60,7 @@ class MessageFile:
             raise self._problem(error) from None
 
     def close(self) -> None:
+        """Close the file."""
         try:
             self._file.close()
         except OSError as error:

@@ -1,4 +1,4 @@
-"""Refused records, kept as Singer messages that can be mended and piped in again."""
+"""Rejected records, kept as Singer messages that can be corrected and sent again."""
 
 import os
 import re
@@ -18,7 +18,15 @@ ID = re.compile(rb'"reject":\{"id":"([0-9a-f]{32})"')
 
 
 class Rejects:
-    """Adds to a file; what earlier runs left there stays. Raises InvalidInputError if it cannot."""
+    """Appends rejects to a file.
+
+    Args:
+        path: of the file.
+        allow_card_like: attributes that may hold numbers like card numbers.
+
+    Raises:
+        InvalidInputError: from every method, if the file cannot be written.
+    """
 
     def __init__(self, path: str, allow_card_like: Collection[str]) -> None:
         self._ids = _ids_in(path)
@@ -26,7 +34,7 @@ class Rejects:
         self._allow_card_like = allow_card_like
 
     def refuse_as_input(self, lines: BinaryIO) -> None:
-        """Raises InvalidInputError if the input is this very file, which would grow while it is read."""
+        """Raise InvalidInputError if the input is this file, which would grow while it is read."""
         if os.path.sameopenfile(lines.fileno(), self._file.fileno()):
             raise InvalidInputError(
                 "input is the file that the setting `rejects` names, and would be read while it "
@@ -34,12 +42,13 @@ class Rejects:
             )
 
     def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
     def add(self, schema: Schema, record: Record, rejected: Rejected, id: str) -> None:
-        """Durable when it returns: the state may pass the record then.
+        """Add a reject; it is durable when this returns, so that STATE may pass it.
 
-        A reject that the file holds already, by its id, is not added once more.
+        A reject that the file has already, by its id, is not added again.
         """
         if id in self._ids:
             return

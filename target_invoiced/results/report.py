@@ -1,4 +1,4 @@
-"""What became of the records of each stream: a table, Singer's metrics, a file."""
+"""The outcomes of each stream: a table, Singer's metrics, a file."""
 
 import logging
 from collections import Counter
@@ -18,7 +18,7 @@ LOG_EVERY_S = 30.0
 
 
 class Report:
-    """Counts outcomes, requests tried again, and seconds from the first record to the last."""
+    """Counts outcomes, retries, and the seconds from a stream's first record to its last."""
 
     def __init__(self) -> None:
         self._streams: dict[str, Counter[str]] = {}
@@ -28,7 +28,7 @@ class Report:
         self._logged_at: float | None = None
 
     def add(self, stream: str, outcome: Outcome, retries: int, began: float, ended: float) -> None:
-        """`began` and `ended` are in seconds of one clock."""
+        """Count an outcome. `began` and `ended` are in seconds of one clock."""
         counts = self._streams.get(stream)
         if counts is None:
             counts = self._streams[stream] = Counter()
@@ -53,14 +53,14 @@ class Report:
         LOGGER.info("records so far: %s; %d rejected", ", ".join(done) or "none", self.rejected)
 
     def skip(self, stream: str, now: float) -> None:
-        """A record of a stream that goes nowhere."""
+        """Count a record of a stream that is skipped."""
         self.add(stream, Done(Kind.SKIPPED), 0, now, now)
 
     def _seconds(self, stream: str) -> float:
         return self._ended[stream] - self._began[stream]
 
     def show(self, title: str | None = None) -> None:
-        """Metrics in the log, and the closing table."""
+        """Log the metrics, and print the table."""
         if not self._streams:
             return
         for stream, counts in self._streams.items():
@@ -78,7 +78,7 @@ class Report:
         )
 
     def write(self, path: str) -> None:
-        """The same as JSON: stream -> column -> number. Raises InvalidInputError if it cannot."""
+        """Write the counts as JSON, by stream and column. Raises InvalidInputError."""
         columns = (*COLUMNS, "retries")
         content = {
             stream: {name: counts[name] for name in columns}

@@ -1,4 +1,4 @@
-"""What Invoiced answered, kept in a file or told to a webhook, so that others can go on from it."""
+"""Responses of Invoiced, kept in a file or sent to a webhook."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -35,7 +35,7 @@ LOOK_EVERY_S = 0.1
 
 
 def response_record(stream: str, key: Mapping[str, Any], outcome: Done) -> dict[str, Any]:
-    """The record's key, the operation, Invoiced's id, the status and the object returned."""
+    """The record of a response: key, operation, Invoiced's id, status, and the returned object."""
     returned = outcome.answer if isinstance(outcome.answer, (dict, list)) else None
     return {
         "stream": f"{stream}_responses",
@@ -50,26 +50,39 @@ def response_record(stream: str, key: Mapping[str, Any], outcome: Done) -> dict[
 
 
 class ResponseFile:
-    """Answers as Singer messages, added to a file. Raises InvalidInputError if it cannot be written."""
+    """Appends responses to a file, as Singer messages.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        InvalidInputError: from every method, if the file cannot be written.
+    """
 
     def __init__(self, path: str) -> None:
         self._file = MessageFile(path, "responses")
 
     def add(self, answer: dict[str, Any]) -> None:
+        """Add a response."""
         self._file.add(answer["stream"], SCHEMA, [], {"record": answer["record"]})
 
     def flush(self) -> None:
+        """Make additions outlive the run."""
         self._file.flush()
 
     def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
 
 @dataclass(slots=True)
 class ResponseSink:
-    """Responses go to the file, or, if there is a webhook, by way of the ledger to that.
+    """Sends responses to the file, or by way of the ledger to the webhook if there is one.
 
-    `enqueue` buffers one for the webhook, to be committed with the outcome of its record.
+    Attributes:
+        file: of responses.
+        enqueue: buffers a response for the webhook, to be committed with the outcome of its record.
+        webhook: None if there is none.
     """
 
     file: ResponseFile
@@ -77,6 +90,7 @@ class ResponseSink:
     webhook: "Webhook | None"
 
     def add(self, stream: str, key: Mapping[str, Any], outcome: Outcome) -> None:
+        """Add the response of an outcome, if it has one."""
         if not isinstance(outcome, Done) or outcome.status is None:
             return
         response = response_record(stream, key, outcome)
@@ -86,16 +100,20 @@ class ResponseSink:
             self.file.add(response)
 
     def committed(self) -> None:
-        """The ledger has what it was given. Raises InvalidInputError if a response cannot be kept."""
+        """Note that the ledger has the responses. Raises InvalidInputError if one is lost."""
         if self.webhook:
             self.webhook.wake()
         else:
             self.file.flush()
 
     def close(self, *, wait: Callable[[], bool]) -> None:
-        """Give the webhook its chance with everything; else the next run does. Raises InvalidInputError.
+        """Deliver what is left; what the run does not wait for is left to the next one.
 
-        `wait` is asked again and again, and may be tired of it at any time.
+        Args:
+            wait: whether the run still waits; called again and again.
+
+        Raises:
+            InvalidInputError: if a response cannot be kept.
         """
         if self.webhook:
             self.webhook.finish(wait)
@@ -104,10 +122,15 @@ class ResponseSink:
 
 
 class Webhook:
-    """Sends answers in their order, one after the other, in a thread of its own.
+    """Sends responses to the webhook in order, one after the other, in its own thread.
 
-    `post` raises InvoicedError if the webhook did not take an answer; that goes to the file. If
-    that or the ledger cannot be written, `wake` and `finish` raise what the thread met.
+    Args:
+        ledger: has the responses.
+        file: keeps responses that the webhook did not accept.
+        post: sends one; raises InvoicedError if the webhook did not accept it.
+
+    Raises:
+        InvalidInputError: from `wake` and `finish`, if the file or the ledger cannot be written.
     """
 
     def __init__(self, ledger: Ledger, file: ResponseFile, post: Callable[[bytes], Any]) -> None:
@@ -119,11 +142,12 @@ class Webhook:
         self._thread.start()
 
     def wake(self) -> None:
+        """Note that responses were added."""
         self._raise_failure()
         self._news.set()
 
     def finish(self, wait: Callable[[], bool]) -> None:
-        """Deliver what is owed while the run will wait; what is left is left to the next one."""
+        """Deliver what is left while `wait` returns true; the rest is left to the next run."""
         while wait():
             self._over = True
             self._news.set()

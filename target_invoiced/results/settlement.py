@@ -1,4 +1,4 @@
-"""Outcomes -> ledger, rejects, answers, report: what is known once a record is settled."""
+"""Records an outcome everywhere: ledger, rejects, responses, report."""
 
 import logging
 import uuid
@@ -26,7 +26,15 @@ LOGGER = logging.getLogger(__name__)
 class OutcomeRecorder:
     """Records outcomes. STATE may pass them only after `committed` was called.
 
-    `stop` ends the run, once what came before the position has settled.
+    Attributes:
+        unit: the ledger.
+        states: which STATE may be written.
+        report: counts.
+        rejects: the file; None if there is none.
+        responses: file and webhook; None if there are none.
+        max_rejects: how many records may be rejected; None for no limit.
+        stop: ends the run, once everything before a position is recorded.
+        clock: monotonic, in seconds.
     """
 
     unit: UnitOfWork
@@ -40,12 +48,12 @@ class OutcomeRecorder:
     _recorded: list[int] = field(default_factory=list)
 
     def record_outcome(self, pending: PendingRecord, outcome: Outcome) -> None:
-        """Record what became of a record, and of all others of its batch."""
+        """Record the outcome of a record, and of all others of its batch."""
         for one in pending.batch:
             self._record(one, outcome)
 
     def record_parked(self, pending: PendingRecord) -> None:
-        """A record is parked. STATE waits for it, unless the ledger keeps it."""
+        """Record that a record is parked. STATE waits for it, unless the ledger keeps it."""
         if not self.unit.parked.durable:
             return
         if pending.journaled:
@@ -55,7 +63,7 @@ class OutcomeRecorder:
             self._recorded.append(pending.position)
 
     def committed(self) -> None:
-        """Everything recorded so far is durable: STATE may pass it."""
+        """Note that everything recorded so far is durable: STATE may pass it."""
         for position in self._recorded:
             self.states.settled(position)
         self._recorded.clear()
@@ -142,7 +150,7 @@ class OutcomeRecorder:
             self.unit.end_batch(entry.batch, pending.entry.stage)
 
     def refuse(self, pending: PendingRecord, rejected: Rejected, reject_id: str) -> bool:
-        """Keep a reject; False if it is one too many, and ends the run."""
+        """Keep a reject; False if it is one too many and ends the run."""
         schema, message = pending.stream.schema, pending.message
         where = f"line {message.line}, {message.stream}"
         if self.rejects:

@@ -1,4 +1,4 @@
-"""Which writes may go out now, and which have to wait for others. Pure: no clock, no network."""
+"""Which writes may be sent now, and which wait for others. Pure: no clock, no network."""
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
@@ -20,13 +20,13 @@ class _Entry(Generic[Item]):
 
 
 class DependencyGraph(Generic[Item]):
-    """Items in their order of arrival, each released once what it depends on has finished.
+    """Items in their order of arrival, each released once all that it depends on has finished.
 
-    An item that writes an object waits for the earlier writes to it; one that refers to (`reads`)
-    an object waits for the writes to that; one that removes an object waits for those that refer
-    to it as well. A number may move to another object: an item that looks for numbers in a group
-    (`finds`) waits for the earlier ones that may move some of it (`moves`), and the other way
-    round. Nothing else waits. Objects and groups are any hashable tokens.
+    An item that writes an object waits for the earlier writes to it. One that refers to (`reads`)
+    an object waits for the earlier writes to that. One that removes an object also waits for those
+    that refer to it. A number may move to another object: an item that looks for numbers in a group
+    (`finds`) waits for earlier ones that may move some of it (`moves`), and the other way round.
+    Nothing else waits. Objects and groups are any hashable tokens.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class DependencyGraph(Generic[Item]):
         return len(self._entries)
 
     def writing(self, token: Hashable) -> bool:
-        """Whether a write to the object is yet to finish."""
+        """Whether a write to the object has not finished."""
         return token in self._writer
 
     def add(
@@ -53,7 +53,7 @@ class DependencyGraph(Generic[Item]):
         moves: Iterable[Hashable] = (),
         finds: Iterable[Hashable] = (),
     ) -> bool:
-        """Whether the item may go at once; if not, a `finish` will release it."""
+        """Add an item. Returns whether it may be sent at once; if not, a `finish` releases it."""
         entry = _Entry(
             item,
             frozenset(writes),
@@ -107,7 +107,7 @@ class DependencyGraph(Generic[Item]):
         return bool(before)
 
     def finish(self, item: Item) -> list[Item]:
-        """The items that may go now that this one is done, in order of arrival."""
+        """Note that an item has finished; returns those that it releases, in order of arrival."""
         entry = self._entries.pop(item)
         for token in entry.writes:
             if self._writer.get(token) is entry:

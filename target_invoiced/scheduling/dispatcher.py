@@ -1,4 +1,4 @@
-"""Ready records -> requests. Some need none, and some have to wait after all."""
+"""From ready records to requests. Some need none, and some have to wait after all."""
 
 from dataclasses import dataclass, replace
 
@@ -33,7 +33,14 @@ NOT_FOUND_HINT = (
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """Decides what is sent for each record, by the facts known when its turn has come."""
+    """Decides what is sent for each record, by the facts that are known at its turn.
+
+    Attributes:
+        unit: the ledger.
+        queue: gives the records.
+        parking: takes records whose references are unknown.
+        requests: builds the requests.
+    """
 
     unit: UnitOfWork
     queue: WriteQueue
@@ -41,7 +48,7 @@ class Dispatch:
     requests: RequestBuilder
 
     def next_jobs(self, limit: int) -> list[Job]:
-        """Up to `limit` of the ready records with their requests, journaled with the next flush."""
+        """Up to `limit` ready records with their requests, to be journaled with the next flush."""
         ready = self.queue.ready
         records = [ready.popleft() for _ in range(min(limit, len(ready)))]
         keys = [pending.key for pending in records if pending.key]
@@ -55,7 +62,7 @@ class Dispatch:
         ]
 
     def found(self, pending: PendingRecord, id: int | str) -> None:
-        """The object exists already: update it to the record."""
+        """Update an object that exists already to the record."""
         assert pending.key
         owner = self.unit.keys.key_of_object(pending.key.resource, id)
         if owner is not None and owner != pending.key:
@@ -71,9 +78,9 @@ class Dispatch:
         self.queue.requeue(pending)
 
     def refused(self, pending: PendingRecord, rejected: Rejected) -> None:
-        """Invoiced refuses the write: for good, unless its natural key may be given up by others.
+        """Take a refusal by Invoiced: final, unless other writes may free the natural key.
 
-        A number that is taken may be free once the writes that came before have finished.
+        A number that is taken may be free once earlier writes have finished.
         """
         natural = pending.stream.natural_key
         taken = natural is not None and rejected.param == natural and rejected.id is None

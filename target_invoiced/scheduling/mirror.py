@@ -1,4 +1,4 @@
-"""What a new version of a table did not bring is removed."""
+"""Removes what a new version of a table lacks."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -25,7 +25,14 @@ FEWEST_LIMITED = 10
 
 @dataclass(frozen=True, slots=True)
 class Mirror:
-    """`clock` is monotonic, in seconds."""
+    """Removes what a new version of a table lacks.
+
+    Attributes:
+        unit: the ledger.
+        queue: takes the removals.
+        states: which STATE may be written.
+        clock: monotonic, in seconds.
+    """
 
     unit: UnitOfWork
     queue: WriteQueue
@@ -38,7 +45,10 @@ class Mirror:
         """Enqueue the removals, some at each step; none for a version that was not `seen`.
 
         The records of the version must be recorded and flushed. An object is removed if an earlier
-        version contained it. Raises InvalidInputError if those are too many.
+        version contained it.
+
+        Raises:
+            InvalidInputError: if those are more than `mirror_limit` allows.
         """
         name, resource, version = stream.name, stream.resource or "", message.version
         if version is None:
@@ -97,8 +107,8 @@ def _refuse_too_many(stream: Stream, message: ActivateVersion, objects: int, lef
     limit = stream.settings.mirror_limit
     if objects >= FEWEST_LIMITED and left * 100 > limit * objects:
         raise InvalidInputError(
-            f"line {message.line}: version {message.version} of `{stream.name}` would remove {left} "
-            f"of its {objects} objects, more than `mirror_limit` allows ({limit} %). Nothing was "
-            "removed. Check that the tap sent the whole table; if it did, raise `mirror_limit` "
-            "for this run."
+            f"line {message.line}: version {message.version} of `{stream.name}` would remove "
+            f"{left} of its {objects} objects, more than `mirror_limit` allows ({limit} %). "
+            "Nothing was removed. Check that the tap sent the whole table; if it did, raise "
+            "`mirror_limit` for this run."
         )

@@ -1,4 +1,4 @@
-"""Records that refer to what has not come: parked, taken up again, and in the end rejected."""
+"""Records that refer to an unknown object: parked, resumed, and in the end rejected."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
@@ -27,9 +27,14 @@ MAX_STREAMS = 100
 
 @dataclass(slots=True)
 class ParkedQueue:
-    """Looks after the records that wait for others. `clock` is monotonic, in seconds.
+    """Looks after parked records. They are resumed in rounds, a page of the ledger at a time.
 
-    They are resumed in rounds, a page of the ledger at a time, as there is room for them.
+    Attributes:
+        settings: of the run.
+        unit: the ledger.
+        queue: takes resumed records.
+        recorder: of outcomes.
+        clock: monotonic, in seconds.
     """
 
     settings: TargetSettings
@@ -42,7 +47,7 @@ class ParkedQueue:
     _streams: dict[tuple[str, bytes], Stream] = field(default_factory=dict)
 
     def park(self, pending: PendingRecord, missing: Reference) -> None:
-        """The object that the record refers to is missing. Once the input is over, it will not come."""
+        """Park a record whose reference is unknown; reject it once the input is over."""
         if self._input_over:
             self.queue.finish(pending, self._reject_or_keep(pending, missing))
         else:
@@ -54,7 +59,7 @@ class ParkedQueue:
             self._round = self._pages_of_known()
 
     def resolve_or_reject_remaining(self) -> None:
-        """The input is over: from now on, look at each parked record once more, or reject it."""
+        """From now on, try each parked record once more, or reject it: the input is over."""
         self._input_over = True
         if self.unit.parked.count:
             self._round = self._remaining_pages()
@@ -67,7 +72,7 @@ class ParkedQueue:
         )
 
     def resume_page(self) -> None:
-        """Resume some of the records that may go on. To be called after a flush."""
+        """Resume some of the records that may continue. Call it after a flush."""
         if self._round is None:
             self._round = self._pages_of_arrived()
         if next(self._round, self) is self:

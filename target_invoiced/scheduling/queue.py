@@ -21,9 +21,13 @@ MAX_BATCHED = 5_000
 class WriteQueue:
     """Keeps records in the order that their objects need.
 
-    `ready` are those that wait for nothing any more. `newly_available` are the objects that were
-    written since it was last emptied: parked records may wait for them. `mixed`: some streams name
-    objects by keys of another system, and some by Invoiced's ids.
+    Attributes:
+        unit: the ledger.
+        recorder: of outcomes.
+        mixed: whether some streams name objects by keys of another system, and some by ids.
+        ready: records that wait for nothing.
+        newly_available: objects that were written since it was last emptied; parked records may
+            wait for them.
     """
 
     unit: UnitOfWork
@@ -41,14 +45,15 @@ class WriteQueue:
 
     @property
     def has_room(self) -> bool:
-        """Whether further records may be taken in: memory stays flat however long the input."""
+        """Whether further records may be taken: it bounds the memory, however long the input."""
         return len(self._graph) < MAX_PENDING and sum(self._rests.values()) < MAX_BATCHED
 
     def writing(self, key: ExternalKey) -> bool:
-        """Whether a write for this key is yet to finish."""
+        """Whether a write for this key has not finished."""
         return self._graph.writing(key)
 
     def enqueue(self, pending: PendingRecord) -> None:
+        """Add a record behind the writes that it depends on."""
         needs = pending.depends()
         writes, reads, moves = set(needs.writes), set(needs.reads), set(needs.moves)
         if self.mixed:
@@ -75,7 +80,7 @@ class WriteQueue:
         return {ObjectId(key.resource, str(id)) for key, id in ids.items()}
 
     def requeue(self, pending: PendingRecord) -> None:
-        """A record that is ready needs another look."""
+        """Make a record ready once more."""
         self.ready.appendleft(pending)
 
     def defer(self, pending: PendingRecord, *, earlier_only: bool) -> bool:
@@ -94,9 +99,12 @@ class WriteQueue:
         self._release(pending)
 
     def park(self, pending: PendingRecord, missing: Reference) -> None:
-        """The record waits for an object that may come later; no other record waits for it.
+        """Park a record; no other record waits for it.
 
-        STATE need not wait either if the ledger keeps it. Raises InvalidInputError if too many wait.
+        STATE does not wait for it either, if the ledger keeps it.
+
+        Raises:
+            InvalidInputError: if too many are parked without a ledger.
         """
         for one in pending.batch:
             self.unit.parked.park(one, missing)

@@ -1,4 +1,4 @@
-"""The request of a record: under which idempotency key, after which wait; journaled first."""
+"""The request of a record: under which idempotency key, and after which wait. Journaled first."""
 
 import uuid
 from collections.abc import Callable
@@ -28,7 +28,13 @@ KEY_LIVES_S = 23 * 3600
 
 @dataclass(frozen=True, slots=True)
 class RequestBuilder:
-    """Builds the requests of records. `now` is in UNIX seconds, `clock` the monotonic one, in seconds."""
+    """Builds the requests of records, and journals them.
+
+    Attributes:
+        unit: the ledger.
+        now: UNIX time, in seconds.
+        clock: monotonic, in seconds.
+    """
 
     unit: UnitOfWork
     now: Callable[[], float]
@@ -158,7 +164,7 @@ class RequestBuilder:
             raise InDoubtError(UNKNOWN_OUTCOME)
 
     def withdraw(self, pending: PendingRecord, request: WriteRequest) -> None:
-        """The request was not sent, so that the next run need not find out its outcome."""
+        """Note that a request was not sent, so that the next run need not find out its outcome."""
         if request.again:
             return
         if pending.key and pending.pinned and request.keyed:
@@ -171,7 +177,7 @@ class RequestBuilder:
                 self.unit.unjournal(one)
 
     def give_up_key(self, pending: PendingRecord) -> None:
-        """Invoiced remembers the refusal under the idempotency key: another is to be used."""
+        """Use another idempotency key: Invoiced has stored the refusal under this one."""
         if pending.key and pending.pinned:
             known = self.unit.get(pending)
             self.unit.keys.set(

@@ -18,15 +18,16 @@ COMPRESSIONS = ("gzip", "none")
 
 
 def records_of(batch: Batch) -> Iterator[Record]:
-    """The records of all files, in order, each with the line number of the BATCH message.
+    """The records of all files of a BATCH, in order, each with the line number of the message.
 
-    Raises InvalidInputError, before STATE can pass the message, for what cannot be read.
+    Raises:
+        InvalidInputError: if a file cannot be read; raised before STATE can pass the message.
     """
     if batch.format.lower() != FORMAT or batch.compression.lower() not in COMPRESSIONS:
         raise _problem(
             batch,
-            f"has the encoding {batch.format}, {batch.compression}. Only jsonl, plain or with gzip, "
-            "can be read: set `batch_config.encoding` of the tap",
+            f"has the encoding {batch.format}, {batch.compression}. Only jsonl, plain or with "
+            "gzip, can be read: set `batch_config.encoding` of the tap",
         )
     paths = [_local_path(batch, url) for url in batch.manifest]
     for path in paths:

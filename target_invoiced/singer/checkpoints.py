@@ -1,4 +1,4 @@
-"""Which STATE may be told: one that comes after nothing unsettled."""
+"""Which STATE may be written: one that no unfinished record precedes."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -8,21 +8,33 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class RecordReceived:
-    """A record came in; `position` counts records from 1."""
+    """A record came.
+
+    Attributes:
+        position: counts records from 1.
+    """
 
     position: int
 
 
 @dataclass(frozen=True, slots=True)
 class RecordDone:
-    """The record at the position was accepted, kept among the rejects, or durably parked."""
+    """A record was written, kept as a reject, or durably parked.
+
+    Attributes:
+        position: counts records from 1.
+    """
 
     position: int
 
 
 @dataclass(frozen=True, slots=True)
 class StateReceived:
-    """A STATE came in."""
+    """A STATE came.
+
+    Attributes:
+        value: of the STATE.
+    """
 
     value: Any
 
@@ -31,7 +43,7 @@ Step = RecordReceived | RecordDone | StateReceived
 
 
 def last_safe(history: Iterable[Step]) -> Any:
-    """The value of the last STATE that no unsettled record precedes; None if there is none."""
+    """The value of the last STATE that no unfinished record precedes; None if there is none."""
     unsettled: set[int] = set()
     states: list[tuple[Any, frozenset[int]]] = []
     for step in history:
@@ -52,26 +64,28 @@ def last_safe(history: Iterable[Step]) -> Any:
 
 @dataclass(slots=True)
 class StateTracker:
-    """The same, as the history goes on, in memory for what is unsettled only."""
+    """`last_safe` step by step; keeps only what is unfinished in memory."""
 
     _unsettled: set[int] = field(default_factory=set)
     _waiting: deque[tuple[Any, int]] = field(default_factory=deque)
     _last: int = 0
 
     def came(self) -> int:
-        """The position of a record that came in now."""
+        """Note a record; returns its position."""
         self._last += 1
         self._unsettled.add(self._last)
         return self._last
 
     def settled(self, position: int) -> None:
+        """Note that a record is done."""
         self._unsettled.discard(position)
 
     def add_state(self, value: Any) -> None:
+        """Note a STATE."""
         self._waiting.append((value, self._last))
 
     def ready(self) -> list[Any]:
-        """The STATEs that may be echoed by now and were not yet, in order."""
+        """The STATEs that may be written now and were not yet, in order."""
         if not self._waiting:
             return []
         first = min(self._unsettled, default=self._last + 1)

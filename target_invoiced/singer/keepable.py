@@ -1,4 +1,4 @@
-"""What of a record can be kept and sent: JSON in UTF-8, of bounded depth. Pure."""
+"""The part of a record that can be kept and sent: JSON in UTF-8, of bounded depth. Pure."""
 
 import math
 import re
@@ -12,9 +12,9 @@ MAX_NAMED_DEPTH = 5
 
 
 def keepable(record: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
-    """The record with `[hidden]` in place of what cannot be kept, and the first reason for it.
+    """The record with `[hidden]` in place of what cannot be kept, and the first reason for that.
 
-    A record that comes back with `[hidden]` in it is refused again until the value is put back.
+    A record that comes back with `[hidden]` is refused again until the value is put back.
     """
     problems: list[str] = []
     return _kept(record, "", 0, problems), problems[0] if problems else None

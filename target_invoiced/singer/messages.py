@@ -1,4 +1,4 @@
-"""Lines of stdin -> Singer messages. What a line holds is never repeated in an error."""
+"""From lines of stdin to Singer messages. No error repeats the content of a line."""
 
 import logging
 import re
@@ -16,6 +16,15 @@ LOGGER = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Schema:
+    """A SCHEMA message.
+
+    Attributes:
+        line: of the input, from 1.
+        stream: its name.
+        schema: the JSON Schema.
+        key_properties: names of the properties that identify a record.
+    """
+
     line: int
     stream: str
     schema: dict[str, Any]
@@ -24,11 +33,15 @@ class Schema:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record.
+    """A RECORD message.
 
-    `version` is that of the table it belongs to, where the tap counts versions. A record with a
-    `problem` cannot be kept or sent as it came; `record` then holds the part that can. `reject_id`
-    is that of a corrected reject.
+    Attributes:
+        line: of the input, from 1.
+        stream: its name.
+        record: its content; if there is a `problem`, the part of it that can be kept.
+        version: of the table that it belongs to; None if the tap counts no versions.
+        problem: why it cannot be kept or sent as it came; None if it can.
+        reject_id: of the reject that it corrects; None if it corrects none.
     """
 
     line: int
@@ -41,7 +54,15 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records in files: `manifest` holds their URLs, `format` and `compression` their encoding."""
+    """A BATCH message: records in files.
+
+    Attributes:
+        line: of the input, from 1.
+        stream: its name.
+        format: of the files, such as `jsonl`.
+        compression: of the files, such as `gzip`; empty for none.
+        manifest: URLs of the files.
+    """
 
     line: int
     stream: str
@@ -52,15 +73,25 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class State:
+    """A STATE message.
+
+    Attributes:
+        line: of the input, from 1.
+        value: of the STATE.
+    """
+
     line: int
     value: Any
 
 
 @dataclass(frozen=True, slots=True)
 class ActivateVersion:
-    """All records of this version have come: what it did not bring is no more.
+    """An ACTIVATE_VERSION message: all records of this version have come.
 
-    `version` is None where it is missing or cannot be a version.
+    Attributes:
+        line: of the input, from 1.
+        stream: its name.
+        version: of the table; None where it is missing or cannot be one.
     """
 
     line: int
@@ -79,16 +110,17 @@ CARRIERS = ("stream", "record", "records", "manifest")
 
 
 class Reader:
-    """Makes messages of lines, and counts those from 1."""
+    """Makes messages of lines, and counts the lines from 1."""
 
     def __init__(self) -> None:
         self._number = 0
         self._unknown_types: set[str] = set()
 
     def message(self, line: bytes) -> Message | None:
-        """The line's message; None for a blank line and for an unknown type without data.
+        """The message of a line; None for a blank line and for an unknown type without data.
 
-        Raises InvalidInputError, which names the line by its number.
+        Raises:
+            InvalidInputError: names the line by its number.
         """
         self._number += 1
         if self._number == 1:
@@ -127,10 +159,10 @@ def _reject_id(reject: Any) -> str | None:
 
 
 def parse(line: bytes) -> tuple[Any, bool]:
-    """The value of a line, None if it is no JSON at all; and whether all of it can be kept.
+    """The value of a line, and whether all of it can be kept; None for a line without JSON.
 
-    Python writes NaN and halves of characters, which no other JSON has: they are read, so that
-    their record can be named.
+    NaN and halves of characters, which only Python writes, are read, so that a message can name the
+    record.
     """
     try:
         content = exact_json.loads(line)
@@ -183,7 +215,7 @@ def _bad(number: int, what: str) -> InvalidInputError:
 def record_of(
     record: dict[str, Any], stream: str, line: int, *, version: Any = None, clean: bool
 ) -> Record:
-    """The record, or if it cannot be kept as it is, the part that can, with the reason."""
+    """The record; if it cannot be kept as it is, the part that can, and the reason."""
     problem = None
     if not clean:
         record, problem = keepable(record)

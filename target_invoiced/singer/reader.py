@@ -1,4 +1,4 @@
-"""Lines of the input -> messages, as they are wanted."""
+"""From the lines of the input to messages, one at a time."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -12,9 +12,13 @@ from target_invoiced.singer.messages import Batch, Message, Reader, Record
 
 @dataclass(slots=True)
 class MessageReader:
-    """Gives the messages of the lines that have come. `more` asks for further lines.
+    """Gives the messages of the lines that have come.
 
-    The records in the files of a BATCH come in its place. Of a `sample`, only the first record of each stream is given.
+    The records in the files of a BATCH come in its place.
+
+    Attributes:
+        more: asks for further lines.
+        sample: whether only the first record of each stream is given.
     """
 
     more: Callable[[], None]
@@ -33,24 +37,29 @@ class MessageReader:
         return bool(self._lines) or any(one is not None for one in begun)
 
     def add(self, lines: list[bytes]) -> None:
-        """One part of the input; once all of it was given, the next is asked for."""
+        """Add a chunk of lines. Once all of it was given, the next one is asked for."""
         self._lines.extend(lines)
         self._left_of_parts.append(len(lines))
 
     def discard(self) -> None:
+        """Drop the lines that have come."""
         self._lines.clear()
         self._back = self._broken = self._batch = None
 
     def input_digest(self) -> bytes:
-        """Of all lines up to the one whose message was given last."""
+        """A digest of all lines up to the one whose message was given last."""
         return self._input.digest()
 
     def unread(self, message: Message) -> None:
-        """The next message is this one again."""
+        """Give this message once more, as the next one."""
         self._back = message
 
     def next(self) -> Message | None:
-        """None if no whole line is there. Raises InvalidInputError for a line that is no message."""
+        """The next message; None if no whole line has come.
+
+        Raises:
+            InvalidInputError: for a line that is no message.
+        """
         if self._broken is not None:
             raise self._broken
         if self._back is not None:
@@ -77,7 +86,7 @@ class MessageReader:
         return None
 
     def records(self, first: Record, most: int) -> Iterator[Record]:
-        """The record and those behind it that lie ready, up to a message of another kind."""
+        """The record and those after it that have come, up to a message of another type."""
         yield from self._sampled_of(first)
         for _ in range(most - 1):
             try:

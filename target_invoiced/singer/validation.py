@@ -1,4 +1,4 @@
-"""Does a record keep to its SCHEMA? Answers name places and rules, never values."""
+"""Checks a record against its SCHEMA. Problems name places and rules, never values."""
 
 import re
 from collections.abc import Iterator
@@ -45,7 +45,14 @@ class _LocalReferences(jsonschema.RefResolver):  # type: ignore[misc]  # has no 
 
 
 class Validator:
-    """Checks records against one JSON Schema (Draft 4). Raises ValueError if it is not one."""
+    """Checks records against one JSON Schema (Draft 4).
+
+    Args:
+        schema: the JSON Schema.
+
+    Raises:
+        ValueError: if it is none.
+    """
 
     def __init__(self, schema: dict[str, Any]) -> None:
         try:
@@ -60,7 +67,7 @@ class Validator:
         self._validator = _Validator(schema, resolver=_LocalReferences.from_schema(schema))
 
     def first_problem(self, record: dict[str, Any]) -> str | None:
-        """What is wrong with the record, `items[0].quantity must be of type number`; or None."""
+        """The first problem (`items[0].quantity must be of type number`) of a record, or None."""
         try:
             error = next(self._validator.iter_errors(record), None)
         except RecursionError:
