@@ -17,6 +17,12 @@ store       where they are kept
 rules       what Invoiced refuses, and what it computes
 http        how they are served
 seed        how sample data is made
+
+Modules:
+
+exceptions  what the emulator raises
+money       numbers as Invoiced writes them
+pricing     the parts of documents, and their totals
 """
 
 from typing import TYPE_CHECKING, Any

@@ -18,6 +18,7 @@ bad_values    values that cannot be emitted
 columns       columns that the schema does not name
 date_times    date-times of every spelling
 messages      Singer messages as lines
+event_store   EVENTSTORE
 deletions     events of deleted objects
 corrections   balances that an event changes without `updated_at`
 verification  compares what was read with what Invoiced counts

@@ -28,6 +28,8 @@ class TapSettings:
         verify: whether each stream is counted after it was read.
         extra_columns: whether attributes without a column are kept in EXTRA.
         stop_on_bad_value: whether a value that its column cannot hold ends the stream.
+        account: its name in the database of states; None if it is not set.
+        pipeline: its name in the database of states.
     """
 
     connection: Connection

@@ -18,10 +18,10 @@ from target_invoiced.mapping.outcomes import Done, Found, Missing, Rejected
 from target_invoiced.message_handler import MessageHandler
 from target_invoiced.records.intake import Intake
 from target_invoiced.records.unit_of_work import UnitOfWork
+from target_invoiced.results.recorder import OutcomeRecorder
 from target_invoiced.results.rejects import Rejects
 from target_invoiced.results.report import LOG_EVERY_S, Report
 from target_invoiced.results.responses import ResponseSink
-from target_invoiced.results.settlement import OutcomeRecorder
 from target_invoiced.scheduling.dispatcher import Dispatch, Job
 from target_invoiced.scheduling.mirror import Mirror
 from target_invoiced.scheduling.parking import ParkedQueue

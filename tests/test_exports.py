@@ -19,6 +19,7 @@ EXPORTED = {
     "invoiced_emulator": {"Account", "Faults", "Server", "add_bulk", "seeded"},
     "invoiced_schemas": {"load"},
     "singer_command": set[str](),
+    "singer_invoiced": {"DESCRIPTION"},
     "tap_invoiced": {"DESCRIPTION"},
     "target_invoiced": {"DESCRIPTION"},
 }

@@ -3,6 +3,7 @@
 account     a whole account from a seed
 documents   invoices and what belongs to them
 extras      the rarer objects
+bulk        computed objects by the million
 context     what the makers share
 data        names, products and prices
 """

@@ -14,7 +14,7 @@ from target_invoiced.mapping.outcomes import Done, Kind, Outcome, Rejected
 from target_invoiced.records.parked_buffer import AWAITING_CORRECTION, decode_reference
 from target_invoiced.records.record import PendingRecord, Stream
 from target_invoiced.records.unit_of_work import UnitOfWork
-from target_invoiced.results.settlement import OutcomeRecorder
+from target_invoiced.results.recorder import OutcomeRecorder
 from target_invoiced.scheduling.queue import WriteQueue
 from target_invoiced.settings import TargetSettings
 from target_invoiced.singer.messages import Record, Schema

@@ -8,7 +8,7 @@ from target_invoiced.mapping.keys import ExternalKey, NaturalKey, ObjectId, Refe
 from target_invoiced.mapping.outcomes import Done, Kind, Outcome
 from target_invoiced.records.record import NUMBERED, PendingRecord
 from target_invoiced.records.unit_of_work import UnitOfWork
-from target_invoiced.results.settlement import OutcomeRecorder
+from target_invoiced.results.recorder import OutcomeRecorder
 from target_invoiced.scheduling.dependencies import DependencyGraph
 
 # How many writes may be pending: enough to find work for every connection.

@@ -17,8 +17,8 @@ from target_invoiced.mapping.outcomes import Done, Kind, Rejected
 from target_invoiced.records.intake import Checkpoint, Intake
 from target_invoiced.records.record import PendingRecord
 from target_invoiced.records.unit_of_work import UnitOfWork
+from target_invoiced.results.recorder import OutcomeRecorder
 from target_invoiced.results.report import Report
-from target_invoiced.results.settlement import OutcomeRecorder
 from target_invoiced.scheduling.dependencies import DependencyGraph
 from target_invoiced.scheduling.requests import RequestBuilder
 from target_invoiced.settings import target_settings

@@ -8,8 +8,8 @@ from target_invoiced.ledger import Ledger
 from target_invoiced.mapping.outcomes import Done, Kind
 from target_invoiced.records.record import PendingRecord, Stream
 from target_invoiced.records.unit_of_work import UnitOfWork
+from target_invoiced.results.recorder import OutcomeRecorder
 from target_invoiced.results.report import Report
-from target_invoiced.results.settlement import OutcomeRecorder
 from target_invoiced.scheduling.dependencies import DependencyGraph
 from target_invoiced.scheduling.queue import MAX_BATCHED, WriteQueue
 from target_invoiced.settings import target_settings

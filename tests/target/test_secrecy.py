@@ -27,10 +27,10 @@ from target_invoiced.mapping.outcomes import Done, Kind, Rejected
 from target_invoiced.records.intake import Intake
 from target_invoiced.records.record import PendingRecord
 from target_invoiced.records.unit_of_work import UnitOfWork
+from target_invoiced.results.recorder import OutcomeRecorder
 from target_invoiced.results.rejects import Rejects
 from target_invoiced.results.report import Report
 from target_invoiced.results.responses import ResponseFile, ResponseSink
-from target_invoiced.results.settlement import OutcomeRecorder
 from target_invoiced.scheduling.requests import RequestBuilder
 from target_invoiced.settings import target_settings
 from target_invoiced.singer.checkpoints import StateTracker
