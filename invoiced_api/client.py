@@ -3,6 +3,7 @@
 import logging
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from threading import Lock
 from urllib.parse import urlsplit
@@ -45,6 +46,43 @@ IN_FLIGHT_GRACE_S = 5.0
 MAX_CLOCK_DIFFERENCE_S = 60
 
 LOGGER = logging.getLogger(__name__)
+
+
+class _Sending:
+    """One request and its repetitions."""
+
+    def __init__(self, send_once: Callable[[Request], Response], call: Request) -> None:
+        self._send_once = send_once
+        self._call = call
+        self._last: RetryableError | None = None
+        self.retries = 0
+
+    def attempt(self) -> Response:
+        """Send the request once, under a new key where Invoiced remembers a failure."""
+        call, last = self._call, self._last
+        if last is not None and call.before_repeat:
+            call.before_repeat(last)
+            if last.answered and call.idempotency_key:
+                self._rotate_key()
+        try:
+            answer = self._send_once(self._call)
+            if call.budget:
+                call.budget.succeeded()
+            return answer
+        except RetryableError as failure:
+            if call.budget:
+                call.budget.failed()
+            # After silence the same key makes sure that nothing is done twice. An answered
+            # failure is remembered under its key, and would be answered again.
+            self._last = failure
+            if failure.answered and call.idempotency_key and not call.before_repeat:
+                self._rotate_key()
+            raise
+
+    def _rotate_key(self) -> None:
+        self._call = _with_new_key(self._call)
+        if self._call.on_key_rotated and self._call.idempotency_key:
+            self._call.on_key_rotated(self._call.idempotency_key)
 
 
 class Client:
@@ -121,49 +159,21 @@ class Client:
         """
         if call.method == "POST" and not call.idempotency_key:
             call = _with_new_key(call)
-
-        retries = 0
-        last: RetryableError | None = None
-
-        def renew_key() -> None:
-            nonlocal call
-            call = _with_new_key(call)
-            if call.on_key_rotated and call.idempotency_key:
-                call.on_key_rotated(call.idempotency_key)
-
-        def attempt() -> Response:
-            nonlocal last
-            if last is not None and call.before_repeat:
-                call.before_repeat(last)
-                if last.answered and call.idempotency_key:
-                    renew_key()
-            try:
-                answer = self._send_once(call)
-                if call.budget:
-                    call.budget.succeeded()
-                return answer
-            except RetryableError as failure:
-                if call.budget:
-                    call.budget.failed()
-                # After silence the same key makes sure that nothing is done twice. An answered
-                # failure is remembered under its key, and would be answered again.
-                last = failure
-                if failure.answered and call.idempotency_key and not call.before_repeat:
-                    renew_key()
-                raise
+        sending = _Sending(self._send_once, call)
 
         def count_retry() -> None:
-            nonlocal retries
-            retries += 1
+            sending.retries += 1
             with self._counting:
                 self.retries += 1
 
         max_s = self._connection.max_retry_seconds
         try:
-            answer = retrying(attempt, max_s=max_s, on_retry=count_retry, budget=call.budget)
+            answer = retrying(
+                sending.attempt, max_s=max_s, on_retry=count_retry, budget=call.budget
+            )
         except RetryableError as failure:
             raise self._given_up(failure) from None
-        return replace(answer, retries=retries) if retries else answer
+        return replace(answer, retries=sending.retries) if sending.retries else answer
 
     def _given_up(self, failure: RetryableError) -> RetryableError:
         """The same failure, which says for how long requests were repeated, and what to do."""

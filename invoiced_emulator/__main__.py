@@ -41,6 +41,17 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", default=1, help="random seed of the sample data (default: 1)", **whole
     )
     parser.add_argument(
+        "--empty",
+        action="store_true",
+        help="start without customers: only plans, items, coupons and tax rates",
+    )
+    _add_behaviour(parser, whole)
+    return parser
+
+
+def _add_behaviour(parser: argparse.ArgumentParser, whole: dict[str, Any]) -> None:
+    """Arguments that change how the account behaves, and not what it holds."""
+    parser.add_argument(
         "--latency-ms", default=0, help="delay of each response (default: 0)", **whole
     )
     parser.add_argument(
@@ -71,12 +82,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="KEY",
         help="API key to accept (default: emulator-key)",
     )
-    parser.add_argument(
-        "--empty",
-        action="store_true",
-        help="start without customers: only plans, items, coupons and tax rates",
-    )
-    return parser
 
 
 def _zone(name: str) -> ZoneInfo:

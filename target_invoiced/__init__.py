@@ -7,6 +7,7 @@ message_handler   what each message starts
 shutdown          how a run ends early
 events            the queue of what threads report to the event loop
 settings          the settings of the target
+stream_settings   the entries of the setting `streams`
 exceptions        the tree of exceptions
 exact_json        numbers with every digit, in records and files
 singer            from a line of stdin to a message

@@ -17,7 +17,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from invoiced_emulator.http.api import STATS_PATH, Api, ApiRequest, answered, failure, pattern
+from invoiced_emulator.http.api import STATS_PATH, Api, pattern
+from invoiced_emulator.http.exchange import ApiRequest, answered, failure
 from invoiced_emulator.http.faults import Fault, Faults
 from invoiced_emulator.store.account import Account
 

@@ -36,7 +36,7 @@ from target_invoiced.mapping.operations import (
 from target_invoiced.mapping.outcomes import Done, Found, Kind, Missing, Outcome, Rejected
 from target_invoiced.mapping.payloads import already_matches
 from target_invoiced.mapping.references import resolve_references
-from target_invoiced.settings import DoubtPolicy
+from target_invoiced.stream_settings import DoubtPolicy
 
 
 class Writer:

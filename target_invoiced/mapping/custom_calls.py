@@ -19,7 +19,7 @@ from target_invoiced.mapping.side_effects import (
     refuse_call_unless_allowed,
     refuse_unless_allowed,
 )
-from target_invoiced.settings import CustomCallStream
+from target_invoiced.stream_settings import CustomCallStream
 
 
 @dataclass(slots=True)

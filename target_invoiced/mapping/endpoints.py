@@ -26,7 +26,7 @@ from target_invoiced.mapping.paths import id_of, path_of, placeholders
 from target_invoiced.mapping.payloads import BodyRules, body_of, unknown_attributes
 from target_invoiced.mapping.side_effects import refuse_unless_allowed
 from target_invoiced.mapping.statuses import Standing, standing
-from target_invoiced.settings import EndpointStream, Ids, OperationKind
+from target_invoiced.stream_settings import EndpointStream, Ids, OperationKind
 
 
 @dataclass(slots=True)

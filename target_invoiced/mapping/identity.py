@@ -11,7 +11,7 @@ from target_invoiced.mapping.coercion import coerce
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey, ObjectId, ObjectRef, key_text
 from target_invoiced.mapping.operations import Path
 from target_invoiced.mapping.references import reference, reference_list
-from target_invoiced.settings import Ids
+from target_invoiced.stream_settings import Ids
 
 # The first word of a path -> the resource whose objects are below it.
 AT_PATH = {one.path.strip("/"): one.name for one in RESOURCES if "{" not in one.path}

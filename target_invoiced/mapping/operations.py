@@ -7,7 +7,7 @@ from typing import Any
 from invoiced_api.definitions import DeleteBehaviour
 from target_invoiced.mapping.keys import NaturalKey, ObjectRef
 from target_invoiced.mapping.outcomes import Kind
-from target_invoiced.settings import DoubtPolicy
+from target_invoiced.stream_settings import DoubtPolicy
 
 # A subscription in one of these has nothing left to cancel, and would bill if it were created.
 ENDED_STATUSES = ("canceled", "finished")

@@ -11,7 +11,7 @@ from target_invoiced.mapping.card_numbers import shows_card_number
 from target_invoiced.mapping.coercion import to_integer, to_text
 from target_invoiced.mapping.operations import Path
 from target_invoiced.mapping.references import reference
-from target_invoiced.settings import Ids
+from target_invoiced.stream_settings import Ids
 
 
 def placeholders(template: str) -> list[str]:

@@ -10,7 +10,7 @@ from invoiced_api.bodies import AttributeType, Body, ListOf, Nested, Ref, RefLis
 from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.mapping.coercion import BY_TYPE, coerce, to_number, to_text, to_unix_seconds
 from target_invoiced.mapping.references import reference, reference_list
-from target_invoiced.settings import CLEAR_ALL, Ids, Nulls
+from target_invoiced.stream_settings import CLEAR_ALL, Ids, Nulls
 
 # What Invoiced refuses to clear, of whatever object.
 NEVER_NULL = frozenset({"name", "number", "currency", "date", "items", "id"})

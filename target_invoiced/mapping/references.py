@@ -8,7 +8,7 @@ from invoiced_api.resources import BY_NAME
 from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.mapping.coercion import coerce, to_integer, to_text
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey, Reference, key_text
-from target_invoiced.settings import Ids
+from target_invoiced.stream_settings import Ids
 
 
 def reference(value: Any, resource: str, ids: Ids, path: str) -> Any:

@@ -10,7 +10,7 @@ from target_invoiced.mapping.keys import NaturalKey
 from target_invoiced.mapping.operations import CustomCall, Path
 from target_invoiced.records.record import PendingRecord
 from target_invoiced.records.unit_of_work import UnitOfWork
-from target_invoiced.settings import CustomCallStream
+from target_invoiced.stream_settings import CustomCallStream
 
 
 @dataclass(slots=True)

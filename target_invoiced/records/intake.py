@@ -18,9 +18,10 @@ from target_invoiced.records.batched_calls import Batches
 from target_invoiced.records.keyless import KeylessMatcher, state_digest
 from target_invoiced.records.record import PendingRecord, Stream
 from target_invoiced.records.unit_of_work import UnitOfWork
-from target_invoiced.settings import EndpointStream, Ids, TargetSettings
+from target_invoiced.settings import TargetSettings
 from target_invoiced.singer.checkpoints import StateTracker
 from target_invoiced.singer.messages import Record, Schema
+from target_invoiced.stream_settings import EndpointStream, Ids
 
 LOGGER = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from target_invoiced.ledger.replay import (
 from target_invoiced.mapping.keys import digest
 from target_invoiced.records.record import PendingRecord
 from target_invoiced.records.unit_of_work import UnitOfWork
-from target_invoiced.settings import DoubtPolicy
+from target_invoiced.stream_settings import DoubtPolicy
 
 LOGGER = logging.getLogger(__name__)
 

@@ -30,9 +30,10 @@ from target_invoiced.mapping.operations import (
 )
 from target_invoiced.mapping.outcomes import Kind
 from target_invoiced.mapping.references import references
-from target_invoiced.settings import CustomCallStream, EndpointStream, Ids, TargetSettings
+from target_invoiced.settings import TargetSettings
 from target_invoiced.singer.messages import Record, Schema
 from target_invoiced.singer.validation import Validator
+from target_invoiced.stream_settings import CustomCallStream, EndpointStream, Ids
 
 # Taps and loaders add columns of their own, which differ from run to run; one of them counts.
 SDC_PREFIX = "_sdc_"

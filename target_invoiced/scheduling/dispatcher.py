@@ -12,7 +12,7 @@ from target_invoiced.records.unit_of_work import UnitOfWork
 from target_invoiced.scheduling.parking import ParkedQueue
 from target_invoiced.scheduling.queue import WriteQueue
 from target_invoiced.scheduling.requests import RequestBuilder
-from target_invoiced.settings import DoubtPolicy
+from target_invoiced.stream_settings import DoubtPolicy
 
 Job = tuple[PendingRecord, WriteRequest]
 

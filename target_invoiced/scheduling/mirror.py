@@ -11,9 +11,9 @@ from target_invoiced.ledger.keys import ObjectMapping
 from target_invoiced.records.record import PendingRecord, Stream
 from target_invoiced.records.unit_of_work import UnitOfWork
 from target_invoiced.scheduling.queue import WriteQueue
-from target_invoiced.settings import EndpointStream
 from target_invoiced.singer.checkpoints import StateTracker
 from target_invoiced.singer.messages import ActivateVersion, Record
+from target_invoiced.stream_settings import EndpointStream
 
 LOGGER = logging.getLogger(__name__)
 

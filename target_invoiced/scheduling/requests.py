@@ -20,7 +20,7 @@ from target_invoiced.mapping.references import resolve_references
 from target_invoiced.records.batched_calls import encode_path
 from target_invoiced.records.record import PendingRecord
 from target_invoiced.records.unit_of_work import UnitOfWork
-from target_invoiced.settings import DoubtPolicy
+from target_invoiced.stream_settings import DoubtPolicy
 
 # Invoiced remembers an idempotency key for 24 hours; an hour is left for clocks that differ.
 KEY_LIVES_S = 23 * 3600

@@ -13,7 +13,7 @@ from target_invoiced.mapping.endpoints import EndpointMapper
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey
 from target_invoiced.mapping.operations import Create, Update
 from target_invoiced.mapping.payloads import already_matches
-from target_invoiced.settings import EndpointStream, Ids
+from target_invoiced.stream_settings import EndpointStream, Ids
 
 TEN_O_CLOCK = 1_769_853_600
 

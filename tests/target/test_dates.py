@@ -8,7 +8,7 @@ import pytest
 from invoiced_api.resources import BY_NAME
 from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.mapping.endpoints import EndpointMapper
-from target_invoiced.settings import EndpointStream
+from target_invoiced.stream_settings import EndpointStream
 
 # Each attribute that is a date, with the rule that holds for it: all have the same.
 ATTRIBUTES = [

@@ -5,7 +5,7 @@ import pytest
 from invoiced_api.resources import BY_NAME
 from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.mapping.endpoints import EndpointMapper
-from target_invoiced.settings import EndpointStream, Ids
+from target_invoiced.stream_settings import EndpointStream, Ids
 
 FLATTENED = ["items__0__unit_cost", "items_0_name", "items.0.name", "items[0].name", "Items__12__a"]
 RENAMED = ["ITEMS", "Items", "line_items", "LINE_ITEMS", "lines", "lines__0__price"]

@@ -4,7 +4,7 @@ import pytest
 
 from invoiced_api.resources import BY_NAME, ENDPOINTS
 from target_invoiced.mapping.endpoints import EndpointMapper
-from target_invoiced.settings import CLEAR_NONE, EndpointStream, Ids, Nulls
+from target_invoiced.stream_settings import CLEAR_NONE, EndpointStream, Ids, Nulls
 
 NONE = pytest.mark.parametrize("none", [None, ""], ids=["null", "empty-string"])
 

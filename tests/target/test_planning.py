@@ -9,7 +9,7 @@ from target_invoiced.mapping.endpoints import EndpointMapper
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey, ObjectId
 from target_invoiced.mapping.operations import Create, NoOp, Remove, Update
 from target_invoiced.mapping.outcomes import Kind
-from target_invoiced.settings import EndpointStream, Ids, OperationKind
+from target_invoiced.stream_settings import EndpointStream, Ids, OperationKind
 
 GONE = {"_sdc_deleted_at": "2026-01-31T10:00:00Z"}
 DELETE, VOID = DeleteBehaviour.DELETE, DeleteBehaviour.VOID

@@ -8,7 +8,7 @@ from target_invoiced.exceptions import InvalidRecordError
 from target_invoiced.mapping.endpoints import EndpointMapper
 from target_invoiced.mapping.operations import Create, NoOp, Remove, Update
 from target_invoiced.mapping.outcomes import Kind
-from target_invoiced.settings import EndpointStream, Ids
+from target_invoiced.stream_settings import EndpointStream, Ids
 
 DOCUMENTS = ("invoices", "estimates", "credit_notes")
 
