@@ -345,6 +345,20 @@ RESOURCES = (
         lists=DATED,
         parent=Parent(resource="invoices", attribute="invoice"),
     ),
+    Resource(
+        name="estimate_attachments",
+        path="/estimates/{estimate}/attachments",
+        way=ReadStrategy.PER_PARENT,
+        lists=DATED,
+        parent=Parent(resource="estimates", attribute="estimate"),
+    ),
+    Resource(
+        name="credit_note_attachments",
+        path="/credit_notes/{credit_note}/attachments",
+        way=ReadStrategy.PER_PARENT,
+        lists=DATED,
+        parent=Parent(resource="credit_notes", attribute="credit_note"),
+    ),
     *(
         Resource(name=name, path=f"/{name}", strategy=ReadStrategy.FULL_SCAN, documented=False)
         for name in (

@@ -69,7 +69,11 @@ def lists() -> Iterator[Lists]:
             "/customers": [{"id": 1, "name": "Acme", "updated_at": UPDATED}],
             "/invoices": [{"id": 2, "customer": 1, "updated_at": UPDATED}],
             "/customers/1/balance": BALANCE,
+            "/estimates": [{"id": 3, "customer": 1, "updated_at": UPDATED}],
+            "/credit_notes": [{"id": 4, "customer": 1, "updated_at": UPDATED}],
             "/invoices/2/attachments": [ATTACHMENT],
+            "/estimates/3/attachments": [{**ATTACHMENT, "id": 15}],
+            "/credit_notes/4/attachments": [{**ATTACHMENT, "id": 16}],
             **{f"/{name}": [row(name)] for name in UNDOCUMENTED},
         }
     )
@@ -140,6 +144,15 @@ def test_each_customer_has_a_balance_and_each_invoice_attachments(
     (attachment,) = run.records("attachments")
     assert (attachment["invoice"], attachment["id"], attachment["file"]["size"]) == (2, 13, 6936)
     assert "not in the schema" not in run.stderr
+
+
+def test_estimates_and_credit_notes_have_attachments_too(read: Callable[..., Any]) -> None:
+    run = read("estimate_attachments", "credit_note_attachments")
+    assert run.exit_code == 0, run.stderr
+    (of_estimate,) = run.records("estimate_attachments")
+    assert (of_estimate["estimate"], of_estimate["id"]) == (3, 15)
+    (of_credit_note,) = run.records("credit_note_attachments")
+    assert (of_credit_note["credit_note"], of_credit_note["id"]) == (4, 16)
 
 
 @pytest.mark.parametrize(
