@@ -1,6 +1,5 @@
 """From the table of resources and the schemas to a catalog. Needs no network."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from singer import metadata
@@ -49,10 +48,14 @@ def _entry(resource: Resource, extra_columns: bool) -> dict[str, Any]:
     }
 
 
-def fields(schema: dict[str, Any], within: Breadcrumb = ()) -> Iterator[Breadcrumb]:
+def fields(schema: dict[str, Any], within: Breadcrumb = ()) -> list[Breadcrumb]:
     """The breadcrumb of every field of a schema; nested ones follow the field that holds them."""
+    found: list[Breadcrumb] = []
     for name, field in schema.get("properties", {}).items():
-        yield (*within, "properties", name)
-        yield from fields(field, (*within, "properties", name))
+        path = (*within, "properties", name)
+        found.append(path)
+        if "properties" in field or "items" in field:
+            found += fields(field, path)
     if "items" in schema:
-        yield from fields(schema["items"], (*within, "items"))
+        found += fields(schema["items"], (*within, "items"))
+    return found

@@ -66,7 +66,7 @@ class Records:
         Raises:
             BadValueError: if a value is bad and `on_bad_value` is "stop".
         """
-        if any(type(row) is dict for row in rows):
+        if dict in map(type, rows):
             rows = self._with_id(rows)
         if self._totals:
             self._totals.take(rows)

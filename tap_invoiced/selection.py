@@ -125,7 +125,7 @@ def _entries(catalog: Any) -> dict[str, dict[str, Any]]:
         }
         for entry in entries.values():
             _metadata_of(entry)
-            list(discovery.fields(entry["schema"]))
+            discovery.fields(entry["schema"])
     except (AttributeError, KeyError, TypeError):
         raise InvalidInputError(
             'catalog: must be an object with "streams", each with "tap_stream_id", "schema" and '
@@ -165,9 +165,9 @@ def _stream(given: Mapping[str, Any], own: Mapping[str, Any]) -> SelectedStream 
     selected = entry.selected()
     if selected is False or entry.option("inclusion") == "unsupported":
         return None
-    _check_fields(entry)
     if selected is None and not entry.option("selected-by-default"):
         return None
+    _check_fields(entry)
     alias = given.get("stream")
     return SelectedStream(
         resource=BY_NAME[entry.name],

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import msgspec
@@ -249,12 +249,12 @@ def page_of(request: PageRequest, response: Response) -> Page:
         )
         raise UnreadablePageError(trouble, broken=False)
     stamp = request.listing.stamp
-    dated, moments, older = rows, [], 0
+    dated, older = rows, 0
+    moments: list[int] = []
     undated: list[Any] = []
     if stamp != "updated_at" or "updated_after" in request.params:
         after = request.params.get("updated_after") if stamp == "updated_at" else None
-        dated, undated, older = _by_stamp(rows, stamp, after, response.clock)
-        moments = [row[stamp] for row in dated]
+        dated, undated, moments, older = _by_stamp(rows, stamp, after, response.clock)
     return Page(
         rows=dated,
         undated=undated,
@@ -270,8 +270,8 @@ def page_of(request: PageRequest, response: Response) -> Page:
 
 def _by_stamp(
     rows: list[Any], stamp: str, after: str | int | None, clock: int
-) -> tuple[list[Any], list[Any], int]:
-    """Rows with a stamp that can be true, the others, and how many of those claim to be older.
+) -> tuple[list[Any], list[Any], list[int], int]:
+    """Rows with a stamp that can be true, the others, the stamps, and how many others are older.
 
     A row of a list that was requested by `updated_after` is newer than that, and not from the
     future. A stamp that says otherwise would hide the rows between it and the true one.
@@ -279,9 +279,11 @@ def _by_stamp(
     least, most = -math.inf, math.inf
     if after is not None:
         least, most = int(after), clock + MAX_AHEAD_S
-    stamps = [row.get(stamp) for row in rows]
-    if all(type(one) is int and least < one <= most for one in stamps):
-        return rows, [], 0
+    typed = bool(rows) and isinstance(rows[0], TypedRow)
+    stamps = list(map(attrgetter(stamp), rows)) if typed else [row.get(stamp) for row in rows]
+    whole = typed or all(type(one) is int for one in stamps)
+    if not rows or (whole and least < min(stamps) and max(stamps) <= most):
+        return rows, [], stamps, 0
     dated: list[Any] = []
     undated: list[Any] = []
     older = 0
@@ -291,7 +293,7 @@ def _by_stamp(
         else:
             undated.append(row)
             older += type(one) is int and one <= least
-    return dated, undated, older
+    return dated, undated, [row[stamp] for row in dated], older
 
 
 def refused_page(request: PageRequest) -> Page:

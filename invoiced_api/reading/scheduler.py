@@ -123,9 +123,11 @@ class RequestScheduler:
                 if self.in_flight >= self._connections:
                     return
                 expected = self._expected_bytes(reader, window)
-                urgent = reader is self._current and reader.holds_up_output(window)
                 fits = buffered + self._reserved_bytes + expected <= self._max_bytes
-                if window.request and (urgent or fits):
+                if not fits and not (reader is self._current and reader.holds_up_output(window)):
+                    # What holds up the output is wanted first, so nothing after it may go.
+                    break
+                if window.request:
                     window.in_flight = True
                     self.in_flight += 1
                     self._reserved_bytes += expected
