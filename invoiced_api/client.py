@@ -6,10 +6,8 @@ import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from threading import Lock
-from urllib.parse import urlsplit
 
 import orjson
-from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
 from invoiced_api.concurrency import ConcurrencyLimiter
@@ -20,24 +18,17 @@ from invoiced_api.exceptions import (
     InvoicedError,
     RetryableError,
 )
+from invoiced_api.network_failures import describe, never_sent, remedy
 from invoiced_api.request import Request
 from invoiced_api.response import (
     Response,
     duration,
     is_invoiceds_own,
     parse_response,
-    read_body,
     server_clock,
 )
 from invoiced_api.retry import retrying
-from invoiced_api.transport import (
-    CONNECT_TIMEOUT_S,
-    describe,
-    fix_target,
-    never_sent,
-    open_pool,
-    remedy,
-)
+from invoiced_api.transport import RawResponse, Transport
 
 # How long a write that nobody waits for any more may go on at Invoiced, and no idempotency key
 # protects it from its twin.
@@ -120,13 +111,10 @@ class Client:
         """
         self._connection = connection
         self._limiter = ConcurrencyLimiter(connection.max_connections)
-        self._pool, self._headers = open_pool(connection)
-        if exact_target is not None:
-            fix_target(self._pool, exact_target)
-        self._root = urlsplit(connection.base_url).path
-        self._timeout = Timeout(connect=CONNECT_TIMEOUT_S, read=connection.request_timeout)
         self._deadline = ResponseDeadline(connection.request_timeout)
-        self._pool.ConnectionCls = self._deadline.watched(self._pool.ConnectionCls)
+        self._transport = Transport(connection, self._deadline.watched, exact_target)
+        self._headers = self._transport.headers
+        self._names = frozenset(name.lower() for name in self._headers)
         self._clocks_compared = not warns_of_clocks
         self._closed = False
         self._counting = Lock()
@@ -141,7 +129,7 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self._closed = True
         self._deadline.close()
-        self._pool.close()
+        self._transport.close()
 
     def send(self, call: Request) -> Response:
         """Send a request, repeat it if it may succeed later, and return its response.
@@ -210,11 +198,13 @@ class Client:
         """
         if self._closed:
             return FatalError(f"{call}: not waited for any more")
-        step = remedy(error, self._pool, worked_before=self.last_success_at is not None)
+        step = remedy(error, self._transport.pool, worked_before=self.last_success_at is not None)
         if step:
             return FatalError(f"{call}: {step}")
         unsent = never_sent(error)
-        failure = RetryableError(f"{call}: {describe(error, self._pool)}", unreachable=unsent)
+        failure = RetryableError(
+            f"{call}: {describe(error, self._transport.pool)}", unreachable=unsent
+        )
         if too_slow:
             limit_s = self._connection.request_timeout
             failure = RetryableError(f"{call}: no complete response within {limit_s:g} s")
@@ -222,7 +212,7 @@ class Client:
             return self._delay_unsafe_retry(call, failure, self._connection.request_timeout)
         return failure if unsent else self._delay_unsafe_retry(call, failure)
 
-    def _compare_clocks(self, response: BaseHTTPResponse) -> None:
+    def _compare_clocks(self, response: RawResponse) -> None:
         """Warn once if the clocks differ: bookmarks follow the earlier of the server's and ours.
 
         Only readers ask for it, since a writer keeps no bookmark.
@@ -251,8 +241,7 @@ class Client:
 
     def _send_once(self, call: Request) -> Response:
         # In any case: a header of the call's own never stands beside the client's.
-        ours = {name.lower() for name in self._headers}
-        own = {name: text for name, text in call.headers.items() if name.lower() not in ours}
+        own = {name: text for name, text in call.headers.items() if name.lower() not in self._names}
         headers = {**own, **self._headers}
         if call.idempotency_key:
             headers["Idempotency-Key"] = call.idempotency_key
@@ -264,18 +253,10 @@ class Client:
             with self._counting:
                 self.requests_sent += 1
             try:
-                response = self._pool.urlopen(
-                    call.method,
-                    self._root + call.target,
-                    body=body,
-                    headers=headers,
-                    timeout=self._timeout,
-                    retries=False,
-                    redirect=False,
-                    preload_content=call.max_bytes is None,
-                )
-                most = call.max_bytes if 200 <= response.status < 300 else None
-                body, unread = read_body(response, most)
+                if call.raw and not call.writing:
+                    response = self._transport.fetch(call.target, headers, call.max_bytes)
+                else:
+                    response = self._transport.send(call.method, call.target, headers, body)
             except HTTPError as error:
                 raise self._transport_error(call, error, too_slow=exchange.cut) from None
             if exchange.cut:
@@ -286,7 +267,7 @@ class Client:
                 self._limiter.on_success()
         self._compare_clocks(response)
         try:
-            answer = parse_response(call, response, body, unread)
+            answer = parse_response(call, response)
             self.last_success_at = time.monotonic()
             return answer
         except RetryableError as failure:

@@ -348,14 +348,14 @@ RESOURCES = (
     Resource(
         name="estimate_attachments",
         path="/estimates/{estimate}/attachments",
-        way=ReadStrategy.PER_PARENT,
+        strategy=ReadStrategy.PER_PARENT,
         lists=DATED,
         parent=Parent(resource="estimates", attribute="estimate"),
     ),
     Resource(
         name="credit_note_attachments",
         path="/credit_notes/{credit_note}/attachments",
-        way=ReadStrategy.PER_PARENT,
+        strategy=ReadStrategy.PER_PARENT,
         lists=DATED,
         parent=Parent(resource="credit_notes", attribute="credit_note"),
     ),

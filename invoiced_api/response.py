@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from urllib3 import BaseHTTPResponse
 
 from invoiced_api.exceptions import (
     FeatureMissingError,
@@ -19,8 +18,9 @@ from invoiced_api.exceptions import (
     RetryableError,
     failure_for,
 )
+from invoiced_api.network_failures import redirect_target
 from invoiced_api.request import Request
-from invoiced_api.transport import redirect_target
+from invoiced_api.transport import RawResponse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,34 +57,13 @@ class Response:
         return min(ours, server_clock(self.headers.get("Date")) or ours)
 
 
-def read_body(response: BaseHTTPResponse, max_bytes: int | None) -> tuple[bytes, int]:
-    """The body of a response that was not read yet, and 0.
-
-    If it has more than `max_bytes`, nothing of it is kept: then no body, and how many bytes it
-    has, at least. Its connection is closed.
-    """
-    if max_bytes is None:
-        return response.data, 0
-    length = int(text) if (text := response.headers.get("Content-Length", "")).isdecimal() else 0
-    if length <= max_bytes:
-        if length and "Content-Encoding" not in response.headers:
-            return response.data, 0
-        # One byte too many shows that there are more, also of a body that is compressed.
-        body = response.read(max_bytes + 1)
-        if len(body) <= max_bytes:
-            return body, 0
-    response.close()
-    return b"", max(length, 2 * max_bytes)
-
-
-def parse_response(
-    call: Request, response: BaseHTTPResponse, body: Any, unread_bytes: int
-) -> Response:
-    """The response to a request, whose 2xx body was read. Raises InvoicedError, as it demands."""
+def parse_response(call: Request, response: RawResponse) -> Response:
+    """The response to a request. Raises InvoicedError, as its status and body demand."""
     if not 200 <= response.status < 300:
         raise _failure(call, response)
-    if unread_bytes:
-        return Response(headers=response.headers, body=b"", unread_bytes=unread_bytes)
+    body: Any = response.data
+    if response.unread_bytes:
+        return Response(headers=response.headers, body=b"", unread_bytes=response.unread_bytes)
     if call.raw and not call.writing and body.lstrip()[:1] == b"<":
         # A page of a proxy or a portal; no JSON begins like this.
         raise RetryableError(f"{call}: the response {response.status} is not JSON")
@@ -110,7 +89,7 @@ NEXT_STEPS = {
 }
 
 
-def _failure(call: Request, response: BaseHTTPResponse) -> InvoicedError:
+def _failure(call: Request, response: RawResponse) -> InvoicedError:
     status = response.status
     said = _error_body(response)
     kind = failure_for(status, writing=call.writing)
@@ -149,7 +128,7 @@ def _failure(call: Request, response: BaseHTTPResponse) -> InvoicedError:
     return kind(message)
 
 
-def _error_body(response: BaseHTTPResponse) -> dict[str, Any]:
+def _error_body(response: RawResponse) -> dict[str, Any]:
     """Invoiced's own `{"type", "message", "param"}`, or {} if something in between responded."""
     try:
         body = orjson.loads(response.data)
@@ -158,7 +137,7 @@ def _error_body(response: BaseHTTPResponse) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def is_invoiceds_own(response: BaseHTTPResponse) -> bool:
+def is_invoiceds_own(response: RawResponse) -> bool:
     """Whether Invoiced itself refused: its errors have a `type`."""
     return "type" in _error_body(response)
 

@@ -1,12 +1,16 @@
-"""The pooled connections to an account, and what their failures mean.
+"""Sends requests to an account over pooled connections.
 
-requests sets the pool up, as its users know it: proxies and certificates come from the environment.
-urllib3 sends the requests, since the work that requests repeats for each of them takes three times
-as long as the exchange.
+requests sets the connections up, as its users know it: proxies and certificates come from the
+environment, and its adapter sends every request. Only pages of lists, the hot path, go straight to
+urllib3, over the same connections: 100,000 invoices at 0 ms took 20.3 us of CPU per record through
+the adapter, and 17.9 us without it (medians of four runs each, in turn, on one machine). That is
+13 % more, where 5 % was the limit.
 """
 
 import os
 import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -15,65 +19,181 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3 import HTTPConnectionPool
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    NameResolutionError,
-    NewConnectionError,
-    ProtocolError,
-    ProxyError,
-    ReadTimeoutError,
-    SSLError,
-)
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Retry, Timeout
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, ProtocolError, ReadTimeoutError
 from urllib3.util.ssl_ import create_urllib3_context
 
 from invoiced_api.connection import Connection
 from invoiced_api.exceptions import InvalidInputError
+from invoiced_api.network_failures import CONNECT_TIMEOUT_S
 
-CONNECT_TIMEOUT_S = 10.0
 # Variables that name trusted certificates: requests reads the first two, OpenSSL the third.
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-# Responses of a proxy to CONNECT that may pass by themselves.
-TRANSIENT_PROXY_STATUSES = ("429", "500", "502", "503", "504")
 
 
-def open_pool(connection: Connection) -> tuple[HTTPConnectionPool, dict[str, str]]:
-    """The pool of connections, and the headers of every request.
+@dataclass(frozen=True, slots=True)
+class RawResponse:
+    """A response of any status.
 
-    Raises:
-        InvalidInputError: if the certificates that the environment names cannot be used.
-    """
-    session = requests.Session()
-    # Set on the session, so that a `.netrc` entry for the host cannot take its place.
-    session.auth = _auth(connection)
-    session.headers["User-Agent"] = connection.user_agent
-    session.headers["Accept"] = "application/json"
-    url = connection.base_url
-    request = session.prepare_request(requests.Request("GET", url))
-    given = session.merge_environment_settings(url, {}, False, True, None)
-    with_tls = url.startswith("https:")  # http is on loopback only, and needs no proxy
-    adapter = HTTPAdapter(pool_connections=1, pool_maxsize=connection.max_connections)
-    proxies = given["proxies"] if with_tls else {}
-    pool = cast(
-        HTTPConnectionPool, adapter.get_connection_with_tls_context(request, True, proxies=proxies)
-    )
-    if with_tls:
-        pool.conn_kw["ssl_context"] = tls_context()
-    return pool, dict(request.headers)
-
-
-def fix_target(pool: HTTPConnectionPool, target: str) -> None:
-    """Send every request of the pool to this path and query, byte for byte.
-
-    urllib3 rewrites escapes and some characters, which breaks addresses that carry a signature.
+    Attributes:
+        status: the status code.
+        headers: by name, in any case.
+        data: the body.
+        unread_bytes: the size of a body that was too large, and so not read; then `data` is empty.
     """
 
-    class ExactConnection(pool.ConnectionCls):  # type: ignore[misc, name-defined]
+    status: int
+    headers: Mapping[str, str]
+    data: bytes
+    unread_bytes: int = 0
+
+
+class Transport:
+    """The pooled connections to one account, for several threads at once.
+
+    `send` and `fetch` do the same; both raise urllib3's HTTPError if there is no whole response,
+    and neither repeats a request or follows a redirect.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        watched: Callable[[type[Any]], type[Any]],
+        exact_target: str | None = None,
+    ) -> None:
+        """Open no connection yet.
+
+        Args:
+            connection: Where to, and as whom.
+            watched: Makes the class of the connections one that a deadline can cut.
+            exact_target: The path and query of every request, byte for byte, if given. urllib3
+                rewrites escapes and some characters, and who signs an address counts its bytes.
+
+        Raises:
+            InvalidInputError: The certificates that the environment names cannot be used.
+        """
+        session = requests.Session()
+        # Set on the session, so that a `.netrc` entry for the host cannot take its place.
+        session.auth = _auth(connection)
+        session.headers["User-Agent"] = connection.user_agent
+        session.headers["Accept"] = "application/json"
+        url = connection.base_url
+        # What every request has; each is a copy of it.
+        self._template = session.prepare_request(requests.Request("GET", url))
+        given = session.merge_environment_settings(url, {}, False, True, None)
+        with_tls = url.startswith("https:")  # http is on loopback only, and needs no proxy
+        self._adapter = _Adapter(connection.max_connections)
+        self.pool = self._adapter.open(self._template, dict(given["proxies"]) if with_tls else {})
+        if with_tls:
+            self.pool.conn_kw["ssl_context"] = tls_context()
+        if exact_target is not None:
+            self.pool.ConnectionCls = _with_target(self.pool.ConnectionCls, exact_target)
+        self.pool.ConnectionCls = watched(self.pool.ConnectionCls)
+        self.headers = dict(self._template.headers)
+        parts = urlsplit(url)
+        self._origin, self._root = f"{parts.scheme}://{parts.netloc}", parts.path
+        self._timeout_s = (CONNECT_TIMEOUT_S, connection.request_timeout)
+        self._timeout = Timeout(connect=CONNECT_TIMEOUT_S, read=connection.request_timeout)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._adapter.close()
+
+    def send(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes | None
+    ) -> RawResponse:
+        """The response to any request, through the adapter of requests."""
+        request = self._template.copy()
+        request.method, request.url = method, self._origin + self._root + target
+        request.headers.update(headers)
+        if body is not None:
+            request.body = body
+            request.headers["Content-Length"] = str(len(body))
+        try:
+            response = self._adapter.send(request, timeout=self._timeout_s)
+            return RawResponse(response.status_code, response.headers, response.content)
+        except requests.RequestException as error:
+            raise self._cause(error) from None
+
+    def fetch(
+        self, target: str, headers: Mapping[str, str], max_bytes: int | None = None
+    ) -> RawResponse:
+        """The response to a GET, straight from urllib3. A 2xx body of more bytes is not read."""
+        response = self.pool.urlopen(
+            "GET",
+            self._root + target,
+            headers=headers,
+            timeout=self._timeout,
+            retries=False,
+            redirect=False,
+            preload_content=max_bytes is None,
+        )
+        most = max_bytes if 200 <= response.status < 300 else None
+        return RawResponse(response.status, response.headers, *_read_body(response, most))
+
+    def _cause(self, error: requests.RequestException) -> HTTPError:
+        """The failure of urllib3 that a failure of requests stands for."""
+        inner = error.args[0] if error.args else None
+        if isinstance(inner, HTTPError):
+            return inner
+        if isinstance(error, requests.ConnectTimeout):
+            return ConnectTimeoutError(str(error))
+        if isinstance(error, requests.Timeout):
+            return ReadTimeoutError(self.pool, "", str(error))
+        return ProtocolError(str(error))
+
+
+class _Adapter(HTTPAdapter):
+    """The adapter of requests over a single pool, with certificates that are its own."""
+
+    def __init__(self, connections: int) -> None:
+        # The client repeats requests. With False, failures come as urllib3 words them.
+        super().__init__(
+            pool_connections=1, pool_maxsize=connections, max_retries=Retry(total=False)
+        )
+        self._pool: HTTPConnectionPool | None = None
+
+    def open(
+        self, request: requests.PreparedRequest, proxies: dict[str, str]
+    ) -> HTTPConnectionPool:
+        found = super().get_connection_with_tls_context(request, True, proxies=proxies)
+        self._pool = cast(HTTPConnectionPool, found)
+        return self._pool
+
+    def get_connection_with_tls_context(self, *_: Any, **__: Any) -> Any:
+        """The one pool: to look it up anew costs more than the rest of the adapter."""
+        return self._pool
+
+    def cert_verify(self, *_: Any, **__: Any) -> None:
+        """Nothing: `tls_context` holds the trusted certificates, and no others may be added."""
+
+
+def _read_body(response: BaseHTTPResponse, max_bytes: int | None) -> tuple[bytes, int]:
+    """The body of a response that was not read yet, and 0.
+
+    If it has more than `max_bytes`, nothing of it is kept: then no body, and how many bytes it
+    has, at least. Its connection is closed.
+    """
+    if max_bytes is None:
+        return response.data, 0
+    length = int(text) if (text := response.headers.get("Content-Length", "")).isdecimal() else 0
+    if length <= max_bytes:
+        if length and "Content-Encoding" not in response.headers:
+            return response.data, 0
+        # One byte too many shows that there are more, also of a body that is compressed.
+        body = response.read(max_bytes + 1)
+        if len(body) <= max_bytes:
+            return body, 0
+    response.close()
+    return b"", max(length, 2 * max_bytes)
+
+
+def _with_target(connection_class: type[Any], target: str) -> type[Any]:
+    class ExactConnection(connection_class):  # type: ignore[misc]
         def putrequest(self, method: str, url: str, *more: Any, **options: Any) -> None:
             super().putrequest(method, target, *more, **options)
 
-    pool.ConnectionCls = ExactConnection
+    return ExactConnection
 
 
 def tls_context() -> ssl.SSLContext:
@@ -102,99 +222,6 @@ def tls_context() -> ssl.SSLContext:
                 "of trusted CA certificates, or unset the variable."
             ) from None
     return context
-
-
-def describe(error: HTTPError, pool: HTTPConnectionPool) -> str:
-    """The reason why there is no response, for people who do not know urllib3."""
-    match error:
-        case ProxyError():
-            return f"{_proxy(pool)} failed: {_proxy_reason(error)}"
-        case NameResolutionError():
-            return "the name of the host is not known"
-        case NewConnectionError():
-            return f"no connection: {getattr(error.__cause__, 'strerror', None) or 'failed'}"
-        case ConnectTimeoutError():
-            return f"no connection within {CONNECT_TIMEOUT_S:g} s"
-        case ReadTimeoutError():
-            return "no answer in time"
-        case SSLError():
-            return f"TLS failed: {_tls_reason(error)}"
-        case ProtocolError():
-            return "the connection was dropped"
-    return f"no answer ({type(error).__name__})"
-
-
-def never_sent(error: HTTPError) -> bool:
-    """Whether there was no connection, so that Invoiced cannot have received the request."""
-    return isinstance(
-        error, (ProxyError, NewConnectionError, ConnectTimeoutError)
-    ) or _is_untrusted(error)
-
-
-def remedy(error: HTTPError, pool: HTTPConnectionPool, *, worked_before: bool) -> str | None:
-    """What the user must change before any request can succeed; None if the error may pass.
-
-    Args:
-        error: why there is no response.
-        pool: the connections of the client.
-        worked_before: whether a request of this run succeeded, so that the settings are right.
-    """
-    if _is_untrusted(error):
-        return (
-            f"{pool.host} shows a certificate that is not trusted: {_tls_reason(error)}. If a "
-            "proxy or firewall of yours signs certificates, set REQUESTS_CA_BUNDLE or "
-            "SSL_CERT_FILE to the file of its CA certificate. Otherwise check `base_url`."
-        )
-    if worked_before:
-        return None
-    if isinstance(error, ProxyError):
-        reason = _proxy_reason(error)
-        if any(f" {status} " in f"{reason} " for status in TRANSIENT_PROXY_STATUSES):
-            return None
-        return (
-            f"{_proxy(pool)} does not connect to {pool.host}: {reason}. Check the environment "
-            "variables HTTPS_PROXY and NO_PROXY, and the proxy's user name and password."
-        )
-    if isinstance(error, SSLError) and "WRONG_VERSION_NUMBER" in str(error):
-        return f"{pool.host}:{pool.port} does not speak TLS. Check `base_url`."
-    return None
-
-
-def _is_untrusted(error: HTTPError) -> bool:
-    return isinstance(error, SSLError) and isinstance(_cause(error), ssl.SSLCertVerificationError)
-
-
-def _cause(error: BaseException) -> BaseException:
-    """What an error of urllib3 was made from."""
-    while True:
-        inner = error.__cause__ or (error.args[-1] if error.args else None)
-        if not isinstance(inner, BaseException):
-            return error
-        error = inner
-
-
-def _tls_reason(error: HTTPError) -> str:
-    cause = _cause(error)
-    reason = getattr(cause, "verify_message", None) or getattr(cause, "reason", None)
-    return str(reason or type(cause).__name__).rstrip(".")
-
-
-def _proxy(pool: HTTPConnectionPool) -> str:
-    """`proxy 10.0.0.1:3128`: without user name and password."""
-    return f"proxy {pool.proxy.host}:{pool.proxy.port}" if pool.proxy else "the proxy"
-
-
-def _proxy_reason(error: ProxyError) -> str:
-    cause = _cause(error)
-    return str(getattr(cause, "strerror", None) or cause).rstrip(".")
-
-
-def redirect_target(location: str | None) -> str:
-    """The address in a `Location` header, without the parts that may be secret."""
-    parts = urlsplit(location or "")
-    host = f"{parts.scheme}://{parts.hostname}" if parts.hostname else ""
-    port = f":{parts.port}" if parts.hostname and parts.port else ""
-    return f"{host}{port}{parts.path}" or "another address"
 
 
 def _auth(connection: Connection) -> AuthBase | None:

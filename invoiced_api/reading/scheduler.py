@@ -124,7 +124,8 @@ class RequestScheduler:
                     return
                 expected = self._expected_bytes(reader, window)
                 fits = buffered + self._reserved_bytes + expected <= self._max_bytes
-                if not fits and not (reader is self._current and reader.holds_up_output(window)):
+                urgent = reader is self._current and reader.holds_up_output(window)
+                if not (fits or urgent):
                     # What holds up the output is wanted first, so nothing after it may go.
                     break
                 if window.request:
