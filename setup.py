@@ -81,6 +81,7 @@ setup(
             "pytest-timeout==2.4.0",
             "pytest-xdist==3.8.0",
             "pyyaml==6.0.3",
+            "responses==0.26.3",
             "ruff==0.17.6",
             "types-requests==2.33.0.20261030",
         ],

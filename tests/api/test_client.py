@@ -14,7 +14,6 @@ from invoiced_api.client import Client
 from invoiced_api.connection import Connection
 from invoiced_api.exceptions import (
     FatalError,
-    FeatureMissingError,
     ForbiddenError,
     NotFoundError,
     RecordRejectedError,
@@ -119,18 +118,6 @@ def test_a_refused_body_says_what_invoiced_said_and_of_which_attribute(client, s
     assert server.stats.requests == 1
 
 
-def test_a_feature_that_the_account_lacks_is_told_from_a_bad_request(client_of, server, httpserver):
-    """Invoiced answers 400 and not 403; only its words differ from those of a bad request."""
-    said = {
-        "type": "invalid_request",
-        "message": "Your Invoiced account does not have access to this feature.",
-    }
-    httpserver.expect_request("/plans").respond_with_json(said, status=400)
-    client = client_of(server, base_url=httpserver.url_for("").rstrip("/"))
-    with pytest.raises(FeatureMissingError, match="does not have access to this feature"):
-        client.send(Request(method="GET", path="/plans"))
-
-
 def test_a_wait_beyond_the_limit_is_named_and_not_called_a_failure(client_of, account):
     fault = {"kind": "status", "status": 429, "retry_after": 3_600}
     with faulty(account, fault) as server, pytest.raises(RetryableError) as caught:
@@ -146,34 +133,6 @@ def test_a_wait_beyond_the_limit_is_named_and_not_called_a_failure(client_of, ac
 )
 def test_durations_are_shown_in_a_unit_that_people_use(seconds, shown):
     assert duration(seconds) == shown
-
-
-@pytest.mark.parametrize("status", [400, 403, 404, 405, 410])
-@pytest.mark.parametrize(
-    "body",
-    [
-        pytest.param(b"<html>no</html>", id="html"),
-        pytest.param(b"", id="nothing"),
-        pytest.param(b'["no"]', id="list"),
-        pytest.param(b'{"message": null, "param": 3}', id="without-type"),
-    ],
-)
-@pytest.mark.parametrize("call", [LIST, CREATE], ids=["read", "write"])
-def test_a_refusal_by_a_gateway_is_retried(client_of, server, httpserver, body, status, call):
-    """Only Invoiced's own errors have a `type`. A proxy's 404 does not show that nothing exists."""
-    httpserver.expect_ordered_request("/customers").respond_with_data(body, status=status)
-    httpserver.expect_ordered_request("/customers").respond_with_data("[]", status=200)
-    url = httpserver.url_for("").rstrip("/")
-    client = client_of(server, base_url=url, request_timeout=0.2)
-    assert client.send(call).body == []
-    assert client.retries == 1
-
-
-def test_a_gateway_that_keeps_refusing_is_named(client_of, server, httpserver):
-    httpserver.expect_request("/customers").respond_with_data("<h1>no</h1>", status=404)
-    client = client_of(server, base_url=httpserver.url_for("").rstrip("/"), max_retry_seconds=0.2)
-    with pytest.raises(RetryableError, match=r"failed \(404\): .*not Invoiced's own.*gateway"):
-        client.send(LIST)
 
 
 # Slow responses
@@ -396,23 +355,6 @@ def test_no_more_requests_are_in_flight_than_the_gate_lets_through(client_of, ac
         assert (server.stats.requests, server.stats.max_in_flight) == (12, 3)
 
 
-def test_a_failure_that_a_gateway_words_in_json_is_no_answer_of_invoiced(httpserver):
-    """Only Invoiced remembers its failures under the key; after silence the key stays the same."""
-    keys = []
-
-    def fail_once(request):
-        keys.append(request.headers["Idempotency-Key"])
-        if len(keys) == 1:
-            return Response('{"message": "Internal Server Error"}', 500)
-        return Response('{"id": 1}', 201)
-
-    httpserver.expect_request("/customers").respond_with_handler(fail_once)
-    url = httpserver.url_for("").rstrip("/")
-    with Client(connection_to(url, request_timeout=0.2)) as client:
-        client.send(CREATE)
-    assert len(keys) == 2 and keys[0] == keys[1]
-
-
 def test_a_post_that_timed_out_is_left_as_much_time_again(httpserver):
     """It may still be under way, and no key protects it from its twin."""
     arrived = []
@@ -449,28 +391,6 @@ def test_a_write_whose_answer_was_lost_is_left_time_to_end(client_of, account, f
         client.send(Request(method=method, path=path, body={"name": "B"}))
         assert time.monotonic() - began >= 0.5
     assert (client.retries, len(account.objects("customers"))) == (1, 2 if method == "POST" else 1)
-
-
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [
-        pytest.param("<h1>Internal Server Error</h1>", 500, id="html-of-a-proxy"),
-        pytest.param('{"message": "Internal Server Error"}', 500, id="json-of-a-proxy"),
-        pytest.param("error code: 520", 520, id="unknown-to-a-cdn"),
-        pytest.param("", 522, id="a-cdn-that-did-not-connect"),
-        pytest.param("error code: 524", 524, id="a-cdn-that-gave-up"),
-        pytest.param("<h1>Please log in</h1>", 200, id="a-page-of-a-portal"),
-    ],
-)
-def test_a_write_that_somebody_else_answered_is_left_time_to_end(httpserver, body, status):
-    """As at a gateway that gave up: Invoiced may still be at work on it."""
-    httpserver.expect_ordered_request("/customers").respond_with_data(body, status)
-    httpserver.expect_ordered_request("/customers").respond_with_data('{"id": 1}', 201)
-    connection = connection_to(httpserver.url_for("").rstrip("/"), request_timeout=0.5)
-    with Client(connection) as client:
-        began = time.monotonic()
-        client.send(CREATE)
-    assert time.monotonic() - began >= 0.5
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
