@@ -197,7 +197,7 @@ class Client:
         A timeout means that Invoiced is slow: a write is repeated after as much time again.
         """
         if self._closed:
-            return FatalError(f"{call}: not waited for any more")
+            return FatalError(f"{call}: abandoned, because the run has ended")
         step = remedy(error, self._transport.pool, worked_before=self.last_success_at is not None)
         if step:
             return FatalError(f"{call}: {step}")

@@ -69,7 +69,7 @@ def url(value: Any) -> str:
 def key(value: Any) -> str:
     """An API key that a header can carry. Raises ValueError for the sample's placeholder."""
     if value == SAMPLE_KEY:
-        raise ValueError("the account's own key, in place of the sample's")
+        raise ValueError("the key of your account instead of the sample's")
     return header(value)
 
 

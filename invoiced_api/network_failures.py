@@ -26,18 +26,18 @@ def describe(error: HTTPError, pool: HTTPConnectionPool) -> str:
         case ProxyError():
             return f"{_proxy(pool)} failed: {_proxy_reason(error)}"
         case NameResolutionError():
-            return "the name of the host is not known"
+            return "the host name cannot be resolved"
         case NewConnectionError():
             return f"no connection: {getattr(error.__cause__, 'strerror', None) or 'failed'}"
         case ConnectTimeoutError():
             return f"no connection within {CONNECT_TIMEOUT_S:g} s"
         case ReadTimeoutError():
-            return "no answer in time"
+            return "no response in time"
         case SSLError():
             return f"TLS failed: {_tls_reason(error)}"
         case ProtocolError():
             return "the connection was dropped"
-    return f"no answer ({type(error).__name__})"
+    return f"no response ({type(error).__name__})"
 
 
 def never_sent(error: HTTPError) -> bool:

@@ -73,7 +73,7 @@ def parse_response(call: Request, response: RawResponse) -> Response:
         try:
             body = orjson.loads(body) if body else None
         except orjson.JSONDecodeError:
-            raise RetryableError(f"{call}: the answer {response.status} is not JSON") from None
+            raise RetryableError(f"{call}: the response {response.status} is not JSON") from None
     return Response(headers=response.headers, body=body, status=response.status)
 
 

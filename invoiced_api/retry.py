@@ -64,7 +64,7 @@ def retrying(
 
     def announce(details: Mapping[str, Any]) -> None:
         on_retry()
-        LOGGER.warning("%s; trying again in %.1f s", details["exception"], details["wait"])
+        LOGGER.warning("%s; retrying in %.1f s", details["exception"], details["wait"])
 
     repeated: Callable[[Callable[[], Result]], Callable[[], Result]] = backoff.on_exception(
         waits,  # type: ignore[arg-type]  # backoff's hints leave out what it sends in

@@ -82,7 +82,7 @@ def warn_of_unknown(
     for name in sorted(config.keys() - known - set(shared)):
         near = difflib.get_close_matches(name, known, n=1)
         hint = f". Did you mean `{near[0]}`?" if near else ""
-        LOGGER.warning("setting `%s` is unknown: not used%s", name, hint)
+        LOGGER.warning("ignoring unknown setting `%s`%s", name, hint)
 
 
 def _parsed(setting: Setting, written: Any, source: str) -> Any:

@@ -29,8 +29,8 @@ def exit_code(run: Callable[[], int]) -> int:
         LOGGER.critical("%s", error)
     except StdoutClosedError:
         LOGGER.critical(
-            "stdout was closed by the command that reads it: see what it says. "
-            "The next run goes on from the last state that arrived there."
+            "stdout was closed by the command that reads it. Look at the log of that command. "
+            "The next run continues from the last state that it received."
         )
     except RunInterruptedError as stop:
         LOGGER.critical("stopped by %s", signal.Signals(stop.signum).name)
@@ -38,7 +38,7 @@ def exit_code(run: Callable[[], int]) -> int:
     except Exception as error:  # the last resort of the command
         LOGGER.debug("traceback of the failure", exc_info=True)
         LOGGER.critical(
-            "failed unexpectedly (%s: %s). Run again with LOGLEVEL=DEBUG and report what it shows.",
+            "failed unexpectedly (%s: %s). Run again with LOGLEVEL=DEBUG and report the log.",
             type(error).__name__,
             error,
         )

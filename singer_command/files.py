@@ -58,6 +58,8 @@ def read_config(paths: Iterable[str | Path]) -> dict[str, Any]:
     for path in paths:
         content = read_json(path, "config")
         if not isinstance(content, dict):
-            raise InvalidInputError(f"config {path} must hold one JSON object with the settings.")
+            raise InvalidInputError(
+                f"config {path} must hold one JSON object with the settings. Correct it."
+            )
         config |= content
     return config

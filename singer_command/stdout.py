@@ -50,7 +50,9 @@ class Stdout:
             except BrokenPipeError:
                 raise StdoutClosedError from None
             except OSError as error:
-                raise InvalidInputError(f"stdout cannot be written: {error.strerror}.") from None
+                raise InvalidInputError(
+                    f"stdout cannot be written: {error.strerror}. Check where stdout goes."
+                ) from None
 
     def _write_some(self) -> None:
         try:

@@ -89,7 +89,10 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         given = _given_state(options.state, settings) if options.state else {}
         state = checked_state(given, int(time.time()))
         if not streams:
-            LOGGER.warning("no stream is selected in %s: nothing is read", options.catalog)
+            LOGGER.warning(
+                "no stream is selected in %s, so nothing is read. Select streams in the catalog.",
+                options.catalog,
+            )
         new = _new_among(streams, state)
         if new and settings.since_last_year:
             _warn_of_start(new, settings.start_date)
@@ -142,8 +145,8 @@ def _new_among(streams: Sequence[SelectedStream], state: dict[str, Any]) -> list
 
 def _warn_of_start(new: Sequence[str], start_date: int) -> None:
     LOGGER.warning(
-        "no `start_date`: of %s, only what was updated since %s is read, and may refer to "
-        "what is older. Set `start_date` to read all.",
+        "no `start_date`: the first run of %s reads only objects updated since %s, which may "
+        "refer to older objects. Set `start_date` to read all.",
         ", ".join(new) if len(new) < MANY else f"{len(new)} streams",
         to_rfc_3339(start_date),
     )

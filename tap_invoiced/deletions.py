@@ -121,9 +121,9 @@ class Deletions:
     def _give_up(self, event: Object, kind: str) -> None:
         name = f"event {event['id']} ({kind} at {to_rfc_3339(event['timestamp'])})"
         if event["timestamp"] <= self.until - HOLD_S:
-            LOGGER.warning("%s is skipped: Invoiced does not show its object", name)
+            LOGGER.warning("%s is skipped, because Invoiced does not show its object", name)
             return
-        LOGGER.warning("%s does not show its object: the next run asks for it again", name)
+        LOGGER.warning("%s does not show its object. The next run requests it again", name)
         self._held[kind] = min(event["timestamp"], self._held.get(kind, event["timestamp"]))
 
     def deleted(self, stream: SelectedStream) -> Iterator[list[Object]]:
@@ -144,7 +144,7 @@ class Deletions:
         yield rows
         if without_key:
             LOGGER.warning(
-                "%s: %d deletions are not emitted, since their events do not name the %s",
+                "%s: skipped %d deletions, because their events do not name the %s",
                 stream.name,
                 without_key,
                 " or ".join(stream.resource.key),

@@ -86,7 +86,7 @@ class _Entry:
             if word is not None:
                 where = f"`{self.name}`" + (f", field `{path}`" if path else "")
                 LOGGER.warning(
-                    "catalog: stream %s: `selected` must be true or false, not %s: not used",
+                    "catalog: stream %s: ignoring `selected`, which must be true or false, not %s",
                     where,
                     word,
                 )
@@ -219,14 +219,14 @@ def _is_full_table(entry: _Entry) -> bool:
         return True
     if method != "INCREMENTAL":
         LOGGER.warning(
-            "catalog: stream `%s`: replication method %s is not supported: INCREMENTAL is used",
+            "catalog: stream `%s`: replication method %s is not supported; using INCREMENTAL",
             entry.name,
             method,
         )
     key, own_key = entry.option("replication-key"), BY_NAME[entry.name].replication_key
     if key and key != own_key:
         LOGGER.warning(
-            "catalog: stream `%s`: replication key `%s` is not supported: `%s` is used",
+            "catalog: stream `%s`: replication key `%s` is not supported; using `%s`",
             entry.name,
             key,
             own_key,

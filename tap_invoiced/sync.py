@@ -154,7 +154,7 @@ class Sync:
         parent = one.stream.resource.parent
         if parent and parent.resource in self.failed.reasons:
             ahead.discard(one.reading)
-            self._fail(one.name, f"not read, since its parent `{parent.resource}` failed.")
+            self._fail(one.name, f"not read, because its parent `{parent.resource}` failed.")
             return
         with self._contained(one.name, one.reading):
             try:
@@ -195,7 +195,7 @@ class Sync:
         """
         known = bookmark(self.state, one.name, one.replication_key)
         if known is not None and one.stream.resource.documented:
-            self._fail(one.name, f"could be read before, now: {reason_of(refusal)}")
+            self._fail(one.name, f"access was lost since the last run: {reason_of(refusal)}")
             return
         LOGGER.warning("%s: skipped, %s", one.name, refusal)
         if corrections and concerned(one.stream.resource):
@@ -327,7 +327,7 @@ class Sync:
         LOGGER.info("%s: verified: %s", one.name, totals.report())
         if lost:
             raise VerificationError(
-                f"{lost} objects of {counting.total} were not read, ids {totals.range}. The "
-                "bookmark stays where it was: run again, and report it if they are missing again"
+                f"{lost} of {counting.total} objects were not read, ids {totals.range}. The bookmark "
+                "is unchanged. Run again, and report the problem if they are still missing"
             )
         self.state = with_bookmark(self.state, one.name, one.replication_key, until)

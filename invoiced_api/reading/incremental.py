@@ -151,7 +151,7 @@ class IncrementalReader(StreamReader):
             if len(self._undated) <= MAX_UNDATED_NAMED:
                 stamp, path = self._lists[0].stamp, self._lists[0].path
                 LOGGER.warning(
-                    "GET %s: %s has no usable `%s`: emitted, and read again in every run",
+                    "GET %s: %s has no usable `%s`, so each run emits it again",
                     path,
                     row["id"],
                     stamp,

@@ -245,7 +245,7 @@ def page_of(request: PageRequest, response: Response) -> Page:
     if not isinstance(rows, list) or not _have_ids(rows):
         trouble = (
             f"GET {path}: the response is not a list of objects with `id`. Check `base_url`, and "
-            "what stands between this machine and Invoiced."
+            "any proxy between this machine and Invoiced."
         )
         raise UnreadablePageError(trouble, broken=False)
     stamp = request.listing.stamp

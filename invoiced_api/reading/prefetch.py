@@ -116,16 +116,17 @@ class Prefetcher:
             raise reader.failure
         if reader.unreadable:
             raise IncompleteReadError(
-                f"{len(reader.unreadable)} rows cannot be read, the others were: "
-                f"{', '.join(reader.unreadable[:MAX_UNREADABLE_NAMED])}. The stream keeps its "
-                "bookmark. Correct them at Invoiced, or report them to its support."
+                f"{len(reader.unreadable)} rows cannot be read: "
+                f"{', '.join(reader.unreadable[:MAX_UNREADABLE_NAMED])}. The other rows were "
+                "emitted, and the stream keeps its bookmark. Correct the rows in Invoiced, or report "
+                "them to Invoiced's support."
             )
 
     def _receive(self, *, wait: bool) -> bool:
         """Takes in one response, if there is one or `wait`; False if there was none."""
         if wait and not self._scheduler.in_flight:
             # No failure of the account's: a reader that is not finished and needs no page.
-            raise AssertionError("reading stalled: a page is waited for, and none was requested")
+            raise AssertionError("reading stalled: no request is in flight for the next page")
         ended = self._transport.result(wait=wait)
         if ended is None:
             return False

@@ -73,8 +73,8 @@ def first_page(
 def incomplete(listing: ListQuery, trouble: str) -> IncompleteReadError:
     """The exception of a list that cannot be read completely."""
     return IncompleteReadError(
-        f"GET {listing.path}: {trouble}. The list cannot be read completely: the stream keeps its "
-        "bookmark. Run again, and check what stands between this machine and Invoiced."
+        f"GET {listing.path}: {trouble}. The list cannot be read completely, so the stream keeps "
+        "its bookmark. Run again, and check any proxy between this machine and Invoiced."
     )
 
 

@@ -249,8 +249,8 @@ def test_an_unknown_setting_is_a_warning_without_its_value(caplog):
     config = {"api_key": KEY, "sanbox": "hush", "zzz": 1, "of_another_command": 1}
     warn_of_unknown(CONNECTION_SETTINGS, config, shared={"of_another_command"})
     assert [record.getMessage() for record in caplog.records] == [
-        "setting `sanbox` is unknown: not used. Did you mean `sandbox`?",
-        "setting `zzz` is unknown: not used",
+        "ignoring unknown setting `sanbox`. Did you mean `sandbox`?",
+        "ignoring unknown setting `zzz`",
     ]
     assert {record.levelname for record in caplog.records} == {"WARNING"}
 

@@ -34,6 +34,6 @@ def test_a_full_disk_behind_stdout_ends_the_run_with_one_line(
             check=False,
         )
     lines = done.stderr.decode().splitlines()
-    said = "CRITICAL stdout cannot be written: No space left on device."
+    said = "CRITICAL stdout cannot be written: No space left on device. Check where stdout goes."
     assert (done.returncode, lines[-1]) == (1, said)
     assert "Traceback" not in done.stderr.decode()

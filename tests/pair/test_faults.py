@@ -42,7 +42,7 @@ def test_faults_in_a_twentieth_of_the_requests_of_both_sides_change_nothing(
     ended = copy.pipe.run()
     assert (ended.tap, ended.target) == (0, 0), ended.log
     assert copy.copied == whole_copy.copied
-    assert ended.log.count("trying again") > 5
+    assert ended.log.count("retrying in") > 5
 
 
 @pytest.mark.parametrize("seed", range(3))

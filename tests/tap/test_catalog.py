@@ -187,7 +187,7 @@ def test_full_table_reads_everything_whatever_state_and_start_date(
     [
         ({"replication-key": "created_at"}, "replication key `created_at` is not supported"),
         ({"replication-method": "LOG_BASED"}, "replication method LOG_BASED is not supported"),
-        ({"selected": "perhaps"}, "`selected` must be true or false, not perhaps"),
+        ({"selected": "perhaps"}, "ignoring `selected`, which must be true or false, not perhaps"),
     ],
     ids=["replication-key", "replication-method", "selected"],
 )

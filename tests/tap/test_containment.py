@@ -141,7 +141,7 @@ def test_a_failing_list_ends_its_stream_only_and_the_next_run_reads_the_rest(
     assert list(first.failed) == [stream, *sorted(children, key=EVERY.index)]
     assert [line.partition(":")[0] for line in errors] == list(first.failed)
     for child in children:
-        assert f"{child}: not read, since its parent `{stream}` failed." in errors
+        assert f"{child}: not read, because its parent `{stream}` failed." in errors
     unread = {stream, *children}
     assert {row for row in whole.rows if row[0] not in unread} <= first.rows
     assert "currently_syncing" not in first.state
@@ -293,7 +293,7 @@ def test_a_feature_that_the_account_lacks_is_skipped_until_it_was_read_once(
     assert warning.startswith("WARNING subscriptions: skipped, GET /subscriptions refused (400)")
     assert "subscriptions" not in never.state["bookmarks"]
     assert before.exit_code == 1
-    assert "ERROR subscriptions: could be read before, now: " in before.stderr
+    assert "ERROR subscriptions: access was lost since the last run: " in before.stderr
     assert before.state["bookmarks"]["subscriptions"] == state["bookmarks"]["subscriptions"]
     for run in (never, before):
         assert run.records("invoices") and run.records("transactions")

@@ -127,7 +127,7 @@ def test_odd_values_cost_neither_rows_nor_time(
     }
     run = run_tap(rewriter)
     assert run.exit_code == 0, run.stderr
-    assert "trying again" not in run.stderr
+    assert "retrying in" not in run.stderr
     for key, (name, _, emitted) in odd:
         expected["customers", key][name] = emitted
         named = f"customers {key}: field `{name}` holds" in run.stderr

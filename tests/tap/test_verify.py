@@ -57,7 +57,7 @@ def test_objects_that_were_not_listed_end_the_run_with_exit_1(
         run = run_tap(server, verify=True, page_size=50, catalog=catalog_of("customers"))
     assert run.exit_code == 1
     assert "customers" not in run.state.get("bookmarks", {})
-    assert "ERROR customers: 1 objects of 41 were not read, ids " in run.stderr
+    assert "ERROR customers: 1 of 41 objects were not read, ids " in run.stderr
 
 
 def test_the_bookmark_waits_until_the_stream_is_verified(
