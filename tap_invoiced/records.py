@@ -103,7 +103,8 @@ class Records:
         unknown = self._transform.new_unknown_fields()
         for name in unknown if self._reports_unknown else ():
             LOGGER.warning(
-                "%s: field `%s` is not in the schema and is dropped. Set `extra_columns` to keep it.",
+                "%s: field `%s` is not in the schema and is dropped. Set `extra_columns` to "
+                "keep it.",
                 self._name,
                 name,
             )

@@ -84,8 +84,8 @@ def _stream_of(written: str, entry: Mapping[str, Any], others: Mapping[str, Any]
     near = next(iter(difflib.get_close_matches(written, BY_NAME, n=1, cutoff=0.75)), None)
     if near and near not in others and entry:
         raise InvalidInputError(
-            f"state: there is no stream `{written}`. Did you mean `{near}`? Rename the bookmark, or "
-            f"remove it to read `{near}` from `start_date`."
+            f"state: there is no stream `{written}`. Did you mean `{near}`? Rename the bookmark, "
+            f"or remove it to read `{near}` from `start_date`."
         )
     hint = f". Did you mean `{near}`?" if near else ""
     LOGGER.warning("state: ignoring the bookmark of unknown stream `%s`%s", written, hint)

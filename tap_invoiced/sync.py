@@ -327,7 +327,7 @@ class Sync:
         LOGGER.info("%s: verified: %s", one.name, totals.report())
         if lost:
             raise VerificationError(
-                f"{lost} of {counting.total} objects were not read, ids {totals.range}. The bookmark "
-                "is unchanged. Run again, and report the problem if they are still missing"
+                f"{lost} of {counting.total} objects were not read, ids {totals.range}. The "
+                "bookmark is unchanged. Run again, and report the problem if they are still missing"
             )
         self.state = with_bookmark(self.state, one.name, one.replication_key, until)

@@ -118,8 +118,8 @@ class Prefetcher:
             raise IncompleteReadError(
                 f"{len(reader.unreadable)} rows cannot be read: "
                 f"{', '.join(reader.unreadable[:MAX_UNREADABLE_NAMED])}. The other rows were "
-                "emitted, and the stream keeps its bookmark. Correct the rows in Invoiced, or report "
-                "them to Invoiced's support."
+                "emitted, and the stream keeps its bookmark. Correct the rows in Invoiced, or "
+                "report them to Invoiced's support."
             )
 
     def _receive(self, *, wait: bool) -> bool:

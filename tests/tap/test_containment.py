@@ -129,7 +129,7 @@ def test_a_failing_list_ends_its_stream_only_and_the_next_run_reads_the_rest(
     stream: str,
     answer: Answer,
     small: Server,
-    full_schema: Read,
+    whole: Read,
     gateway_to: Any,
     caplog: pytest.LogCaptureFixture,
 ) -> None:

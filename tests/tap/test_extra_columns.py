@@ -109,7 +109,8 @@ def test_without_the_setting_each_new_attribute_is_named_once(
             assert record["ship_to"] == {}
             assert "new" not in record
     assert sorted(one.getMessage() for one in caplog.records) == [
-        f"invoices: field `{path}` is not in the schema and is dropped. Set `extra_columns` to keep it."
+        f"invoices: field `{path}` is not in the schema and is dropped. "
+        "Set `extra_columns` to keep it."
         for path in ("items[].newer", "new", "ship_to.a")
     ]
 
