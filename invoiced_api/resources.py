@@ -50,6 +50,23 @@ OF_A_CUSTOMER = Parent(resource="customers", attribute="customer")
 # Parents first: an object refers to objects of the rows above its own.
 RESOURCES = (
     Resource(
+        name="tax_rates",
+        path="/tax_rates",
+        strategy=ReadStrategy.FULL_SCAN,
+        lists=WITH_ARCHIVED,
+        flag="archived",
+        natural_key="id",
+        writes=WriteCalls(
+            create=body(
+                "id name currency",
+                numbers="value",
+                booleans="inclusive is_percent",
+                json="metadata",
+            ),
+            update=NAMED,
+        ),
+    ),
+    Resource(
         name="items",
         path="/items",
         strategy=ReadStrategy.FULL_SCAN,
@@ -101,23 +118,6 @@ RESOURCES = (
                 booleans="is_percent exclusive",
                 json="metadata",
                 timestamps="expiration_date",
-            ),
-            update=NAMED,
-        ),
-    ),
-    Resource(
-        name="tax_rates",
-        path="/tax_rates",
-        strategy=ReadStrategy.FULL_SCAN,
-        lists=WITH_ARCHIVED,
-        flag="archived",
-        natural_key="id",
-        writes=WriteCalls(
-            create=body(
-                "id name currency",
-                numbers="value",
-                booleans="inclusive is_percent",
-                json="metadata",
             ),
             update=NAMED,
         ),
