@@ -88,6 +88,7 @@ NOTES = ResourceDefinition(
     ),
     create=field_types(integer="customer_id invoice_id", string="notes"),
     update=field_types(string="notes"),
+    incremental=True,
     indexed=("customer", "invoice"),
 )
 

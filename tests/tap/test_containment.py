@@ -300,6 +300,25 @@ def test_a_feature_that_the_account_lacks_is_skipped_until_it_was_read_once(
     assert "subscriptions: not on this account" in check.stdout.decode().splitlines()
 
 
+def test_an_account_without_subscription_billing_is_read_with_one_warning_a_stream(
+    business: Account,
+    business_server: Server,
+    run_tap: Callable[..., Any],
+    catalog_of: Callable[..., Any],
+) -> None:
+    business.lacks.add("subscription_billing")
+    catalog = catalog_of("customers", "plans", "subscriptions", "invoices")
+    for stream in catalog["streams"]:
+        stream["selected"] = True
+    run = run_tap(business_server, catalog=catalog)
+    assert run.exit_code == 0, run.stderr
+    warnings = [one for one in run.stderr.splitlines() if " skipped, " in one]
+    assert [one.split(":")[0] for one in warnings] == ["WARNING plans", "WARNING subscriptions"]
+    assert run.records("customers") and run.records("invoices")
+    check = run_tap(business_server, "--check").stdout.decode().splitlines()
+    assert {f"{name}: not on this account" for name in ("plans", "subscriptions")} <= {*check}
+
+
 FAILED = RetryableError("failed")
 UNREACHABLE = RetryableError("no connection", unreachable=True)
 
