@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
@@ -33,7 +34,8 @@ from singer_command.signals import Signals
 from singer_command.stdout import Stdout
 from target_invoiced import DESCRIPTION
 from target_invoiced.delivery.account import use_account
-from target_invoiced.delivery.senders import DryRunSender, EchoingSender, Sender
+from target_invoiced.delivery.dry_run import DryRunSender
+from target_invoiced.delivery.senders import EchoingSender, Sender
 from target_invoiced.delivery.workers import exit_if_busy
 from target_invoiced.events import EventQueue
 from target_invoiced.ledger import Ledger
@@ -150,8 +152,11 @@ def _prepare(
     """Everything a run needs; what is opened for it is closed with the stack."""
     file = sqlite_file(settings.ledger)
     new = file and not file.exists()
-    # A rehearsal does not even make the file of a new ledger.
-    place = None if new and options.dry_run else settings.ledger
+    place = settings.ledger
+    if new and options.dry_run:
+        # A dry run does not even make the file of a new ledger.
+        folder = stack.enter_context(TemporaryDirectory(prefix="target-invoiced-"))
+        place = f"sqlite:///{folder}/ledger.db"
     ledger = Ledger(place, rehearsal=options.dry_run)
     stack.callback(ledger.close)
     if new and not options.dry_run:
@@ -160,12 +165,13 @@ def _prepare(
     use_account(ledger, settings.connection, settings.account)
     sender, unit = Sender(client), UnitOfWork(ledger, time.time, settings.pipeline)
     if options.dry_run:
-        settings = replace(settings, rejects=None, responses=None, response_webhook=None)
+        settings = replace(settings, responses=None, response_webhook=None)
         sender = DryRunSender(client, write)
     elif options.test:
         sender = EchoingSender(client, write)
-    rejects = Rejects(settings.rejects, settings.allow_card_like) if settings.rejects else None
-    if rejects:
+    rejects = None
+    if settings.rejects and not options.dry_run:
+        rejects = Rejects(settings.rejects, settings.allow_card_like)
         stack.callback(rejects.close)
     target_run = TargetRun(
         sender=sender,
@@ -236,8 +242,7 @@ def _log_summary(target_run: TargetRun) -> None:
             target_run.replayed,
         )
     if target_run.report.rejected:
-        rejects = target_run.settings.rejects
-        where = f"see {rejects}" if rejects else "see above"
+        where = f"see {target_run.settings.rejects}" if target_run.rejects else "see above"
         LOGGER.warning("%d records were rejected: %s", target_run.report.rejected, where)
 
 

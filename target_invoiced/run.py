@@ -96,6 +96,7 @@ class TargetRun:
             max_rejects=self.settings.max_rejects,
             stop=lambda failure, position: self._shutdown.stop_at(failure, position),
             clock=self.clock,
+            keeps_rejects=self.settings.rejects is not None,
         )
         self._queue = WriteQueue(self.unit, self._recorder, self.settings.mixes_ids)
         self._parking = ParkedQueue(

@@ -61,7 +61,10 @@ TARGET_ARROWS = {
         "stream_settings",
         "exceptions",
     },
-    "delivery": {"ledger", "mapping", "events", "settings", "stream_settings", "exceptions"},
+    "delivery": {
+        *("ledger", "mapping", "events", "settings", "stream_settings", "exact_json"),
+        "exceptions",
+    },
     "message_handler": {"scheduling", "records", "singer"},
     "shutdown": {"delivery", "scheduling"},
     "run": {

@@ -1,7 +1,8 @@
 """From an operation to HTTP requests, and from their responses to an outcome.
 
 writer      carries out one write
-senders     sends a request, prints it, or only pretends to
+senders     sends a request, or sends and prints it
+dry_run     prints a request, and remembers what it would have changed
 lookup      finds objects by natural key
 comparison  an object as Invoiced shows it, beside a record
 recovery    whether a create without a response was carried out

@@ -1,10 +1,8 @@
-"""Sends requests to Invoiced: for real, for real and shown, or only shown."""
+"""Sends requests to Invoiced: for real, or for real and shown."""
 
-import itertools
 from collections.abc import Callable
 from threading import local
 from typing import Any
-from urllib.parse import quote
 
 import orjson
 
@@ -66,51 +64,6 @@ class EchoingSender(Sender):
             line = {**shown(self._client, call, why), "answer": without_card_numbers(answer.body)}
             self._show(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
         return answer
-
-
-class DryRunSender(Sender):
-    """Shows each request that writes, and sends only those that read (`--dry-run`).
-
-    An object that would have been created is found again. If Invoiced gives it its id, a made-up id
-    stands in for it.
-
-    Args:
-        client: of the account.
-        show: takes a line of JSON.
-    """
-
-    def __init__(self, client: Client, show: Callable[[bytes], None]) -> None:
-        super().__init__(client)
-        self._show = show
-        self._created = itertools.count(1)
-        self._made: dict[str, dict[str, Any]] = {}
-        self._numbered: dict[tuple[str, Any], dict[str, Any]] = {}
-
-    def send(self, call: Request, why: str = "") -> Response:
-        """Send a request that reads; show one that writes, and return a made-up response."""
-        if not call.writing:
-            return self._read(call, why)
-        line = shown(self._client, call, why)
-        self._show(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
-        return Response(headers={}, body=self._make(call))
-
-    def _make(self, call: Request) -> dict[str, Any] | None:
-        if call.method != "POST" or not isinstance(call.body, dict):
-            return None
-        made = {name: call.body[name] for name in ("id", "number", "draft") if name in call.body}
-        if "id" not in made:
-            made["id"] = f"new-{next(self._created)}"
-        self._made[f"{call.path}/{quote(str(made['id']), safe='')}"] = made
-        self._numbered[call.path, made.get("number")] = made
-        return made
-
-    def _read(self, call: Request, why: str) -> Response:
-        if call.path in self._made:
-            return Response(headers={}, body=self._made[call.path])
-        answer = super().send(call, why)
-        number = call.params.get("filter[number]")
-        made = self._numbered.get((call.path, number)) if number else None
-        return Response(headers={}, body=[made]) if made and answer.body == [] else answer
 
 
 def shown(client: Client, call: Request, why: str) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class OutcomeRecorder:
         max_rejects: how many records may be rejected; None for no limit.
         stop: ends the run, once everything before a position is recorded.
         clock: monotonic, in seconds.
+        keeps_rejects: a file keeps them; a dry run acts as if it did, and `rejects` is None.
     """
 
     unit: UnitOfWork
@@ -45,6 +46,7 @@ class OutcomeRecorder:
     max_rejects: int | None
     stop: Callable[[Exception, int | None], None]
     clock: Callable[[], float]
+    keeps_rejects: bool = False
     _recorded: list[int] = field(default_factory=list)
 
     def record_outcome(self, pending: PendingRecord, outcome: Outcome) -> None:
@@ -74,7 +76,7 @@ class OutcomeRecorder:
         elif pending.journaled:
             self._put_entry(pending, outcome)
         reject_id = _reject_id(pending) if isinstance(outcome, Rejected) else ""
-        kept = self.unit.parked.durable and self.rejects is None
+        kept = self.unit.parked.durable and not self.keeps_rejects
         if isinstance(outcome, Rejected) and pending.parked is not None and kept:
             # STATE has passed it, and nothing else keeps it.
             self.unit.parked.keep_parked(pending, rejected=True)

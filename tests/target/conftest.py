@@ -1,9 +1,11 @@
 """Singer messages, short to write."""
 
 import json
+import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytest
 
@@ -107,3 +109,49 @@ def rejects_in() -> Callable[[Path], list[Message]]:
         return [line for line in lines if line["type"] == "RECORD"]
 
     return read
+
+
+# The inputs of these modules also go through a dry run first, whose calls are compared with those
+# of the real run. With COMPARE_DRY_RUNS in the environment those of all modules do.
+COMPARED = ("test_mirror_limits", "test_object_identity", "test_write_order")
+
+
+@pytest.fixture
+def run_target(
+    run_target: Callable[..., Any], request: pytest.FixtureRequest
+) -> Callable[..., Any]:
+    """Runs the target; see `tests/conftest.py`, and `COMPARED`."""
+    module = request.node.path.stem
+    if module not in COMPARED and not os.environ.get("COMPARE_DRY_RUNS"):
+        return run_target
+
+    def run(server: Server | None, messages: Any, *arguments: str, **settings: Any) -> Any:
+        if not _is_honest(server) or {"--dry-run", "--test", "--check"} & {*arguments}:
+            return run_target(server, messages, *arguments, **settings)
+        seen = len(server.requests)
+        shown = run_target(server, messages, "--dry-run", *arguments, **settings)
+        while len(server.requests) > seen:
+            server.requests.pop()  # what a test counts is its own
+        real = run_target(server, messages, *arguments, **settings)
+        sent = [one for one in list(server.requests)[seen:] if one.method != "GET"]
+        planned = map(json.loads, shown.stdout.splitlines())
+        assert Counter(
+            _without_ids(one["method"], one["url"].removeprefix(server.url)) for one in planned
+        ) == Counter(_without_ids(one.method, one.path) for one in sent), "the dry run differs"
+        return real
+
+    return run
+
+
+def _is_honest(server: Server | None) -> TypeGuard[Server]:
+    """Whether the server does nothing that a dry run could not foresee."""
+    app = server._app if isinstance(server, Server) else None
+    return app is not None and not app.faults and not app.before_request
+
+
+def _without_ids(method: str, path: str) -> tuple[str, str]:
+    """A call without the ids of objects, which a dry run can only make up."""
+    words = path.split("/")
+    return method, "/".join(
+        ":id" if word.isdecimal() or word.startswith("new-") else word for word in words
+    )
