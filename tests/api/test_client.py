@@ -22,7 +22,7 @@ from invoiced_api.exceptions import (
     failure_for,
 )
 from invoiced_api.request import Request
-from invoiced_api.response import duration, retry_after_s, server_clock
+from invoiced_api.response import duration, retry_after_s
 from invoiced_emulator import Faults, Server
 
 LIST = Request(method="GET", path="/customers")
@@ -173,44 +173,6 @@ def dripping_server(start):
         finally:
             done.set()
             running.shutdown()
-
-
-# Clocks
-
-NOON = "Sun, 01 Mar 2026 12:00:00 GMT"
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        pytest.param(NOON, 1_772_366_400, id="one"),
-        pytest.param(f"{NOON}, {NOON}", 1_772_366_400, id="sent-twice"),
-        pytest.param(f"{NOON}, Sun, 01 Mar 2026 11:59:00 GMT", 1_772_366_340, id="the-earlier"),
-        pytest.param("Sun, 01 Mar 2026 12:00:00 -0000", 1_772_366_400, id="no-zone"),
-        pytest.param("Sun, 01 Mar 2026 12:00:00", 1_772_366_400, id="naive"),
-        pytest.param("soon", None, id="no-date"),
-        pytest.param(None, None, id="none"),
-    ],
-)
-def test_the_date_header_is_read_in_utc(header, seconds, monkeypatch):
-    monkeypatch.setenv("TZ", "America/Chicago")
-    time.tzset()
-    server_clock.cache_clear()
-    try:
-        assert server_clock(header) == seconds
-    finally:
-        monkeypatch.undo()
-        time.tzset()
-
-
-@pytest.mark.parametrize("hours", [-24, 24])
-def test_of_two_clocks_the_earlier_is_used_with_one_warning(client, clock, caplog, hours):
-    clock.seconds = int(time.time()) + hours * 3_600
-    responses = [client.send(LIST) for _ in range(3)]
-    expected = min(clock.seconds, time.time())
-    assert all(abs(response.clock - expected) < 5 for response in responses)
-    (warning,) = [one.message for one in caplog.records if "clock" in one.message]
-    assert ("ahead of" if hours > 0 else "behind") in warning
 
 
 # Repeating

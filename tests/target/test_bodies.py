@@ -1,55 +1,17 @@
-"""Records to bodies: what the endpoint accepts, in the form it accepts. Tables of cases."""
+"""From records to bodies: the attributes that the endpoint accepts. Tables of cases."""
 
 import json
-from decimal import Decimal
 
 import pytest
 
-from invoiced_api.definitions import DeleteBehaviour
 from invoiced_api.resources import BY_NAME
-from target_invoiced.exceptions import InvalidRecordError
-from target_invoiced.mapping.card_numbers import without_card_numbers
 from target_invoiced.mapping.endpoints import EndpointMapper
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey
-from target_invoiced.mapping.operations import Create, Update
 from target_invoiced.mapping.payloads import already_matches
 from target_invoiced.stream_settings import EndpointStream, Ids
+from tests.target.bodies import created, plan, refusal, updated
 
 TEN_O_CLOCK = 1_769_853_600
-
-
-def plan(stream, record, allow=(), **settings):
-    to = EndpointStream(resource=BY_NAME[stream], **settings)
-    return EndpointMapper(to, frozenset(allow), frozenset()).operation(record, None)
-
-
-def created(stream, **record):
-    intent = plan(stream, record)
-    assert isinstance(intent, Create)
-    return intent.body
-
-
-def updated(stream, **record):
-    intent = plan(stream, {"id": 5, **record})
-    assert isinstance(intent, Update)
-    return intent.body
-
-
-def refusal(stream, allow=(), **record):
-    with pytest.raises(InvalidRecordError) as caught:
-        plan(stream, record, allow)
-    return str(caught.value)
-
-
-def card_number():
-    """A Visa number that passes every check, written down nowhere."""
-    digits = "4" + "24" * 7
-    doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[::-2])
-    total = doubled + sum(int(digit) for digit in digits[-2::-2])
-    return digits + str(-total % 10)
-
-
-CARD = card_number()
 
 
 # Attributes
@@ -259,164 +221,6 @@ def test_numbers_keep_their_digits(amount):
     assert json.dumps(body) == json.dumps({"amount": amount})
 
 
-# Strings
-
-
-@pytest.mark.parametrize(
-    ("stream", "name", "written", "sent"),
-    [
-        pytest.param("customers", "credit_limit", "120.50", 120.5, id="number"),
-        pytest.param("customers", "credit_limit", "-3", -3, id="whole-number"),
-        pytest.param("customers", "chasing_cadence", "7", 7, id="integer"),
-        pytest.param("customers", "taxable", "false", False, id="false"),
-        pytest.param("customers", "taxable", "TRUE", True, id="true-of-a-spreadsheet"),
-        pytest.param("customers", "metadata", '{"a": "1"}', {"a": "1"}, id="object"),
-        pytest.param("invoices", "disabled_payment_methods", '["ach"]', ["ach"], id="list"),
-        pytest.param("invoices", "ship_to", '{"name": "A"}', {"name": "A"}, id="nested-object"),
-        pytest.param("invoices", "customer", "15444", 15444, id="id"),
-        pytest.param(
-            "invoices",
-            "items",
-            '[{"name": "7", "quantity": "1.5", "taxable": "false", "amount": 3}]',
-            [{"name": "7", "quantity": 1.5, "taxable": False}],
-            id="lines-with-strings-inside",
-        ),
-    ],
-)
-def test_a_string_where_none_can_be_is_what_it_stands_for(stream, name, written, sent):
-    """A CSV file holds nothing else, and some databases tell JSON as text."""
-    for body in (created(stream, **{name: written}), updated(stream, **{name: written})):
-        assert json.dumps(body.get(name, sent)) == json.dumps(sent)
-    assert name in created(stream, **{name: written})
-
-
-@pytest.mark.parametrize("text", ["7", "true", "null", '{"a": 1}', "007", "1e5"])
-@pytest.mark.parametrize(("stream", "name"), [("customers", "number"), ("plans", "id")])
-def test_text_stays_text_whatever_it_looks_like(stream, name, text):
-    assert plan(stream, {name: text}, ids=Ids.EXTERNAL).body == {name: text}
-
-
-def test_a_key_of_another_system_is_text_whatever_it_looks_like():
-    body = plan("invoices", {"customer": "7"}, ids=Ids.EXTERNAL).body
-    assert body == {"customer": ExternalKey("customers", "7")}
-
-
-@pytest.mark.parametrize("ids", Ids)
-def test_a_reference_by_number_may_stand_in_a_string(ids):
-    body = plan("invoices", {"customer": '{"number": "C-1"}'}, ids=ids).body
-    assert body == {"customer": NaturalKey("customers", "number", "C-1")}
-
-
-@pytest.mark.parametrize("written", [True, "true", "TRUE", "t", "yes", 1, "1", 1.0])
-def test_a_payment_is_void_however_its_source_writes_true(written):
-    assert plan("payments", {"voided": written}, ids=Ids.EXTERNAL).then is DeleteBehaviour.VOID
-
-
-@pytest.mark.parametrize("written", [False, "false", 0, "0", None, "", "2", "no"])
-def test_a_payment_is_not_void_where_its_source_does_not_say_so(written):
-    assert plan("payments", {"voided": written}, ids=Ids.EXTERNAL).then is None
-
-
-@pytest.mark.parametrize(
-    "number",
-    [
-        *("18446744073709551616", "-9223372036854775809", "9" * 30, "1" * 300),
-        *(str(2**64 - 1), str(2**53 + 1), "12345678901234567.89", "0.12345678901234567890123"),
-        *(2**53 + 1, Decimal("12345678901234567.89"), Decimal("9" * 30), Decimal("1e400")),
-    ],
-    ids=lambda number: f"{type(number).__name__}-{str(number)[:20]}",
-)
-def test_an_amount_that_a_double_would_round_is_refused(number):
-    said = "`credit_limit` has more digits than Invoiced keeps of a number: it would be rounded"
-    assert refusal("customers", credit_limit=number) == said
-    inside = refusal("invoices", items=[{"unit_cost": number}])
-    assert inside == said.replace("credit_limit", "items[].unit_cost")
-
-
-@pytest.mark.parametrize("number", [2**53, -(2**63), 12345678901234567168, 0.1 + 0.2])
-def test_a_number_that_a_double_holds_goes_out(number):
-    for written in (number, str(number)):
-        assert created("customers", credit_limit=written) == {"credit_limit": number}
-
-
-def test_a_long_number_in_a_list_of_the_callers_own_is_refused():
-    assert "`attachments[]` has more digits" in refusal("invoices", attachments=[Decimal(2**64)])
-    assert "`attachments[]` has more digits" in refusal("invoices", attachments=f"[{2**64}]")
-
-
-@pytest.mark.parametrize("text", ["much", "1,200.00", "007", "null", '"5"', "NaN", "1e999"])
-def test_a_string_that_stands_for_nothing_is_left_to_invoiced(text):
-    assert created("customers", credit_limit=text) == {"credit_limit": text}
-
-
-@pytest.mark.parametrize("name", ["discounts", "ship_to", "metadata"])
-def test_an_empty_string_in_the_place_of_a_list_or_object_goes_out(name):
-    """As everywhere, since Invoiced reads it as null."""
-    assert updated("invoices", **{name: ""}) == {name: ""}
-    assert created("invoices", **{name: ""}) == {}
-
-
-TRUE = [True, "true", "TRUE", "t", "T", "yes", "Yes", "y", "1", 1, 1.0, " true "]
-FALSE = [False, "false", "False", "f", "no", "N", "0", 0, 0.0]
-
-
-@pytest.mark.parametrize(
-    ("written", "sent"),
-    [*((one, True) for one in TRUE), *((one, False) for one in FALSE)],
-    ids=repr,
-)
-def test_a_boolean_may_be_written_in_any_usual_way(written, sent):
-    for body in (created("customers", taxable=written), updated("customers", taxable=written)):
-        assert body["taxable"] is sent
-    assert created("invoices", items=[{"taxable": written}]) == {"items": [{"taxable": sent}]}
-
-
-@pytest.mark.parametrize("written", ["2", "maybe", 2, -1, "oui"])
-def test_any_other_word_is_no_boolean_and_left_to_invoiced(written):
-    assert created("customers", taxable=written)["taxable"] not in (True, False)
-
-
-@pytest.mark.parametrize(
-    ("written", "sent"),
-    [
-        (1001, "1001"),
-        (1001.0, "1001"),
-        (10.5, "10.5"),
-        (0, "0"),
-        (Decimal("123456789012345678901"), "123456789012345678901"),
-        (Decimal("12345678901234567.80"), "12345678901234567.80"),
-        ("007", "007"),
-    ],
-    ids=repr,
-)
-def test_a_number_in_the_place_of_text_is_sent_with_its_digits(written, sent):
-    body = created("customers", number=written, postal_code=written)
-    assert body == {"number": sent, "postal_code": sent}
-    assert updated("customers", number=written)["number"] == sent
-    (natural,) = created("invoices", customer={"number": written}).values()
-    assert natural == NaturalKey("customers", "number", sent)
-
-
-@pytest.mark.parametrize("written", [7, 7.0, "7", "7.0", "7.", " 7 ", Decimal("7.000")], ids=repr)
-def test_an_integer_may_have_a_point_and_zeros(written):
-    for body in (created("customers", owner=written), updated("customers", owner=written)):
-        assert body["owner"] == 7
-        assert type(body["owner"]) is int
-    assert created("invoices", customer=written) == {"customer": 7}
-
-
-@pytest.mark.parametrize("written", [15446, 15446.0, "15446", "15446.0"], ids=repr)
-def test_an_id_may_have_a_point_and_zeros(written):
-    operation = plan("customers", {"id": written, "name": "A"})
-    assert operation.path == ("/customers/", 15446, "")
-
-
-@pytest.mark.parametrize("written", [15446.5, "15446.5", "15446.0x", True, [15446]], ids=repr)
-def test_any_other_id_is_refused(written):
-    with pytest.raises(InvalidRecordError, match="`id` is "):
-        plan("customers", {"id": written, "name": "A"})
-
-
 # Lists of ids
 
 RATES = [
@@ -479,92 +283,7 @@ def test_attributes_that_a_call_accepts_are_sent(stream, record):
     assert record.items() <= updated(stream, **parent, **record).items()
 
 
-# Card numbers
-
-
-@pytest.mark.parametrize(
-    "shown",
-    [
-        pytest.param(CARD, id="plain"),
-        pytest.param(int(CARD), id="number"),
-        pytest.param(" ".join(CARD[at : at + 4] for at in (0, 4, 8, 12)), id="spaces"),
-        pytest.param("-".join(CARD[at : at + 4] for at in (0, 4, 8, 12)), id="dashes"),
-        pytest.param(f"paid with {CARD}, thanks", id="in-a-sentence"),
-    ],
-)
-@pytest.mark.parametrize(
-    ("place", "name"),
-    [
-        pytest.param(lambda value: {"notes": value}, "notes", id="attribute"),
-        pytest.param(lambda value: {"metadata": {"card": value}}, "card", id="metadata"),
-        pytest.param(lambda value: {"items": [{"name": value}]}, "name", id="line"),
-        pytest.param(
-            lambda value: {"items": json.dumps([{"name": value}])}, "name", id="line-in-a-string"
-        ),
-        pytest.param(lambda value: {"attachments": [value]}, "attachments", id="list"),
-        pytest.param(
-            lambda value: {"customer": {"number": str(value)}}, "customer", id="natural-key"
-        ),
-    ],
-)
-def test_a_full_card_number_is_refused_by_name_and_never_shown(shown, place, name):
-    said = refusal("invoices", **place(shown))
-    assert said.startswith(f"`{name}` looks like a full card number.")
-    assert CARD[4:] not in said.replace(" ", "").replace("-", "")
-    assert plan("invoices", place(shown), allow=[name])
-
-
-def test_a_card_number_in_an_attribute_that_is_not_sent_is_no_matter():
-    assert created("customers", name="A", unknown=CARD) == {"name": "A"}
-
-
-def test_what_may_be_kept_in_a_file_shows_no_card_number():
-    record = {"a": CARD, "b": [{"c": int(CARD), "d": f"x {CARD}"}], "e": 5, "f": None, "g": 0.1}
-    kept = without_card_numbers(record, allowed=())
-    assert CARD not in json.dumps(kept)
-    assert (kept["e"], kept["f"], kept["g"]) == (5, None, 0.1)
-
-
-ESCAPED = f"\\u{ord(CARD[0]):04x}{CARD[1:]}"
-HIDING = [
-    pytest.param(f'{{"card": "{ESCAPED}"}}', id="escaped-in-an-object"),
-    pytest.param(f'["{ESCAPED}"]', id="escaped-in-a-list"),
-    pytest.param(json.dumps({"a": f'{{"b": "{ESCAPED}"}}'}), id="a-string-in-a-string"),
-    pytest.param(f'"{ESCAPED}"', id="an-escaped-string"),
-    pytest.param(f" {CARD[0]}.{CARD[1:]}e15", id="float"),
-    pytest.param(f"[{CARD}.0, {'9' * 30}]", id="float-beside-a-long-number"),
-]
-
-
-@pytest.mark.parametrize("hiding", HIDING)
-def test_a_card_number_that_json_in_a_string_hides_is_kept_in_no_file(hiding):
-    kept = without_card_numbers({"id": 1, "notes": hiding, "name": "A"})
-    assert kept == {"id": 1, "notes": "[hidden]", "name": "A"}
-
-
-@pytest.mark.parametrize("hiding", HIDING)
-@pytest.mark.parametrize("name", ["notes", "attachments", "metadata"])
-def test_a_card_number_that_json_in_a_string_hides_is_not_sent(hiding, name):
-    """Whatever is kept hidden is refused: a record that waited would come back without it."""
-    with pytest.raises(InvalidRecordError) as caught:
-        plan("invoices", {name: hiding})
-    assert CARD[1:] not in str(caught.value)
-
-
-@pytest.mark.parametrize("text", ['{"a": 1}', "[1, 2", '"a"', "-", "4.5", "{", "\\u0034"])
-def test_json_in_a_string_that_hides_nothing_is_kept_as_it_is(text):
-    assert without_card_numbers({"notes": text}) == {"notes": text}
-
-
-def test_what_is_allowed_to_look_like_a_card_number_is_kept():
-    """A record refused for another reason would come back changed otherwise."""
-    record = {"notes": CARD, "metadata": {"token": [int(CARD)]}, "name": CARD}
-    kept = without_card_numbers(record, allowed=("notes", "token"))
-    assert (kept["notes"], kept["metadata"]) == (CARD, {"token": [int(CARD)]})
-    assert kept["name"] != CARD
-
-
-# What an object already_matches already
+# Whether an object has every value of a body already
 
 
 @pytest.mark.parametrize(
