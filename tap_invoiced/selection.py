@@ -165,9 +165,9 @@ def _stream(given: Mapping[str, Any], own: Mapping[str, Any]) -> SelectedStream 
     selected = entry.selected()
     if selected is False or entry.option("inclusion") == "unsupported":
         return None
+    _check_fields(entry)
     if selected is None and not entry.option("selected-by-default"):
         return None
-    _check_fields(entry)
     alias = given.get("stream")
     return SelectedStream(
         resource=BY_NAME[entry.name],
