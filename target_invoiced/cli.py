@@ -116,7 +116,7 @@ def _check(settings: TargetSettings) -> Iterator[str]:
     yield from check_access(settings.connection)
     if settings.ledger:
         yield f"ledger: {_checked(settings.ledger)}"
-    yield "what may be written shows when it is: --test writes one record of each stream"
+    yield "write access is not checked: --test writes one record of each stream"
 
 
 def _checked(ledger: str) -> str:
@@ -124,7 +124,7 @@ def _checked(ledger: str) -> str:
     file = sqlite_file(ledger)
     if file and not file.exists():
         refuse_unmakeable(file)
-        return f"{file} will be made"
+        return f"{file} will be created"
     Ledger(ledger, rehearsal=True, busy_s=LEDGER_TIMEOUT_S).close()
     return f"{make_url(ledger).render_as_string(hide_password=True)} is usable"
 
@@ -161,7 +161,7 @@ def _prepare(
     stack.callback(ledger.close)
     if new and not options.dry_run:
         # One that is looked for in the wrong folder knows nothing of what was written.
-        LOGGER.info("the ledger is new: %s", file)
+        LOGGER.info("creating a new ledger: %s", file)
     use_account(ledger, settings.connection, settings.account)
     sender, unit = Sender(client), UnitOfWork(ledger, time.time, settings.pipeline)
     if options.dry_run:
@@ -183,7 +183,7 @@ def _prepare(
         responses=None if options.dry_run else _responses(settings, unit, stack),
         sample=options.test,
     )
-    title = "what would be: nothing was sent" if options.dry_run else None
+    title = "dry run: nothing was sent" if options.dry_run else None
     stack.callback(_write_report, target_run.report, settings.report, title)
     return target_run
 

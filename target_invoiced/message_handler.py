@@ -97,7 +97,10 @@ class MessageHandler:
         """Remove from a mirror what the version did not bring, once all of it is recorded."""
         stream = self.intake.stream(message.stream, message.line)
         if stream is None or not stream.mirrors:
-            LOGGER.info("%s: ACTIVATE_VERSION deletes nothing: it is no `mirror`", message.stream)
+            LOGGER.info(
+                "%s: ACTIVATE_VERSION deletes nothing, because the stream is not a `mirror`",
+                message.stream,
+            )
             return True
         if self.sample:
             return True  # most of the version was left out

@@ -249,13 +249,13 @@ def target_settings(config: Mapping[str, Any], environ: Mapping[str, str]) -> Ta
     external = ids is Ids.EXTERNAL or any(one.ids is Ids.EXTERNAL for one in streams.values())
     if external and values["ledger"] is None:
         raise InvalidInputError(
-            "setting `ledger` is none, but keys of other systems (`ids`: external) have to be "
-            "remembered. Give the URL of a database, or leave the setting out."
+            "setting `ledger` is none, but keys of other systems (`ids`: external) must be "
+            "stored. Give the URL of a database, or leave the setting out."
         )
     if values["response_webhook"] and not values["responses"]:
         raise InvalidInputError(
-            "setting `response_webhook` needs `responses`: the file for answers that the webhook "
-            "does not take."
+            "setting `response_webhook` needs `responses`: the file for responses that the webhook "
+            "does not accept."
         )
     return TargetSettings(
         connection=connection_from(values),

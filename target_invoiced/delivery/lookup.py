@@ -86,7 +86,9 @@ class References:
         rows = self._sender.send(Request(method="GET", path=path, params=query)).body
         matches = [row for row in rows if row.get(key.attribute) == key.value]
         if len(matches) > 1:
-            raise InvalidRecordError(f"more than one of {key}: which is meant cannot be told")
+            raise InvalidRecordError(
+                f"ambiguous reference: the account has several {key}. Refer to one by its id"
+            )
         return matches[0] if matches else None
 
     def _remember(self, key: NaturalKey, id: int | str) -> None:

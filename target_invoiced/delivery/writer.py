@@ -131,7 +131,7 @@ class Writer:
         again = "with `_sdc_deleted_at` and then without" if request.by_key else "without its `id`"
         said = (
             f"{refusal}. {natural or 'The object'} was voided in Invoiced, and stays void. If that "
-            f"is right, set the `status` of the record to voided. To create it anew, send the "
+            f"is right, set the `status` of the record to voided. To create it again, send the "
             f"record {again}{number}"
         )
         return Rejected(said, refusal.status, refusal.param)
@@ -244,8 +244,8 @@ class Writer:
         ended = removal is not None and has_ended(removal, taken)
         if create.then is not None and not ended:
             raise InvalidRecordError(
-                f"it has ended where it comes from, and the account has live {create.natural} "
-                "(written by somebody else): that is left as it is. If the two are the same, void "
+                f"it has ended at its source, but the account has live {create.natural}, which "
+                "the ledger does not know. Nothing was changed. If both are the same object, void "
                 "it in Invoiced"
             )
         return ended and create.then is None
@@ -380,7 +380,7 @@ UNKNOWN_CALL = (
 
 def _ended_twin(natural: NaturalKey) -> str:
     return (
-        f"An ended {natural} has it, which cannot be edited: give the record another "
+        f"An ended {natural} has it and cannot be edited. Give the record another "
         f"{natural.attribute}, or none"
     )
 

@@ -41,7 +41,7 @@ def open_schema(connection: sa.Connection, busy_s: float, *, keep: bool) -> None
     while not _share_schema(connection, keep):
         if time.monotonic() >= deadline:
             raise InvalidInputError(
-                "setting `ledger`: its tables have to be brought up to date, but other runs use "
+                "setting `ledger`: its tables must be upgraded, but other runs use "
                 "them. Wait for their end, and start again."
             )
         wait_until(time.monotonic() + LOOK_AGAIN_S)

@@ -27,9 +27,11 @@ OBJECTS = sa.Table(
     sa.Column("stream", sa.Text, nullable=False),
     sa.Column("id", sa.Text, comment="Invoiced's id, as JSON"),
     sa.Column("gone", sa.Boolean, nullable=False, comment="deleted, voided or canceled"),
-    sa.Column("digest", sa.LargeBinary, comment="of the last record; none while one is under way"),
+    sa.Column(
+        "digest", sa.LargeBinary, comment="of the last record; none while a write is in flight"
+    ),
     sa.Column("generation", sa.Integer, nullable=False, comment="creates that came to an end"),
-    sa.Column("idempotency_key", sa.Text, comment="of a create that is under way"),
+    sa.Column("idempotency_key", sa.Text, comment="of a create in flight"),
     sa.Column("announced_at", sa.Integer, comment="when that was announced, in UNIX seconds"),
     sa.Column("version", sa.BigInteger, comment="of the table, as the tap counts them"),
     sa.Column("parent", sa.Text, comment="what the object's path needs besides its id, as JSON"),

@@ -26,13 +26,12 @@ def refuse_card_numbers(body: Any, allowed: Collection[str]) -> None:
         text = str(value)
         if HIDDEN in text:
             raise InvalidRecordError(
-                f"`{without_card_numbers(name)}` was hidden when the record was refused before. "
-                "Put its value back"
+                f"`{without_card_numbers(name)}` was hidden in the rejects file. Restore its value"
             )
         if name not in allowed and has_card_number(text):
             raise InvalidRecordError(
-                f"`{without_card_numbers(name)}` looks like a full card number. Send a token in "
-                "its place; if it is none, name the attribute in the setting `allow_card_like`"
+                f"`{without_card_numbers(name)}` looks like a full card number. Send a token "
+                "instead. If it is not a card number, name the attribute in `allow_card_like`"
             )
 
 

@@ -61,7 +61,7 @@ def id_of(record: Mapping[str, Any], *, text: bool) -> int | str:
     written = record.get("id")
     written = to_text(written) if text else to_integer(written)
     if isinstance(written, bool) or not isinstance(written, (int, str)) or written == "":
-        raise InvalidRecordError("`id` is missing: which object is meant?")
+        raise InvalidRecordError("`id` is missing. Add the id of the object")
     if shows_card_number(str(written)):
         raise InvalidRecordError("`id` looks like a full card number")
     if not text and not str(written).isdecimal():

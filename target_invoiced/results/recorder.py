@@ -161,7 +161,7 @@ class OutcomeRecorder:
             LOGGER.error("%s: %s", where, rejected.reason)
         if self.max_rejects is None or self.report.rejected <= self.max_rejects:
             return True
-        step = "Send what it refers to" if rejected.waits else "Mend the record"
+        step = "Send what it refers to" if rejected.waits else "Correct the record"
         self.stop(
             TooManyRejectsError(
                 f"stopped at {where}: {rejected.reason} - more rejects than `max_rejects` allows "

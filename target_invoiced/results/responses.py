@@ -192,8 +192,11 @@ class Webhook:
                 return False
             # What else the failure says holds the address, which may be a secret.
             status = failure.status if isinstance(failure, RecordRejectedError) else None
-            why = f"refused ({status})" if status else "no answer"
-            LOGGER.warning("response_webhook did not take an answer, which is kept: %s", why)
+            why = f"refused ({status})" if status else "no reply"
+            LOGGER.warning(
+                "response_webhook did not accept a response (%s); saved to the `responses` file",
+                why,
+            )
             content = orjson.loads(answer)
             content["record"]["undelivered"] = why
             self._file.add(content)

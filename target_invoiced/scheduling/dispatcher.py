@@ -17,7 +17,7 @@ from target_invoiced.stream_settings import DoubtPolicy
 Job = tuple[PendingRecord, WriteRequest]
 
 UNKNOWN_CREATE = (
-    "it is to be deleted, and whether an earlier run that died created it is not known. Look for "
+    "it is to be deleted, but it is not known whether an earlier run created it. Look for "
     "it in Invoiced, and delete it there"
 )
 # Once after earlier records, once after all others.
@@ -27,7 +27,7 @@ BAD_REQUEST, NOT_FOUND = 400, 404
 NOT_FOUND_HINT = (
     "The ledger knows it all the same: either it was deleted or merged in Invoiced since, or the "
     "ledger is of another account. If it is gone, send its record with `_sdc_deleted_at`, and then "
-    "without, to create it anew; if it was merged, with the number of the object that was kept"
+    "without, to create it again. If it was merged, send it with the number of the kept object"
 )
 
 
@@ -68,7 +68,7 @@ class Dispatch:
         if owner is not None and owner != pending.key:
             if self._deferred(pending):
                 return  # its owner may give the natural key up
-            said = f"it is the same object as {owner}: one of the two has to go"
+            said = f"it is the same object as {owner}: remove one of the two records"
             self.queue.finish(pending, Rejected(said))
             return
         known = self.unit.get(pending)

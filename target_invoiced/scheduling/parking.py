@@ -176,12 +176,12 @@ class ParkedQueue:
         if stays:
             self.unit.parked.keep_parked(pending)
         if told:
-            awaited = "a mended one of its key" if missing == AWAITING_CORRECTION else missing
+            awaited = "a corrected record of its key" if missing == AWAITING_CORRECTION else missing
             LOGGER.warning("%s: a record still waits for %s", pending.stream.name, awaited)
             return Done(Kind.SKIPPED)
-        reason = f"it refers to {missing}, which never came, or was refused"
+        reason = f"it refers to {missing}, which did not come or was rejected"
         if stays:
-            reason += "; it waits in the ledger, and is written once that is there"
+            reason += "; it waits in the ledger, and a later run writes it once that object exists"
         return Rejected(reason, waits=stays)
 
 

@@ -217,8 +217,8 @@ class RequestBuilder:
 
 
 UNKNOWN_OUTCOME = (
-    "it was sent before, by a run that died a day or more ago, and whether Invoiced created it "
-    "then cannot be found out any more. Look for it there; if it is missing, send the record again"
+    "a run that died a day or more ago sent it, and it is not known whether Invoiced created it. "
+    "Look for it in Invoiced, and send the record again if it is missing"
 )
 
 

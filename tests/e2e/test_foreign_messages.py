@@ -61,7 +61,7 @@ class Fails:
     said: str
 
 
-SENT_BACK = " - more rejects than `max_rejects` allows (0). Mend the record, and run again"
+SENT_BACK = " - more rejects than `max_rejects` allows (0). Correct the record, and run again"
 
 FILES: Mapping[str, Passes | Fails] = {
     "array_data": Passes(streams={"test_array_data": TASKS}, holds={"tasks": nothing(4)}),

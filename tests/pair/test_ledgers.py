@@ -106,7 +106,7 @@ def test_a_record_that_waits_is_written_by_the_run_that_brings_what_it_waits_for
     first = run_target(server, invoices, ids="external", ledger=ledger, max_rejects=-1)
     assert first.exit_code == 0, first.stderr
     assert first.messages == [{"day": 1}], "STATE passes what is durably parked"
-    assert "customers with the key 1, which never came" in first.stderr
+    assert "customers with the key 1, which did not come" in first.stderr
     assert account.objects("invoices") == []
     customers = [head("customers"), line("customers", id=1, name="Acme")]
     second = run_target(server, customers, ids="external", ledger=ledger)

@@ -247,7 +247,7 @@ def test_two_keys_of_one_object_are_a_reject(load, singer, account):
         ),
         max_rejects=1,
     )
-    said = "it is the same object as customers with the key a: one of the two has to go"
+    said = "it is the same object as customers with the key a: remove one of the two records"
     assert f"line 3, customers: {said}" in run.stderr
     assert newest(account)["name"] == "A"
 
@@ -299,7 +299,7 @@ def test_an_object_that_only_the_ledger_knows_is_a_reject_that_says_why_that_may
     known = "The ledger knows it all the same: either it was deleted or merged in Invoiced since, "
     assert f"{known}or the ledger is of another account." in run.complaint
     remedy = "If it is gone, send its record with `_sdc_deleted_at`, and then without, "
-    assert f"{remedy}to create it anew; if it was merged, with the number" in run.complaint
+    assert f"{remedy}to create it again. If it was merged, send it with the number" in run.complaint
 
 
 @pytest.mark.parametrize("arguments", [[], ["--check"], ["--dry-run"]])
@@ -319,16 +319,16 @@ def test_a_ledger_that_cannot_be_made_ends_the_run_with_its_path(
 def test_a_ledger_that_is_new_is_told_of_with_its_path(run_target, server, tmp_path):
     """One that is looked for in the wrong folder would know nothing."""
     runs = [run_target(server, b"") for _ in range(2)]
-    told = f"INFO the ledger is new: {tmp_path}/ledger.db"
+    told = f"INFO creating a new ledger: {tmp_path}/ledger.db"
     assert [told in run.stderr for run in runs] == [True, False]
 
 
 def test_a_check_makes_no_ledger_so_that_the_first_run_tells_of_it(run_target, server, tmp_path):
     file = tmp_path / "ledger.db"
     check = run_target(server, b"", "--check")
-    assert f"ledger: {file} will be made" in check.stdout.decode().splitlines()
+    assert f"ledger: {file} will be created" in check.stdout.decode().splitlines()
     assert not file.exists()
-    assert f"INFO the ledger is new: {file}" in run_target(server, b"").stderr
+    assert f"INFO creating a new ledger: {file}" in run_target(server, b"").stderr
     again = run_target(server, b"", "--check")
     assert f"ledger: sqlite:///{file} is usable" in again.stdout.decode().splitlines()
 
@@ -336,7 +336,7 @@ def test_a_check_makes_no_ledger_so_that_the_first_run_tells_of_it(run_target, s
 @pytest.mark.parametrize("folder", ["no-such-folder/", ""], ids=["cannot-be-made", "in-memory"])
 def test_a_ledger_that_no_file_was_made_for_is_not_called_new(run_target, server, tmp_path, folder):
     ledger = f"sqlite:///{tmp_path}/{folder}ledger.db" if folder else "sqlite:///:memory:"
-    assert "the ledger is new" not in run_target(server, b"", ledger=ledger).stderr
+    assert "creating a new ledger" not in run_target(server, b"", ledger=ledger).stderr
 
 
 def test_a_check_of_a_ledger_that_another_run_uses_says_so(run_target, server, tmp_path):

@@ -159,7 +159,7 @@ def test_a_void_record_takes_over_no_live_invoice_of_its_number(
     for _ in range(2):
         run = run_target(server, messages, ids="external", max_rejects=1)
         assert run.counts("invoices") == {"rejected": 1}
-        assert "has ended where it comes from" in run.stderr
+        assert "has ended at its source" in run.stderr
         (row,) = account.objects("invoices")
         assert row["status"] != "voided"
 
