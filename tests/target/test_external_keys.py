@@ -265,7 +265,7 @@ def test_more_than_one_object_under_a_number_is_a_reject(load, singer, account):
     for _ in range(2):
         account.add("customers", name="Twin", number="C-1")
     run, requests = load(*singer.stream("customers", {"id": "a", "number": "C-1"}), max_rejects=1)
-    assert "more than one of customers with the number C-1" in run.stderr
+    assert "several customers with the number C-1" in run.stderr
     assert not any(request.startswith("POST") for request in requests)
 
 

@@ -69,7 +69,7 @@ def test_more_than_one_object_of_a_natural_key_is_a_reject(run_target, account, 
     run = run_target(
         server, singer.stream("invoices", {"customer": {"number": "C-1"}}), max_rejects=1
     )
-    said = "ambiguous reference: the account has several customers with the number C-1. Refer to one by its id"
+    said = "ambiguous reference: the account has several customers with the number C-1. Refer"
     assert said in run.stderr
     assert run.counts("invoices") == {"rejected": 1}
     assert account.objects("invoices") == []
