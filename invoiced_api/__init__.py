@@ -15,27 +15,28 @@
 
 Modules:
 
-client        sends a request, and retries it
-request       one request, before it is sent
-response      from an HTTP response to a `Response` or an exception
-connection    which account to speak to, and how
-exceptions    the tree of exceptions
-retry         how long to wait before a request is repeated; the only place that sleeps
-concurrency   how many requests may be in flight
-deadline      how long a response may take in all
-transport     the pool of connections, certificates and proxies
-resources     every list of the API as one row: path, key, events, calls that write
-definitions   what such a row holds
-write_bodies  the attributes that a write may carry, by kind of object
-bodies        the types of these attributes
-calls         calls on one object that are not updates
-reading       reads a list completely while it changes
-access        what a key may read
-exact_json    JSON whose numbers keep every digit
-redact        hides secrets and card numbers in what is logged
-settings      parses a config by a table of settings
-timestamps    UNIX seconds and RFC 3339
-version       the version of this distribution
+client            sends a request, and retries it
+request           one request, before it is sent
+response          from an HTTP response to a `Response` or an exception
+connection        which account to speak to, and how
+exceptions        the tree of exceptions
+retry             how long to wait before a request is repeated; the only place that sleeps
+concurrency       how many requests may be in flight
+deadline          how long a response may take in all
+transport         the pool of connections, certificates and proxies
+network_failures  what a request without a response means, and what to do
+resources         every list of the API as one row: path, key, events, calls that write
+definitions       what such a row holds
+write_bodies      the attributes that a write may carry, by kind of object
+bodies            the types of these attributes
+calls             calls on one object that are not updates
+reading           reads a list completely while it changes
+access            what a key may read
+exact_json        JSON whose numbers keep every digit
+redact            hides secrets and card numbers in what is logged
+settings          parses a config by a table of settings
+timestamps        UNIX seconds and RFC 3339
+version           the version of this distribution
 """
 
 from typing import TYPE_CHECKING, Any
