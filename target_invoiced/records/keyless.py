@@ -173,7 +173,7 @@ class KeylessMatcher:
                 if len(self.doubts) < MAX_NAMED:
                     name = (pending.stream.resource or "record").removesuffix("s")
                     self.doubts.append(
-                        f"line {pending.message.line}, {pending.stream.name}: an equal {name} was "
+                        f"{pending.place}: an equal {name} was "
                         f"sent at {moment(entry.announced_at)}{said_of(entry)}, and no STATE shows "
                         "whether this is the same one"
                     )

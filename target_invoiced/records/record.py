@@ -8,6 +8,7 @@ from invoiced_api.resources import RESOURCES
 from target_invoiced import exact_json
 from target_invoiced.ledger.parked import Parked
 from target_invoiced.ledger.replay import Entry
+from target_invoiced.mapping.card_numbers import without_card_numbers
 from target_invoiced.mapping.custom_calls import CustomCallMapper
 from target_invoiced.mapping.endpoints import EndpointMapper
 from target_invoiced.mapping.identity import path_objects
@@ -38,6 +39,8 @@ from target_invoiced.stream_settings import CustomCallStream, EndpointStream, Id
 # Taps and loaders add columns of their own, which differ from run to run; one of them counts.
 SDC_PREFIX = "_sdc_"
 DELETED_AT = "_sdc_deleted_at"
+# Of a longer key a message shows the beginning.
+MAX_SHOWN_KEY = 100
 # Resources whose objects are found by a number, which may move from one object to another.
 NUMBERED = frozenset(one.name for one in RESOURCES if one.natural_key not in (None, "id"))
 
@@ -247,6 +250,25 @@ class PendingRecord:
         return self._identity
 
     @property
+    def named_key(self) -> dict[str, Any]:
+        """The record's key by the names of its columns, to be shown; empty if it has none.
+
+        A record without `key_properties` is named by its `id`. Full card numbers are hidden.
+        """
+        record = self.message.record
+        names = self.stream.schema.key_properties or ("id",)
+        key = {name: record[name] for name in names if record.get(name) not in (None, "")}
+        shown: dict[str, Any] = without_card_numbers(key)
+        return shown
+
+    @property
+    def place(self) -> str:
+        """Where the record stands, for messages: `line 4, customers (id: c-7)`."""
+        where = f"line {self.message.line}, {self.stream.name}"
+        key = ", ".join(f"{name}: {_brief(value)}" for name, value in self.named_key.items())
+        return f"{where} ({key})" if key else where
+
+    @property
     def batch(self) -> Iterator["PendingRecord"]:
         """The record, and those that are sent in the same request."""
         yield self
@@ -330,3 +352,10 @@ class PendingRecord:
             return {(one.resource, DELETED_AT) for one in self.operation.changes}
         unnamed = self.deletes and self.identity.natural_key is None
         return {(self.stream.resource, DELETED_AT)} if unnamed else set()
+
+
+def _brief(value: Any) -> str:
+    """A value as one short line."""
+    text = value if isinstance(value, str) else exact_json.dumps(value).decode()
+    text = " ".join(text.split())
+    return text if len(text) <= MAX_SHOWN_KEY else f"{text[:MAX_SHOWN_KEY]}…"

@@ -90,8 +90,7 @@ class OutcomeRecorder:
         if isinstance(outcome, Rejected) and not self.refuse(pending, outcome, reject_id):
             return
         if isinstance(outcome, Done) and outcome.warning:
-            message = pending.message
-            LOGGER.warning("line %d, %s: %s", message.line, message.stream, outcome.warning)
+            LOGGER.warning("%s: %s", pending.place, outcome.warning)
         if pending.position is not None:
             self._recorded.append(pending.position)
 
@@ -153,10 +152,10 @@ class OutcomeRecorder:
 
     def refuse(self, pending: PendingRecord, rejected: Rejected, reject_id: str) -> bool:
         """Keep a reject; False if it is one too many and ends the run."""
-        schema, message = pending.stream.schema, pending.message
-        where = f"line {message.line}, {message.stream}"
+        where = pending.place
         if self.rejects:
-            self.rejects.add(schema, message, rejected, reject_id)
+            key, message = pending.named_key, pending.message
+            self.rejects.add(pending.stream.schema, message, rejected, reject_id, key)
         else:
             LOGGER.error("%s: %s", where, rejected.reason)
         if self.max_rejects is None or self.report.rejected <= self.max_rejects:

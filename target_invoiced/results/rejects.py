@@ -2,9 +2,9 @@
 
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from invoiced_api.exceptions import InvalidInputError
 from invoiced_api.redact import hide_card_numbers
@@ -45,15 +45,21 @@ class Rejects:
         """Close the file."""
         self._file.close()
 
-    def add(self, schema: Schema, record: Record, rejected: Rejected, id: str) -> None:
+    def add(
+        self, schema: Schema, record: Record, rejected: Rejected, id: str, key: Mapping[str, Any]
+    ) -> None:
         """Add a reject; it is durable when this returns, so that STATE may pass it.
 
-        A reject that the file has already, by its id, is not added again.
+        `key` names the record among those of its stream; it is empty if nothing does. A reject that
+        the file has already, by its id, is not added again.
         """
         if id in self._ids:
             return
         self._ids.add(id)
-        reason = {"id": id, "line": record.line, "reason": hide_card_numbers(rejected.reason)}
+        reason: dict[str, Any] = {"id": id, "line": record.line}
+        if key:
+            reason["key"] = dict(key)
+        reason["reason"] = hide_card_numbers(rejected.reason)
         if rejected.status is not None:
             reason |= {"status": rejected.status, "param": rejected.param}
         kept = {

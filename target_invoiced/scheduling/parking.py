@@ -146,7 +146,7 @@ class ParkedQueue:
         try:
             pending.plan(self.unit.get(pending).alive if parked.key else None)
         except InvalidRecordError as problem:
-            LOGGER.debug("line %d will be rejected: %s", parked.line, problem)
+            LOGGER.debug("%s: will be rejected: %s", pending.place, problem)
         return pending
 
     def _stream(self, parked: Parked) -> Stream | None:
@@ -177,7 +177,7 @@ class ParkedQueue:
             self.unit.parked.keep_parked(pending)
         if told:
             awaited = "a corrected record of its key" if missing == AWAITING_CORRECTION else missing
-            LOGGER.warning("%s: a record still waits for %s", pending.stream.name, awaited)
+            LOGGER.warning("%s: still waits for %s", pending.place, awaited)
             return Done(Kind.SKIPPED)
         reason = f"it refers to {missing}, which did not come or was rejected"
         if stays:

@@ -364,7 +364,7 @@ def test_a_cell_that_is_no_number_is_a_reject_that_names_row_and_column(
     number = messages.splitlines().index(
         next(line for line in messages.splitlines() if b'"c-3"' in line)
     )
-    assert f"line {number + 1}, customers: {said}" in reject
+    assert f"line {number + 1}, customers (id: c-3): {said}" in reject
     assert len(account.objects("customers")) == 2
 
 

@@ -248,7 +248,7 @@ def test_two_keys_of_one_object_are_a_reject(load, singer, account):
         max_rejects=1,
     )
     said = "it is the same object as customers with the key a: remove one of the two records"
-    assert f"line 3, customers: {said}" in run.stderr
+    assert f"line 3, customers (id: b): {said}" in run.stderr
     assert newest(account)["name"] == "A"
 
 

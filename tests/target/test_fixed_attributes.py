@@ -43,7 +43,8 @@ def test_a_price_that_changes_is_named(load, server, stream, record, change, ids
     (name,) = change
     run = load(server, stream, {**record, **change}, ids=ids)
     assert run.counts(stream) == {became: 1}
-    said = f"line 2, {stream}: `{name}` can only be set when the object is created"
+    where = f"line 2, {stream} (id: {record['id']})"
+    said = f"{where}: `{name}` can only be set when the object is created"
     assert said in run.stderr
     run = load(server, stream, {**record, "name": "B"}, ids=ids)
     assert run.counts(stream) == {"updated": 1}

@@ -41,10 +41,12 @@ def test_rejects_are_endured_up_to_max_rejects(
     run = run_target(server, messages, max_rejects=max_rejects)
     assert (run.exit_code, run.messages) == (code, states)
     assert account.get("customers", 1)["name"] == name
-    assert "ERROR line 4, customers: PATCH /customers/1 refused (400): Credit limit" in run.stderr
+    assert "ERROR line 4, customers (id: 1): PATCH /customers/1 refused (400): Cr" in run.stderr
     assert run.counts("customers") == {"updated": 1 if code else 2, "rejected": 1}
     if code:
-        assert run.complaint.startswith("stopped at line 4, customers: PATCH /customers/1 refused")
+        assert run.complaint.startswith(
+            "stopped at line 4, customers (id: 1): PATCH /customers/1 refused"
+        )
         assert "`max_rejects` allows (0)" in run.complaint
 
 
@@ -56,7 +58,7 @@ def test_the_second_reject_stops_where_one_is_allowed(run_target, account, serve
     run = run_target(server, singer.stream("customers", *records), max_rejects=1)
     assert run.exit_code == 1
     assert run.complaint.startswith(
-        "stopped at line 4, customers: PATCH /customers/1 refused (400)"
+        "stopped at line 4, customers (id: 1): PATCH /customers/1 refused (400)"
     )
     assert run.counts("customers") == {"updated": 1, "rejected": 2}
     assert account.get("customers", 1)["name"] == "A"

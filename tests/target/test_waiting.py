@@ -80,7 +80,10 @@ def test_what_still_waits_is_told_of_once(load, singer, tmp_path):
     again = load(singer.state(2))
     assert (again.exit_code, again.messages) == (0, [2])
     assert len(rejects(tmp_path)) == 1
-    assert "WARNING invoices: a record still waits for customers with the key c" in again.stderr
+    assert (
+        "WARNING line 2, invoices (id: inv): still waits for customers with the key c"
+        in again.stderr
+    )
 
 
 def test_a_newer_record_of_what_waits_tells_the_rest(load, singer, account):
