@@ -48,18 +48,6 @@ def test_a_forbidden_resource_that_synced_before_lets_the_others_finish_and_fail
     assert run.state["bookmarks"]["invoices"] == GOOD_STATE["bookmarks"]["invoices"]
 
 
-def test_a_list_that_keeps_failing_fails_the_run_and_leaves_its_bookmark(
-    business: Account, run_tap: Callable[..., Any]
-) -> None:
-    faults = Faults([{"kind": "status", "status": 503, "html": True, "path": "/invoices"}])
-    with Server(business, faults=faults) as server:
-        run = run_tap(server, max_retry_seconds=0.2)
-    assert run.exit_code == 1
-    assert "GET /invoices failed (503)" in run.complaint
-    assert "invoices" not in run.state["bookmarks"]
-    assert len(run.state["bookmarks"]) == 5
-
-
 def test_faults_that_pass_lose_nothing(business: Account, run_tap: Callable[..., Any]) -> None:
     kinds: list[dict[str, Any]] = [
         {"kind": "status", "status": 429},

@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 
 import pytest
 
-from invoiced_emulator import Server
+from invoiced_emulator import Account, Faults, Server
 
 Message = dict[str, Any]
 
@@ -155,3 +155,44 @@ def _without_ids(method: str, path: str) -> tuple[str, str]:
     return method, "/".join(
         ":id" if word.isdecimal() or word.startswith("new-") else word for word in words
     )
+
+
+@pytest.fixture
+def load(run_target: Callable[..., Any], server: Server) -> Callable[..., Any]:
+    """Runs the target over messages, all of whose records have to be accepted.
+
+    Files that need more define their own.
+    """
+
+    def run(*messages: Message, **settings: Any) -> Any:
+        done = run_target(server, list(messages), **settings)
+        assert done.exit_code == 0, done.stderr
+        return done
+
+    return run
+
+
+SLOW_S = 0.6
+
+
+@pytest.fixture
+def load_slowly(account: Account, run_target: Callable[..., Any]) -> Callable[..., Any]:
+    """Runs the target while the first request with this method and path is slow.
+
+    Returns the run and the writes in the order in which they were answered.
+    """
+    port = 0
+
+    def run(
+        messages: Sequence[Message], method: str = "GET", path: str = "/never", **settings: Any
+    ) -> tuple[Any, list[str]]:
+        nonlocal port
+        slow = {"kind": "stall", "seconds": SLOW_S, "methods": [method], "path": path, "times": 1}
+        with Server(account, port=port, faults=Faults([slow])) as server:
+            port = server.port  # the same account is at the same address
+            done = run_target(server, messages, **{"max_rejects": -1, **settings})
+            assert done.exit_code == 0, done.stderr
+            writes = [one for one in server.requests if one.method != "GET"]
+            return done, [f"{one.method} {one.path}" for one in writes]
+
+    return run

@@ -22,18 +22,6 @@ def note(text):
 
 
 @pytest.fixture
-def load(run_target, server):
-    """Runs the target over messages, all of whose records have to be accepted."""
-
-    def run(*messages, **settings):
-        done = run_target(server, list(messages), **settings)
-        assert done.exit_code == 0, done.stderr
-        return done
-
-    return run
-
-
-@pytest.fixture
 def amounts(account):
     """The amounts of all payments in the account."""
     return lambda: sorted(row["amount"] for row in account.objects("payments"))

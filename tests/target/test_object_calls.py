@@ -3,29 +3,18 @@
 import pytest
 
 from invoiced_api.calls import CALLS
-from invoiced_emulator import Faults, Server
 
-SLOW_S = 0.6
 LINES = [{"name": "Work", "unit_cost": 100, "quantity": 1}]
 STREAMS = {one.word: {"method": "POST", "path": one.path} for one in CALLS}
 MERGE = "/customers/1/merge"
 
 
 @pytest.fixture
-def load(account, run_target):
-    """Runs the target while the first request with this method and path is slow.
+def load(load_slowly):
+    """Runs the target while one request is slow: see `load_slowly`."""
 
-    Returns the run and the writes in the order in which they were answered.
-    """
-
-    def run(messages, method="GET", path="/never", **settings):
-        slow = {"kind": "stall", "seconds": SLOW_S, "methods": [method], "path": path, "times": 1}
-        with Server(account, faults=Faults([slow])) as server:
-            settings = {"max_rejects": -1, "streams": STREAMS, **settings}
-            done = run_target(server, messages, **settings)
-            assert done.exit_code == 0, done.stderr
-            writes = [one for one in server.requests if one.method != "GET"]
-            return done, [f"{one.method} {one.path}" for one in writes]
+    def run(messages, *slow, **settings):
+        return load_slowly(messages, *slow, **{"streams": STREAMS, **settings})
 
     return run
 

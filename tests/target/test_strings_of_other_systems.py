@@ -5,16 +5,6 @@ import pytest
 LINES = [{"name": "Work", "unit_cost": 100, "quantity": 1}]
 
 
-@pytest.fixture
-def load(run_target, server):
-    def run(*messages, **settings):
-        done = run_target(server, list(messages), **settings)
-        assert done.exit_code == 0, done.stderr
-        return done
-
-    return run
-
-
 TRUE, FALSE = ("t", "T", "1", "yes", "YES", 1), ("f", "F", "0", "no", "No", 0)
 
 

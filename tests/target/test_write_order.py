@@ -5,33 +5,17 @@ The first of them is made to take longer than those behind it.
 
 import pytest
 
-from invoiced_emulator import Faults, Server
-
 GONE = {"_sdc_deleted_at": "2026-02-01T00:00:00Z"}
 LINES = [{"name": "Work", "unit_cost": 100, "quantity": 1}]
-SLOW_S = 0.6
 EMAILS = {"streams": {"emails": {"method": "POST", "path": "/invoices/{invoice}/emails"}}}
 
 
 @pytest.fixture
-def load(account, run_target):
-    """Runs the target while the first request with this method and path is slow.
+def load(load_slowly):
+    """Runs the target while one request is slow: see `load_slowly`."""
 
-    Returns the run and the writes in the order in which they were answered.
-    """
-
-    port = 0
-
-    def run(messages, method, path, **settings):
-        nonlocal port
-        slow = {"kind": "stall", "seconds": SLOW_S, "methods": [method], "path": path, "times": 1}
-        with Server(account, port=port, faults=Faults([slow])) as server:
-            port = server.port  # the same account is at the same address
-            settings = {"max_rejects": -1, "allow_side_effects": ["emails"], **settings}
-            done = run_target(server, messages, **settings)
-            assert done.exit_code == 0, done.stderr
-            writes = [one for one in server.requests if one.method != "GET"]
-            return done, [f"{one.method} {one.path}" for one in writes]
+    def run(messages, *slow, **settings):
+        return load_slowly(messages, *slow, **{"allow_side_effects": ["emails"], **settings})
 
     return run
 

@@ -1,4 +1,4 @@
-"""What Invoiced answered, for a later step: in a file, told to a webhook, and counted."""
+"""Responses of Invoiced, kept in a file or sent to a webhook, and counted."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""What has left the books elsewhere, and what a new version of a table no longer holds."""
+"""Objects that ended in the other system, and those that a new version of a table lacks."""
 
 import pytest
 
