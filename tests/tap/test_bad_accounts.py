@@ -96,5 +96,5 @@ def test_check_of_an_account_that_does_not_answer_ends_soon_whatever_the_timeout
     assert run.exit_code == 1
     # The limits of a response and of a silence are equal here: either may pass first.
     limits = ("no complete response within 0.5 s", "no response in time")
-    assert run.complaint.startswith(tuple(f"GET /items: {limit}; " for limit in limits))
+    assert run.complaint.startswith(tuple(f"GET /tax_rates: {limit}; " for limit in limits))
     assert run.complaint.endswith("Check the network and `base_url`, or try again later.")
