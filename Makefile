@@ -25,8 +25,9 @@ check: $(VENV)/.test-installed
 # About twenty minutes; CRASHES=1000 and STEPS=1000000 take longer.
 soak: CRASHES ?= 200
 soak: STEPS ?= 100000
+soak: RUNS ?= 200
 soak: $(VENV)/.test-installed
-	SOAK_CRASHES=$(CRASHES) SOAK_STEPS=$(STEPS) $(VENV)/bin/pytest --numprocesses 2 tests/pair tests/model
+	SOAK_CRASHES=$(CRASHES) SOAK_STEPS=$(STEPS) SOAK_RUNS=$(RUNS) $(VENV)/bin/pytest --numprocesses 2 tests/pair tests/model tests/tap/test_soak.py
 
 # Does a test notice if the code is broken? An hour or more for each package of the target.
 mutation: PACKAGE ?= mapping
