@@ -99,11 +99,12 @@ class ChildReader(StreamReader):
         return len(self._parents.ids) - self._opened
 
     def advance(self) -> None:
-        """Take in parents, and open lists below them; raises what the list of parents raised."""
-        if self._parents.reader.failure:
-            raise self._parents.reader.failure
+        """Take in parents, and open lists below them, until one of the lists fails."""
         self._parents.advance()
+        self._cut_short = self._cut_short or self._parents.reader.failure
         super().advance()
+        if self._cut_short:
+            return
         while self._pending_parents and len(self._windows) < MAX_CHILD_LISTS:
             read = partial(self._children, self._parents.ids[self._opened])
             self._opened += 1
@@ -130,10 +131,11 @@ class ChildReader(StreamReader):
             self.fail(window, failure)
 
     def fail(self, window: WindowReader, failure: Exception) -> None:
-        """Fail; without the list of parents, every stream below it fails."""
+        """Note a failure; without the list of parents, every stream below it fails."""
         if self.shares(window):
             self._parents.reader.fail(window, failure)
-        super().fail(window, failure)
+        else:
+            super().fail(window, failure)
 
     def shares(self, window: WindowReader) -> bool:
         """Whether the window is of the parents' list."""

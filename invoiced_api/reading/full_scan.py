@@ -127,9 +127,22 @@ class FullScanReader(StreamReader):
     def advance(self) -> None:
         """Open the next pages; at the end of a pass, check it or start another one."""
         super().advance()
+        if self._cut_short:
+            return
         self._open_pages()
         if not self._windows and not self._done and self._all_planned:
             self._finish_pass()
+
+    def fail(self, window: WindowReader, failure: Exception) -> None:
+        """Note that a page cannot be had. Rows that come out sorted come out all or not at all."""
+        if self._spool:
+            self.failure = self.failure or failure
+        else:
+            super().fail(window, failure)
+
+    def _await_encoding(self, window: WindowReader, rows: list[Row]) -> None:
+        super()._await_encoding(window, rows)
+        self._unencoded.clear()  # `encode_one` takes them from the windows
 
     def wanted(self) -> Iterator[WindowReader]:
         """The pages to request, but for those that a server serves only in order."""
@@ -155,7 +168,7 @@ class FullScanReader(StreamReader):
         return False
 
     def _encode_page(self, window: WindowReader, rows: list[Row]) -> None:
-        self.buffered_bytes -= self._weight(rows)
+        self._start_encoding(rows)
         here = Window(self._since)
         taken = [r for r in self._scan.take(rows) if within(self._scan.moment(r), here)]
         if not taken:

@@ -82,6 +82,10 @@ class IncrementalReader(StreamReader):
             self._fallback.bytes_per_row = self.bytes_per_row
             self._fallback.advance()
             self.unreadable = self._fallback.unreadable
+            self.failure = self._fallback.failure
+            return
+        if self._cut_short:
+            super().advance()
             return
         if not self._opened and len(self._heads) == len(self._lists):
             self._opened = True
@@ -115,6 +119,8 @@ class IncrementalReader(StreamReader):
             if window not in self._openings:
                 self._fallback.receive(window, page)
             return
+        if window.abandoned:
+            return
         request = window.request
         try:
             super().receive(window, page)
@@ -125,6 +131,13 @@ class IncrementalReader(StreamReader):
         sorted_page = request is not None and request.params.get("sort") == INCREMENTAL
         if sorted_page and len(self._lists) == 1 and page.total is not None:
             self._overfull.append((window, page.total - page.shown))
+
+    def fail(self, window: WindowReader, failure: Exception) -> None:
+        """Note that the page that a window requested cannot be had."""
+        if self._fallback:
+            self._fallback.fail(window, failure)
+        else:
+            super().fail(window, failure)
 
     def encode_one(self) -> bool:
         """Encode one chunk of rows that have arrived; False if there are none."""
@@ -157,8 +170,7 @@ class IncrementalReader(StreamReader):
                     stamp,
                 )
         window.unencoded.append(new)
-        self._unencoded.append(window)
-        self.buffered_bytes += self._weight(new)
+        self._await_encoding(window, new)
 
     def _open(self, listing: ListQuery, window: Window, on_rows: OnRows) -> PageSteps:
         """How much there is, by which clock; and whether what follows may rely on `sort`."""
@@ -176,7 +188,9 @@ class IncrementalReader(StreamReader):
         for window in self._windows:
             window.abandoned = True
         self._windows.clear()
+        self._cut_short = None
         self._unencoded.clear()
+        self._weights.clear()
         self._fallback = self._full_scan()
 
     def _full_scan(self) -> FullScanReader:

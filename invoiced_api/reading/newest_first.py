@@ -28,16 +28,18 @@ class NewestFirstReader(IncrementalReader):
             self._trusts_sort = False
             return
         if request and request.number == 1 and page.total is not None and window in self._windows:
-            self._split(window, page.total)
+            self._split(window, page)
 
-    def _split(self, window: WindowReader, rows: int) -> None:
+    def _split(self, window: WindowReader, page: Page) -> None:
         """Replace a window that holds too many rows by smaller ones."""
         since, until = window.window.since, window.window.until
         most = MAX_PAGES_PER_WINDOW * self._lists[0].page_size
+        rows = page.total or 0
         if until is None or rows <= most or until - since < 2 or self._fallback:
             return
         place = self._windows.index(window)
-        window.abandoned = True
+        self._abandon(window)
+        self._undated.difference_update(row["id"] for row in page.undated)
         del self._windows[place]
         edges = cut(since, until, rows, self._fair(rows))
         for offset, (start, end) in enumerate(pairwise(edges)):

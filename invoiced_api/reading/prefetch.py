@@ -29,6 +29,8 @@ from invoiced_api.retry import RetryBudget
 
 LOGGER = logging.getLogger(__name__)
 
+# A request may begin to fail while its response is awaited. Then others take its place.
+MAX_WAIT_S = 0.2
 # So many rows that cannot be read are named.
 MAX_UNREADABLE_NAMED = 5
 
@@ -42,7 +44,7 @@ class Transport(Protocol):
         """Start a request."""
 
     def result(self, *, wait: bool) -> tuple[InFlight, Result] | None:
-        """A request that has ended, and its result. Without `wait`, None if none has."""
+        """A request that has ended, and its result; None if none has, for a while if `wait`."""
 
     def close(self) -> None:
         """Start no more requests."""
@@ -97,8 +99,7 @@ class Prefetcher:
         try:
             while True:
                 self._scheduler.advance()
-                for sent in self._scheduler.to_request():
-                    self._transport.submit(sent)
+                self._request()
                 chunk = reader.next_chunk()
                 if chunk:
                     yield chunk
@@ -122,6 +123,10 @@ class Prefetcher:
                 "report them to Invoiced's support."
             )
 
+    def _request(self) -> None:
+        for sent in self._scheduler.to_request():
+            self._transport.submit(sent)
+
     def _receive(self, *, wait: bool) -> bool:
         """Takes in one response, if there is one or `wait`; False if there was none."""
         if wait and not self._scheduler.in_flight:
@@ -131,6 +136,9 @@ class Prefetcher:
         if ended is None:
             return False
         sent, response = ended
+        self._scheduler.free_connection(sent)
+        # Before the page is parsed, so that the connection does not wait for that.
+        self._request()
         if isinstance(response, Exception):
             if sent.request.may_be_refused and is_bad_request(response):
                 self._scheduler.receive(sent, refused_page(sent.request))
@@ -171,7 +179,7 @@ class Prefetcher:
             return
         LOGGER.warning("%s; requested again%s", unreadable, following.value)
         sent.reader.retries += 1
-        self._transport.submit(replace(sent, attempt=following))
+        self._scheduler.repeat(replace(sent, attempt=following))
 
 
 def is_bad_request(failure: Exception) -> bool:
@@ -199,9 +207,9 @@ class ThreadTransport:
         self._requests.put(sent)
 
     def result(self, *, wait: bool) -> tuple[InFlight, Result] | None:
-        """A request that has ended, and its result. Without `wait`, None if none has."""
+        """A request that has ended, and its result; None if none has, for a while if `wait`."""
         try:
-            ended = self._results.get(block=wait)
+            ended = self._results.get(block=wait, timeout=MAX_WAIT_S)
         except Empty:
             return None
         self._in_flight -= 1

@@ -17,6 +17,7 @@ encode has a page in flight: its front window needs one, and what holds up the o
 requested whatever is buffered. So a wait always has something to wait for.
 """
 
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -70,8 +71,8 @@ class RequestScheduler:
         readers: the streams, in the order in which they come out.
         max_buffered_bytes: the most bytes that wait to come out.
 
-    Attributes:
-        in_flight: how many requests were sent and have not ended.
+    A reader whose requests keep failing waits most of the time, over no connection. So its
+    requests take no place of those of other readers; each reader sends `connections` at most.
     """
 
     def __init__(
@@ -85,7 +86,13 @@ class RequestScheduler:
         self._readers = list(readers)
         self._current: StreamReader | None = None
         self._reserved_bytes = 0
-        self.in_flight = 0
+        self._in_flight: Counter[StreamReader] = Counter()
+        self._repeated: deque[InFlight] = deque()
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests were sent and have not ended."""
+        return self._in_flight.total()
 
     @property
     def buffered_bytes(self) -> int:
@@ -116,12 +123,20 @@ class RequestScheduler:
     def to_request(self) -> Iterator[InFlight]:
         """The requests that may go out now, the most urgent first; each counts as in flight."""
         buffered = self.buffered_bytes
+        occupied = sum(n for reader, n in self._in_flight.items() if not reader.is_failing)
+        while self._repeated and occupied < self._connections:
+            sent = self._repeated.popleft()
+            self._in_flight[sent.reader] += 1
+            occupied += 1
+            yield sent
         for reader in self._readers:
             if reader.failure:
                 continue
             for window in reader.wanted():
-                if self.in_flight >= self._connections:
+                if occupied >= self._connections:
                     return
+                if self._in_flight[reader] >= self._connections:
+                    break
                 expected = self._expected_bytes(reader, window)
                 fits = buffered + self._reserved_bytes + expected <= self._max_bytes
                 urgent = reader is self._current and reader.holds_up_output(window)
@@ -130,7 +145,8 @@ class RequestScheduler:
                     break
                 if window.request:
                     window.in_flight = True
-                    self.in_flight += 1
+                    self._in_flight[reader] += 1
+                    occupied += 1
                     self._reserved_bytes += expected
                     most = None if urgent else MAX_UNEXPECTED * expected
                     yield InFlight(reader, window, window.request, expected, most)
@@ -140,16 +156,24 @@ class RequestScheduler:
         least = self._max_bytes // MIN_PAGES_BUFFERED
         return max(least, reader.bytes_per_page, reader.bytes_per_row * rows)
 
+    def free_connection(self, sent: InFlight) -> None:
+        """A request has ended; `receive`, `postpone` or `repeat` follows."""
+        self._in_flight[sent.reader] -= 1
+        if not self._in_flight[sent.reader]:
+            del self._in_flight[sent.reader]
+
+    def repeat(self, sent: InFlight) -> None:
+        """The same page is to be requested again."""
+        self._repeated.append(sent)
+
     def postpone(self, sent: InFlight, size: int) -> None:
         """A page has so many bytes, for which there is no room: it will be requested again."""
-        self.in_flight -= 1
         self._reserved_bytes -= sent.expected_bytes
         sent.window.in_flight = False
         sent.reader.bytes_per_page = max(size, sent.reader.bytes_per_page)
 
     def receive(self, sent: InFlight, result: Page | Exception) -> None:
         """Take in the page that was requested, or the reason why there is none."""
-        self.in_flight -= 1
         self._reserved_bytes -= sent.expected_bytes
         reader, window = sent.reader, sent.window
         if reader.failure and not reader.shares(window):

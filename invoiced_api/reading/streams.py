@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
+from invoiced_api.exceptions import FatalError
 from invoiced_api.reading.pages import ListQuery, Page, Row
 from invoiced_api.reading.windows import Encode, EncodedChunk, WindowReader
 from invoiced_api.retry import RetryBudget
@@ -36,6 +37,8 @@ class StreamReader:
         bytes_per_row: average size of a row of that page.
         requests: how many requests were sent, counted by the caller.
         retries: how many of them were repetitions.
+
+    It has more fields than a class should have: half of them are what its caller counts.
     """
 
     def __init__(self, lists: Sequence[ListQuery], since: int, encode: Encode) -> None:
@@ -52,8 +55,10 @@ class StreamReader:
         self._heads: list[Page] = []
         self._windows: deque[WindowReader] = deque()
         self._unencoded: deque[WindowReader] = deque()
+        self._weights: dict[int, int] = {}  # of rows that are not encoded, by the list's identity
         self.buffered_bytes = 0
         self.failure: Exception | None = None
+        self._cut_short: Exception | None = None  # the failure, once everything before it is out
         self.budget: RetryBudget | None = None  # for the retries of all its requests
         self.unreadable: list[str] = []
         self._unreadable_since: int | None = None
@@ -77,10 +82,19 @@ class StreamReader:
         """Whether everything came out, as of the last `advance`."""
         return not self._windows
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether it has failed, or its requests fail at present and are repeated."""
+        if self.failure or self._cut_short:
+            return True
+        return self.budget is not None and self.budget.failing_since is not None
+
     def advance(self) -> None:
         """Drop windows that have ended, and open the next ones. Sends nothing."""
         while self._windows and self._windows[0].drained:
             self._windows.popleft()
+        if self._cut_short and not self._windows:
+            self.failure = self._cut_short
 
     def wanted(self) -> Iterator[WindowReader]:
         """The windows that need a page which was not requested yet, most urgent first."""
@@ -100,12 +114,30 @@ class StreamReader:
         waiting = len(window.unencoded)
         window.receive(page)
         for rows in islice(window.unencoded, waiting, None):
-            self._unencoded.append(window)
-            self.buffered_bytes += self._weight(rows)
+            self._await_encoding(window, rows)
 
     def fail(self, window: WindowReader, failure: Exception) -> None:
-        """Note that the page that a window requested cannot be had."""
-        self.failure = self.failure or failure
+        """Note that the page that a window requested cannot be had.
+
+        What comes before it still comes out: its rows are complete and in order.
+        """
+        if window.abandoned:
+            return
+        if isinstance(failure, FatalError) or window not in self._windows:
+            self.failure = self.failure or failure
+            return
+        self._cut_short = failure
+        window.request = None
+        while self._windows[-1] is not window:
+            self._abandon(self._windows.pop())
+
+    def _abandon(self, window: WindowReader) -> None:
+        """Give up a window and what it has read."""
+        window.abandoned = True
+        for rows in window.unencoded:
+            self._start_encoding(rows)
+        self.buffered_bytes -= sum(len(chunk.content) for chunk in window.chunks)
+        self._unencoded = deque(one for one in self._unencoded if one is not window)
 
     def shares(self, window: WindowReader) -> bool:
         """Whether other readers depend on the window too, even if this one has failed."""
@@ -118,15 +150,20 @@ class StreamReader:
         window = self._unencoded.popleft()
         rows = window.unencoded.popleft()
         count, newest = len(rows), self._newest(rows)
-        self.buffered_bytes -= self._weight(rows)
+        self._start_encoding(rows)
         chunk = EncodedChunk(self._encode(rows), count, newest)
         self.buffered_bytes += len(chunk.content)
         window.chunks.append(chunk)
         return True
 
-    def _weight(self, rows: list[Row]) -> int:
-        """Bytes of rows that are parsed and not yet encoded."""
-        return max(BYTES_PER_UNENCODED_ROW, self.bytes_per_row) * len(rows)
+    def _await_encoding(self, window: WindowReader, rows: list[Row]) -> None:
+        self._unencoded.append(window)
+        weight = max(BYTES_PER_UNENCODED_ROW, self.bytes_per_row) * len(rows)
+        self._weights[id(rows)] = weight
+        self.buffered_bytes += weight
+
+    def _start_encoding(self, rows: list[Row]) -> None:
+        self.buffered_bytes -= self._weights.pop(id(rows))
 
     def next_chunk(self) -> EncodedChunk | None:
         """The next chunk in order; None if it has not arrived, or if everything is out."""

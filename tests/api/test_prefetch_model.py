@@ -144,7 +144,9 @@ class SimulatedTransport:
     def submit(self, sent: InFlight) -> None:
         self.requests += 1
         self._in_flight.append(sent)
-        assert len(self._in_flight) <= self._connections
+        readers = [one.reader for one in self._in_flight]
+        assert sum(not reader.is_failing for reader in readers) <= self._connections
+        assert readers.count(sent.reader) <= self._connections
         assert self.requests < MAX_REQUESTS, "the reading makes no progress"
 
     def result(self, *, wait: bool) -> tuple[InFlight, Response | Exception] | None:
@@ -189,11 +191,14 @@ class Schedule:
         with Prefetcher(self.transport, self.connections, readers, self.max_bytes) as ahead:
             for name, reader in self.readers.items():
                 rows: list[list[int]] = []
+                bookmark = self.since
                 try:
                     for chunk in ahead.chunks(reader):
+                        bookmark = chunk.newest
                         rows += map(orjson.loads, chunk.content.splitlines())
                         self._check_memory(readers)
                 except InvoicedError:
+                    self._check_bookmark(name, rows, bookmark)
                     continue
                 self._check_rows(name, rows)
                 if name == "subscriptions":  # of several lists the earliest clock counts
@@ -207,6 +212,19 @@ class Schedule:
         pages = 11 if {"events", "subscriptions"} & self.readers.keys() else 2
         most = self.max_bytes + (self.connections + 1) * self.page_size * row_bytes * pages
         assert sum(reader.buffered_bytes for reader in readers) <= most
+
+    def _check_bookmark(self, name: str, rows: list[list[int]], bookmark: int) -> None:
+        """What came out of a stream that failed is all that was updated before its bookmark."""
+        if BY_NAME[name].parent:
+            return
+        stamp = BY_NAME[name].replication_key
+        left = {
+            row["id"]
+            for row in self.server.tables[BY_NAME[name].path]
+            if self.since <= row[stamp] < bookmark
+        }
+        lost = left - {key for key, _ in rows}
+        assert not lost, f"{name}: the bookmark passes {lost}"
 
     def _check_rows(self, name: str, rows: list[list[int]]) -> None:
         resource = BY_NAME[name]
