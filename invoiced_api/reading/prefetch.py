@@ -231,7 +231,7 @@ class ThreadTransport:
         """The unparsed response: threads are to wait, not to compute."""
         listing, budget = sent.request.listing, sent.reader.budget
         if sent.attempt is Attempt.BY_ROW:
-            return read_by_row(self._client.send, sent.request)
+            return read_by_row(self._client.send, sent.request, budget)
         try:
             call = replace(sent.request.call(), raw=True, budget=budget, max_bytes=sent.max_bytes)
             return self._client.send(call)

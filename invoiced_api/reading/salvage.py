@@ -7,22 +7,32 @@ from dataclasses import replace
 from invoiced_api.reading.pages import PageRequest, SalvagedRows
 from invoiced_api.request import Request
 from invoiced_api.response import Response
+from invoiced_api.retry import RetryBudget
 
 
-def read_by_row(send: Callable[[Request], Response], request: PageRequest) -> Response:
-    """The rows of a page, each requested by itself. A row that is broken twice is only named."""
+def read_by_row(
+    send: Callable[[Request], Response], request: PageRequest, budget: RetryBudget | None
+) -> Response:
+    """The rows of a page, each requested by itself. A row that is broken twice is only named.
+
+    Args:
+        send: carries out a request.
+        request: the page.
+        budget: bounds the retries, together with those of the stream's other requests.
+    """
     rows, broken = SalvagedRows(), list[str]()
     headers = None
     for position in range(request.per_page):
         number = (request.number - 1) * request.per_page + position + 1
         one = replace(request, number=number, per_page=1)
-        response = send(replace(one.call(), raw=True))
+        call = replace(one.call(), raw=True, budget=budget)
+        response = send(call)
         headers = headers or response.headers
         try:
             row = _parsed(one, response)
         except json.JSONDecodeError:
             try:
-                row = _parsed(one, send(replace(one.call(), raw=True)))
+                row = _parsed(one, send(call))
             except json.JSONDecodeError:
                 broken.append(f"row {position + 1} of page {request.number}")
                 continue

@@ -135,3 +135,20 @@ def test_windows_of_events_are_cut_by_their_number(serve: Any) -> None:
     run = serve({"events": served})
     assert (run.exit_code, run.ids("events")) == (0, list(range(1, 5_001)))
     assert len(served.pages) < 3 * 50
+
+
+def test_rows_that_are_requested_one_by_one_share_the_time_for_retries(serve: Any) -> None:
+    """The page is broken, and each of its rows fails for most of `max_retry_seconds`."""
+    first_request: dict[int, float] = {}
+
+    def fault(query: dict[str, str], first: int) -> Response | None:
+        if query["per_page"] != "1":
+            return Response('[{"id": 1, oops')
+        since = first_request.setdefault(first, time.monotonic())
+        return Response("", status=503) if time.monotonic() - since < 0.8 else None
+
+    began = time.monotonic()
+    run = serve({"charges": FaultyList(rows_of(30), fault)}, max_retry_seconds=1)
+    assert run.exit_code == 1
+    assert "charges failed (503)" in run.complaint
+    assert time.monotonic() - began < 12  # thirty times 0.8 s would be 24
