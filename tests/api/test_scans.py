@@ -1,0 +1,68 @@
+"""Lists that are read whole, page after page, while they change."""
+
+from collections.abc import Callable
+from typing import Any
+
+from invoiced_api.reading.pages import ListQuery, Page
+from invoiced_api.reading.scans import by_id
+from invoiced_api.reading.steps import Window
+
+CHARGES = ListQuery(path="/charges", page_size=2)
+BEGAN = 1_000
+
+Row = dict[str, Any]
+
+
+def read(rows: list[Row], change: Callable[[int], None]) -> list[Row]:
+    """What a reader makes of a list. `change(n)` is called before and after each time
+    that page 1 is shown; `n` counts these moments, from 1.
+    """
+    out: list[Row] = []
+    steps = by_id([CHARGES], Window(0), out.extend)
+    request = next(steps)
+    moments = iter(range(1, 100))
+    try:
+        while True:
+            if request.number == 1:
+                change(next(moments))
+            start = request.per_page * (request.number - 1)
+            page = Page(
+                rows=[dict(row) for row in rows[start : start + request.per_page]],
+                total=len(rows),
+                clock=BEGAN,
+                asked=request.per_page,
+            )
+            if request.number == 1:
+                change(next(moments))
+            request = steps.send(page)
+    except StopIteration:
+        return out
+
+
+def charge(key: int, updated_at: int = 500) -> Row:
+    return {"id": key, "updated_at": updated_at}
+
+
+def test_a_row_that_two_passes_missed_is_found_by_a_third() -> None:
+    """Row 3 is first on its page in both passes, and moves to the page before once that is read."""
+    rows = [charge(key) for key in range(1, 7)]
+
+    def change(moment: int) -> None:
+        if moment in (2, 4):  # page 1 was shown
+            rows.pop(0)
+        if moment == 3:  # the second pass begins
+            rows.insert(0, charge(0, BEGAN))
+
+    assert {row["id"] for row in read(rows, change)} >= {2, 3, 4, 5, 6}
+
+
+def test_an_older_version_that_comes_later_does_not_replace_a_newer_one() -> None:
+    """Another replica answers the second request, and has not seen the last change of row 1."""
+    rows = [charge(1, 900), charge(2), charge(3), charge(4)]
+
+    def change(moment: int) -> None:
+        if moment == 2:  # page 1 was shown
+            rows[:1] = [charge(-1, BEGAN), charge(0, BEGAN), charge(1, 100)]
+
+    versions = [row["updated_at"] for row in read(rows, change) if row["id"] == 1]
+    assert versions == [900]
