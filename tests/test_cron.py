@@ -136,7 +136,7 @@ def test_what_it_cannot_start_with_is_one_clear_line(
     assert [one.name for one in (tmp_path / "here").iterdir()] == ["config.json"]
 
 
-def test_a_run_that_finds_another_at_work_leaves_it_alone(
+def test_a_run_does_nothing_while_another_is_in_progress(
     folder: Path, start: Callable[..., Any]
 ) -> None:
     """Also if the script was killed, and only the target it started is still alive."""

@@ -56,7 +56,7 @@ def shop_server(shop: Account) -> Iterator[Server]:
 
 
 @pytest.fixture
-def desk(
+def workspace(
     tmp_path: Path, shop_server: Server, server: Server, environment: dict[str, str]
 ) -> tuple[Path, dict[str, str]]:
     """A folder with the configs that the pages speak of, and the commands on the PATH."""
@@ -71,9 +71,9 @@ def desk(
 
 
 @pytest.fixture
-def typed(desk: tuple[Path, dict[str, str]], shop_server: Server) -> Callable[[str], None]:
+def typed(workspace: tuple[Path, dict[str, str]], shop_server: Server) -> Callable[[str], None]:
     """Runs a block of commands as it is typed."""
-    folder, environment = desk
+    folder, environment = workspace
 
     def run(block: str) -> None:
         done = subprocess.run(
@@ -107,7 +107,7 @@ def ignored(name: str) -> bool:
     "page", [pytest.param(page, id=page.stem) for page in PAGES if blocks(page)]
 )
 def test_every_command_of_a_page_runs(
-    page: Path, desk: tuple[Path, dict[str, str]], shop: Account, typed: Callable[[str], None]
+    page: Path, workspace: tuple[Path, dict[str, str]], shop: Account, typed: Callable[[str], None]
 ) -> None:
     """What a page sends more than once is there once; git does not see what it leaves behind."""
     for block in blocks(page):
@@ -115,7 +115,7 @@ def test_every_command_of_a_page_runs(
     for number in set(re.findall(r'"name": "[^"]+", "number": "(CUST-9\d+)"', page.read_text())):
         _, invoice = customer_and_invoice(shop, number=number)
         assert invoice["total"] == 180.75
-    assert [one.name for one in desk[0].iterdir() if not ignored(one.name)] == []
+    assert [one.name for one in workspace[0].iterdir() if not ignored(one.name)] == []
 
 
 def test_who_comes_from_one_page_to_another_meets_no_number_that_is_taken() -> None:
@@ -200,7 +200,7 @@ def test_what_pages_show_as_json_is_json() -> None:
                 assert all(json.loads(line) for line in text.splitlines()), page.name
 
 
-def test_the_rules_of_the_emulator_s_failures_are_as_they_are_told() -> None:
+def test_the_failure_rules_of_the_page_work() -> None:
     page = (DOCS / "operating.md").read_text().split("## Rehearse failures")[1]
     (rules,) = re.findall(r"^```json\n(.*?)^```$", page, re.S | re.M)
     faults = Faults(json.loads(rules))

@@ -17,7 +17,7 @@ COMMANDS = Path(sys.executable).parent
 
 
 @pytest.fixture
-def desk(tmp_path: Path, business_server: Server) -> Path:
+def workspace(tmp_path: Path, business_server: Server) -> Path:
     """The clone's examples, with the emulator of this test in place of the usual one."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     config = tmp_path / "examples" / "emulator.json"
@@ -28,7 +28,7 @@ def desk(tmp_path: Path, business_server: Server) -> Path:
 
 
 def test_the_quick_start_runs(
-    desk: Path, business_server: Server, environment: dict[str, str]
+    workspace: Path, business_server: Server, environment: dict[str, str]
 ) -> None:
     """Five commands, typed in the clone: rows and a dry run. The emulator is already running."""
     (block,) = re.findall(r"^```bash\n(.*?)^```$", (ROOT / "README.md").read_text(), re.S | re.M)
@@ -36,7 +36,7 @@ def test_the_quick_start_runs(
     assert (emulator, len(commands)) == ("invoiced-emulator &", 4)
     done = subprocess.run(
         ["bash", "-e", "-o", "pipefail", "-c", "\n".join(commands)],
-        cwd=desk,
+        cwd=workspace,
         env=environment | {"PATH": os.pathsep.join((str(COMMANDS), environment["PATH"]))},
         capture_output=True,
         timeout=60,
@@ -52,7 +52,7 @@ def test_the_quick_start_runs(
 
 
 def test_the_new_invoice_of_the_examples_is_created(
-    business: Account, desk: Path, business_server: Server, environment: dict[str, str]
+    business: Account, workspace: Path, business_server: Server, environment: dict[str, str]
 ) -> None:
     done = subprocess.run(
         [
@@ -62,7 +62,7 @@ def test_the_new_invoice_of_the_examples_is_created(
             "--input",
             "examples/new-invoice.singer",
         ],
-        cwd=desk,
+        cwd=workspace,
         env=environment,
         capture_output=True,
         timeout=60,

@@ -100,7 +100,7 @@ def test_every_status_has_its_failure(status, writing, kind):
     assert failure_for(status, writing=writing) is kind
 
 
-def test_a_missing_permission_is_told_from_a_missing_object(client, account):
+def test_a_missing_permission_differs_from_a_missing_object(client, account):
     account.forbidden.add("invoices")
     with pytest.raises(ForbiddenError, match="no permission to access invoices") as refusal:
         client.send(Request(method="GET", path="/invoices"))
@@ -202,7 +202,7 @@ def test_what_may_pass_is_tried_again_and_done_once(client_of, account, fault, c
     assert (client.requests_sent, client.retries) == (3, 2)
 
 
-def test_an_answer_that_stays_away_is_not_waited_for_for_ever(client_of, account):
+def test_a_response_that_does_not_come_times_out(client_of, account):
     with faulty(account, {"kind": "stall", "seconds": 2, "times": 1}) as server:
         client = client_of(server, request_timeout=0.2)
         client.send(CREATE)
@@ -290,7 +290,7 @@ def test_a_redirect_is_never_followed(client_of, account, server):
 # Answers
 
 
-def test_an_answer_tells_the_servers_clock_and_the_lists_length(client, account, clock):
+def test_a_response_shows_the_server_clock_and_the_list_length(client, account, clock):
     for name in ("Acme", "Beta", "Gamma"):
         account.add("customers", name=name)
     answer = client.send(Request(method="GET", path="/customers", params={"per_page": 2}))
@@ -356,7 +356,7 @@ def test_a_write_whose_answer_was_lost_is_left_time_to_end(client_of, account, f
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_what_invoiced_itself_answered_is_not_under_way_any_more(client_of, account, status):
+def test_a_request_that_invoiced_answered_is_no_longer_in_flight(client_of, account, status):
     with faulty(account, {"kind": "status", "status": status, "times": 1}) as server:
         began = time.monotonic()
         client_of(server, request_timeout=5).send(CREATE)

@@ -48,7 +48,7 @@ def test_every_request_shows_who_sends_it_and_the_key(invoiced):
         assert sender.send(LIST).body == []
 
 
-def test_a_feature_that_the_account_lacks_is_told_from_a_bad_request(invoiced):
+def test_a_missing_feature_differs_from_a_bad_request(invoiced):
     """Invoiced answers 400 and not 403; only its words differ from those of a bad request."""
     invoiced.get(f"{URL}/plans", json=FEATURE, status=400)
     with client() as sender, pytest.raises(FeatureMissingError, match="access to this feature"):

@@ -115,7 +115,7 @@ def test_every_kind_reads_its_own_spelling_and_a_string(parse, written, meant):
         pytest.param(url, "https://x.example#a", "a URL without", id="fragment"),
     ],
 )
-def test_what_a_kind_does_not_understand_is_told_in_words(parse, written, expectation):
+def test_an_invalid_value_is_reported_with_what_is_expected(parse, written, expectation):
     with pytest.raises(ValueError, match=expectation):
         parse(written)
 
@@ -196,7 +196,7 @@ def test_base_url_overrides_the_sandbox():
         pytest.param({"api_key": None, "access_token": ""}, id="null"),
     ],
 )
-def test_without_a_credential_the_user_is_told_where_to_get_one(config):
+def test_an_error_shows_where_to_get_a_missing_credential(config):
     with pytest.raises(InvalidInputError, match=r"`api_key` is missing or empty.*INVOICED_API_KEY"):
         connection(config)
 

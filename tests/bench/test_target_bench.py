@@ -43,7 +43,7 @@ def test_a_command_is_fed_while_it_runs() -> None:
     assert run.records == 20_000
 
 
-def test_a_command_that_does_not_read_to_the_end_is_not_waited_for() -> None:
+def test_a_command_that_does_not_read_to_the_end_times_out() -> None:
     run = measured([sys.executable, "-c", "input()"], TIMEOUT_S, messages(with_ids(count(1))))
     assert run.records == 0
 

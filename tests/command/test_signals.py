@@ -78,7 +78,7 @@ def says_one_of(told: tuple[signal.Signals, ...], code: int, log: str) -> None:
     [(TERM, TERM), (TERM, INT), (INT, INT, TERM), (TERM,) * 20],
     ids=["SIGTERM-twice", "SIGINT-after-SIGTERM", "an-impatient-user", "many"],
 )
-def test_told_more_than_once_the_tap_ends_as_if_told_once(
+def test_several_signals_end_the_tap_like_one(
     told: tuple[signal.Signals, ...],
     business: Account,
     config: Callable[..., Path],
@@ -98,7 +98,7 @@ def test_told_more_than_once_the_tap_ends_as_if_told_once(
                 assert json.loads(out.splitlines()[-1])["type"] == "STATE"
 
 
-def test_told_while_it_waits_for_input_the_target_ends_at_once(
+def test_a_signal_ends_a_target_that_waits_for_input(
     server: Server, config: Callable[..., Path], environment: dict[str, str], tmp_path: Path
 ) -> None:
     read, write = os.pipe()  # stays open: there might be more to come

@@ -166,7 +166,7 @@ def test_a_target_leaves_its_sqlite_file_unlocked_until_the_first_line(
         assert target.wait(timeout=30) == 0
 
 
-def test_a_run_begins_anew_only_where_no_state_is_saved(
+def test_a_run_starts_from_the_beginning_only_without_a_saved_state(
     run_tap: Callable[..., Run], business_server: Server, states: Callable[..., Run], url: str
 ) -> None:
     """Looking for a state makes no file."""

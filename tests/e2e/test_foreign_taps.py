@@ -340,7 +340,7 @@ def test_the_pipe_that_the_page_shows_runs_twice_and_writes_once(
     assert len(account.objects("invoices")) == 2
 
 
-def test_rows_of_a_csv_file_may_move_since_their_key_tells_what_they_are(
+def test_rows_of_a_csv_file_may_move_because_a_key_identifies_them(
     tap_csv: Callable[..., bytes], load: Callable[..., Any], account: Account
 ) -> None:
     load(tap_csv(customers=CLIENTS, invoices=BILLS), ids="external")

@@ -80,7 +80,7 @@ def test_the_page_s_lines_add_the_tap_to_another_project(
     assert list(tmp_path.glob("other/.meltano/extractors/tap-invoiced/venv/bin/tap-invoiced"))
 
 
-def test_meltano_changes_nothing_in_its_file_but_what_it_is_told_to(
+def test_meltano_changes_only_the_requested_setting_in_its_file(
     project: Any, tmp_path: Path
 ) -> None:
     """It writes the whole file anew, in its own form: the one that the file has."""

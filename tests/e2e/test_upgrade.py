@@ -44,7 +44,7 @@ def rows(messages: list[Row], stream: str) -> dict[Any, Row]:
     }
 
 
-def test_nothing_is_lost_when_ours_goes_on_with_catalog_and_state_of_the_earlier_tap(
+def test_nothing_is_lost_when_the_tap_continues_from_the_earlier_tap(
     peer: Callable[..., bytes],
     run_tap: Callable[..., Any],
     business: Account,

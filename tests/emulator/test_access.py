@@ -59,7 +59,7 @@ def test_what_is_not_there_is_said_so(api, method, path, status):
     assert answer.json()["message"]
 
 
-def test_the_date_header_tells_the_accounts_time(api, clock):
+def test_the_date_header_shows_the_time_of_the_account(api, clock):
     answer = api.get("/customers")
     assert answer.headers["Date"] == "Thu, 01 Jan 2026 00:00:00 GMT"
     assert answer.headers["Content-Type"] == "application/json"

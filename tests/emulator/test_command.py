@@ -38,7 +38,7 @@ def failure(*options):
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
-def test_it_says_where_it_is_serves_and_stops_when_told(start, signum):
+def test_it_prints_its_address_serves_and_stops_at_a_signal(start, signum):
     process, line = start("--port", "0", "--customers", "5", "--api-key", "ours")
     told = re.fullmatch(
         r"Invoiced emulator at (http://127\.0\.0\.1:\d+) - 5 customers, \d+ invoices, .*"

@@ -63,7 +63,7 @@ def test_a_patch_is_remembered_too(account, api):
     assert account.get("customers", 1)["name"] == "C"
 
 
-def test_a_key_does_not_protect_two_requests_under_way_at_once(account, serve):
+def test_a_key_does_not_protect_two_requests_in_flight_at_once(account, serve):
     api = serve(account, latency_s=0.3)
     together = threading.Barrier(2)
 

@@ -48,7 +48,7 @@ def test_a_second_run_sends_no_write_even_if_the_state_was_lost(
         assert copy.pipe.state["bookmarks"] == first["bookmarks"]
 
 
-def test_a_change_in_the_source_reaches_the_one_object_that_stands_for_it(
+def test_a_change_in_the_source_updates_the_one_copied_object(
     shop: Account, copying: Callable[..., Any], clock: Any
 ) -> None:
     copy = copying(shop)
@@ -61,7 +61,7 @@ def test_a_change_in_the_source_reaches_the_one_object_that_stands_for_it(
     assert copy.copied["customers", str(customer)]["payment_terms"] == "NET 45"
 
 
-def test_the_page_s_commands_make_the_copy_and_go_on_with_it(
+def test_the_commands_of_the_page_make_and_continue_the_copy(
     shop: Account, copying: Callable[..., Any], environment: dict[str, str], tmp_path: Path
 ) -> None:
     copy = copying(shop)

@@ -182,7 +182,7 @@ def payments(rng: random.Random) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("seed", KEYLESS)
 @pytest.mark.parametrize("ids", ["external", "invoiced"])
-def test_payments_that_no_key_tells_apart_are_each_recorded_once(
+def test_equal_payments_without_a_key_are_each_recorded_once(
     ids: str, seed: int, account: Account, fuse: Callable[[], Any], piping: Callable[..., Any]
 ) -> None:
     """Where the tap alone dies, the last STATE that came out is lost as well, as by its reader."""

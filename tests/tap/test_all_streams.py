@@ -86,7 +86,7 @@ def test_children_name_their_parent(
     }
 
 
-def test_payments_tell_what_they_are_applied_to(run_all: Callable[..., Any]) -> None:
+def test_payments_show_what_they_are_applied_to(run_all: Callable[..., Any]) -> None:
     assert all("applied_to" in row for row in run_all().records("payments"))
 
 

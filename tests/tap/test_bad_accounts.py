@@ -67,7 +67,7 @@ def test_faults_that_pass_lose_nothing(business: Account, run_tap: Callable[...,
         assert sorted(run.ids(stream)) == [row["id"] for row in business.objects(stream)]
 
 
-def test_check_tells_what_the_key_may_read(
+def test_check_lists_what_the_key_may_read(
     business: Account, business_server: Server, run_tap: Callable[..., Any]
 ) -> None:
     business.forbidden.add("estimates")

@@ -34,7 +34,7 @@ def test_a_state_of_another_shape_is_refused_before_anything_is_written(
     assert run.stdout == b""
 
 
-def test_a_state_may_stand_in_the_message_that_it_came_in(
+def test_a_state_file_may_hold_the_whole_message(
     business_server: Server, run_tap: Callable[..., Any]
 ) -> None:
     first = run_tap(business_server)
@@ -131,7 +131,7 @@ def test_a_bookmark_without_one_meaning_is_an_error_and_never_a_first_run(
     assert (run.stdout, server.stats.requests) == (b"", 0)
 
 
-def test_a_bookmark_of_a_stream_that_is_not_there_is_told_of(
+def test_a_bookmark_of_an_unknown_stream_is_reported(
     server: Server, run_tap: Callable[..., Any]
 ) -> None:
     run = run_tap(server, state={"bookmarks": {"invoice": {}, "shoes": {}, "items": {}}})

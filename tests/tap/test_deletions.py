@@ -106,7 +106,7 @@ def test_the_column_is_in_the_schema_only_when_asked_for(
     assert "_sdc_deleted_at" not in columns(run_tap(server))
 
 
-def test_deletions_that_do_not_name_their_parent_are_told_of_and_left_out(
+def test_deletions_that_do_not_name_their_parent_are_counted_and_skipped(
     account: Account, clock: Any, reads: Callable[..., Any]
 ) -> None:
     """Half a key is none: no target could find the row."""

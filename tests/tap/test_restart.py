@@ -84,7 +84,7 @@ def test_killed_at_ten_random_points_the_union_is_complete(
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
-def test_told_to_stop_the_run_ends_with_a_last_state(
+def test_a_stopped_run_ends_with_a_last_state(
     how: signal.Signals,
     business: Account,
     config: Callable[..., Path],

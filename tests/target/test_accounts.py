@@ -137,7 +137,7 @@ def test_a_ledger_that_holds_nothing_of_an_account_takes_a_new_key(
     assert run.exit_code == 0, run.stderr
 
 
-def test_one_name_does_not_stand_for_an_account_and_its_sandbox(tmp_path: Path) -> None:
+def test_an_account_and_its_sandbox_cannot_have_one_name(tmp_path: Path) -> None:
     from invoiced_api.connection import PRODUCTION, SANDBOX, Connection
     from invoiced_api.exceptions import InvalidInputError
     from target_invoiced.delivery.account import use_account

@@ -89,7 +89,7 @@ def test_read_only_attributes_are_left_out_also_inside():
         pytest.param("subscriptions", "addons", {"id": 8, "plan": "support"}, id="addon"),
     ],
 )
-def test_the_id_of_a_part_goes_out_with_an_update_only(stream, name, part):
+def test_the_id_of_a_part_is_sent_with_an_update_only(stream, name, part):
     new = {key: value for key, value in part.items() if key != "id"}
     assert updated(stream, **{name: [part]}) == {name: [part]}
     assert created(stream, **{name: [part]}) == {name: [new]}
@@ -210,7 +210,7 @@ def test_metadata_beyond_its_limits_is_refused_before_any_request(metadata, said
     assert inside == f"`items[].metadata` has {said}"
 
 
-def test_metadata_at_its_limits_goes_out():
+def test_metadata_at_its_limits_is_sent():
     metadata = {f"{n:040}": "v" * 255 for n in range(10)}
     assert created("customers", metadata=metadata) == {"metadata": metadata}
 

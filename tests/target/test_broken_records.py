@@ -125,7 +125,7 @@ def test_a_byte_order_mark_is_skipped(run_target, account, server):
         ["0.1234567890123456789", "0.1234567890123456788"],
     ],
 )
-def test_keys_of_many_digits_stand_for_different_objects(run_target, account, server, keys):
+def test_keys_of_many_digits_identify_different_objects(run_target, account, server, keys):
     contents = [b'{"id": %s, "name": "%s"}' % (key.encode(), key.encode()) for key in keys]
     for _ in range(2):
         run = run_target(server, lines(*map(record, contents)), ids="external")

@@ -76,7 +76,7 @@ def numbers(*given):
     return [{"n": number} for number in given]
 
 
-def test_a_batch_goes_out_when_it_is_full_at_a_state_and_at_the_end(call, singer):
+def test_a_batch_is_sent_when_full_at_a_state_and_at_the_end(call, singer):
     messages = [
         *singer.stream("own", *numbers(1, 2, 3, 4)),
         singer.state("after four"),

@@ -33,7 +33,7 @@ from tests.target.bodies import created, plan, refusal, updated
         ),
     ],
 )
-def test_a_string_where_none_can_be_is_what_it_stands_for(stream, name, written, sent):
+def test_a_string_is_converted_where_no_string_is_accepted(stream, name, written, sent):
     """A CSV file holds nothing else, and some databases tell JSON as text."""
     for body in (created(stream, **{name: written}), updated(stream, **{name: written})):
         assert json.dumps(body.get(name, sent)) == json.dumps(sent)
@@ -52,7 +52,7 @@ def test_a_key_of_another_system_is_text_whatever_it_looks_like():
 
 
 @pytest.mark.parametrize("ids", Ids)
-def test_a_reference_by_number_may_stand_in_a_string(ids):
+def test_a_reference_by_number_may_be_json_in_a_string(ids):
     body = plan("invoices", {"customer": '{"number": "C-1"}'}, ids=ids).body
     assert body == {"customer": NaturalKey("customers", "number", "C-1")}
 
@@ -84,7 +84,7 @@ def test_an_amount_that_a_double_would_round_is_refused(number):
 
 
 @pytest.mark.parametrize("number", [2**53, -(2**63), 12345678901234567168, 0.1 + 0.2])
-def test_a_number_that_a_double_holds_goes_out(number):
+def test_a_number_that_a_double_holds_is_sent(number):
     for written in (number, str(number)):
         assert created("customers", credit_limit=written) == {"credit_limit": number}
 
@@ -95,12 +95,12 @@ def test_a_long_number_in_a_list_of_the_callers_own_is_refused():
 
 
 @pytest.mark.parametrize("text", ["much", "1,200.00", "007", "null", '"5"', "NaN", "1e999"])
-def test_a_string_that_stands_for_nothing_is_left_to_invoiced(text):
+def test_a_string_that_cannot_be_converted_is_sent_unchanged(text):
     assert created("customers", credit_limit=text) == {"credit_limit": text}
 
 
 @pytest.mark.parametrize("name", ["discounts", "ship_to", "metadata"])
-def test_an_empty_string_in_the_place_of_a_list_or_object_goes_out(name):
+def test_an_empty_string_instead_of_a_list_or_object_is_sent(name):
     """As everywhere, since Invoiced reads it as null."""
     assert updated("invoices", **{name: ""}) == {name: ""}
     assert created("invoices", **{name: ""}) == {}

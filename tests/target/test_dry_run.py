@@ -51,7 +51,7 @@ def test_a_dry_run_shows_each_write_and_sends_none(run_target, account, server, 
     assert not (tmp_path / "ledger.db").exists()
 
 
-def test_a_dry_run_tells_no_state_and_no_credentials(run_target, server, messages):
+def test_a_dry_run_prints_no_state_and_no_credentials(run_target, server, messages):
     """A STATE that is stored would let the records be left out of the real run."""
     run = run_target(server, messages, "--dry-run", env={"LOGLEVEL": "DEBUG"}, **SETTINGS)
     shown = run.stdout.decode() + run.stderr
@@ -115,9 +115,7 @@ def test_a_dry_run_finds_what_it_would_have_created(run_target, server, singer):
     assert subscription["body"] == {"customer": "new-1", "plan": "pro/1"}
 
 
-def test_a_dry_run_tells_nobody_of_answers_that_never_were(
-    run_target, server, singer, httpserver, tmp_path
-):
+def test_a_dry_run_saves_and_posts_no_responses(run_target, server, singer, httpserver, tmp_path):
     file = tmp_path / "responses.singer"
     run = run_target(
         server,

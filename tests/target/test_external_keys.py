@@ -187,7 +187,7 @@ def test_a_record_that_was_refused_is_tried_again_though_it_is_what_it_was(load,
 # Deletions
 
 
-def test_what_was_deleted_is_made_anew_when_its_key_comes_again(load, singer, account):
+def test_a_deleted_object_is_created_again_when_its_key_comes_again(load, singer, account):
     """Under another idempotency key, or Invoiced would answer with the object that is gone."""
     record = {"id": "a", "name": "A"}
     within, requests = load(*singer.stream("customers", record, {"id": "a", **GONE}, record))
@@ -316,14 +316,14 @@ def test_a_ledger_that_cannot_be_made_ends_the_run_with_its_path(
     assert "Its folder must be there, and both must be writable." in run.complaint
 
 
-def test_a_ledger_that_is_new_is_told_of_with_its_path(run_target, server, tmp_path):
+def test_the_path_of_a_new_ledger_is_logged(run_target, server, tmp_path):
     """One that is looked for in the wrong folder would know nothing."""
     runs = [run_target(server, b"") for _ in range(2)]
     told = f"INFO creating a new ledger: {tmp_path}/ledger.db"
     assert [told in run.stderr for run in runs] == [True, False]
 
 
-def test_a_check_makes_no_ledger_so_that_the_first_run_tells_of_it(run_target, server, tmp_path):
+def test_a_check_creates_no_ledger(run_target, server, tmp_path):
     file = tmp_path / "ledger.db"
     check = run_target(server, b"", "--check")
     assert f"ledger: {file} will be created" in check.stdout.decode().splitlines()

@@ -192,9 +192,7 @@ def test_keys_are_translated_wherever_an_id_can_stand(
     assert (planned["total"], planned["payment_plan"]) == (7, plan["id"])
 
 
-def test_an_id_that_invoiced_gave_stands_for_a_key_where_keys_are_not_ids(
-    run_target, account, server, singer
-):
+def test_an_id_of_invoiced_is_accepted_where_keys_are_not_ids(run_target, account, server, singer):
     """The other system numbers its items; Invoiced names them as it likes."""
     run = run_target(
         server,

@@ -286,7 +286,7 @@ def test_what_the_ledger_commits_is_on_the_disk(environment, config, server, sin
 # No more is taken in than is needed
 
 
-def test_no_more_input_is_read_than_what_is_under_way_needs(
+def test_no_more_input_is_read_than_the_writes_in_flight_need(
     environment, config, account, singer, tmp_path
 ):
     """While nothing is answered, the tap has to wait."""

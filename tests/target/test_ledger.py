@@ -23,7 +23,7 @@ def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
     ledger.close()
 
 
-def test_a_transaction_within_another_shares_its_fate(tmp_path: Path) -> None:
+def test_a_nested_transaction_shares_the_outcome_of_the_outer_one(tmp_path: Path) -> None:
     ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
     ledger.use("ours")
     with pytest.raises(ZeroDivisionError), ledger.transaction():

@@ -277,7 +277,7 @@ def test_a_malformed_line_is_one_clear_line_that_repeats_nothing_of_it(line, sai
 
 
 @pytest.mark.parametrize("kept", range(1, 50, 7))
-def test_input_cut_off_in_the_middle_of_a_line_is_told_from_a_broken_line(kept):
+def test_input_cut_off_within_a_line_differs_from_a_broken_line(kept):
     record = b'{"type": "RECORD", "stream": "s", "record": {"name": "hush-hush"}}\n'
     with pytest.raises(InvalidInputError) as caught:
         read(STATE, record[:kept])

@@ -58,7 +58,7 @@ def test_what_a_record_refers_to_is_understood_as_in_its_body(ids, written, mean
     assert refers_to == {token("customers", meant)}
 
 
-def test_a_reference_that_stands_for_nothing_names_nothing():
+def test_an_empty_reference_names_no_object():
     for written in (None, "", True, [5], {}, "{}"):
         assert planner("invoices", ids=Ids.EXTERNAL).refers_to({"customer": written}) == set()
 
@@ -80,7 +80,7 @@ def test_a_reference_that_stands_for_nothing_names_nothing():
         ),
     ],
 )
-def test_a_record_stands_for_one_call(record, kind):
+def test_a_record_becomes_one_call(record, kind):
     intent = plan("customers", record)
     assert isinstance(intent, kind)
     assert where(intent.path) == ("/customers" if kind is Create else "/customers/5")
@@ -172,7 +172,7 @@ def test_what_needs_no_call_gets_none(stream, record, known, intent):
         ),
     ],
 )
-def test_what_left_the_books_there_leaves_them_here(stream, record, removal):
+def test_an_object_that_ended_at_its_source_is_removed(stream, record, removal):
     assert external(stream, {"id": 5, **record}, 77).removal is removal
     if removal is not DeleteBehaviour.CANCEL:
         assert external(stream, {"id": 5, **record}).then is removal
@@ -337,7 +337,7 @@ def test_every_endpoint_can_be_planned_for(stream):
 # Attributes that are left out
 
 
-def test_excluded_attributes_do_not_reach_the_planner_and_unknown_ones_are_told():
+def test_excluded_attributes_are_left_out_and_unknown_ones_reported():
     record = {"name": "A", "id": 5, "created_at": 1, "_sdc_batched_at": 1, "colour": 1, "key": 1}
     assert planner("customers", own=["key"]).unknown_attributes(record) == ["colour"]
 

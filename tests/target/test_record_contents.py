@@ -227,7 +227,7 @@ def test_a_voided_key_that_comes_again_is_a_new_document_or_a_reject_with_a_reme
 
 
 @pytest.mark.parametrize("stream", ["invoices", "payments"])
-def test_the_remedy_for_a_voided_object_creates_it_anew(
+def test_the_remedy_for_a_voided_object_creates_it_again(
     load, singer, account, tmp_path, rejects_in, stream
 ):
     file = tmp_path / "rejects.singer"

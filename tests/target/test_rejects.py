@@ -64,7 +64,7 @@ def test_the_second_reject_stops_where_one_is_allowed(run_target, account, serve
     assert account.get("customers", 1)["name"] == "A"
 
 
-def test_what_came_before_a_reject_is_written_and_told_and_nothing_behind_it(
+def test_records_before_a_reject_are_written_and_none_behind_it(
     run_target, account, server, singer
 ):
     """The reject is found at once, when what came before it is not yet sent."""
@@ -99,7 +99,7 @@ def test_so_it_is_when_much_of_the_input_lies_ready_behind_the_reject(
     assert sorted(row["name"] for row in account.objects("customers")) == names
 
 
-def test_rejects_can_be_mended_and_piped_in_again(
+def test_rejects_can_be_corrected_and_sent_again(
     run_target, account, server, three_with_a_bad_one, tmp_path
 ):
     file = tmp_path / "rejects.singer"
@@ -137,7 +137,7 @@ def test_the_rejects_file_is_refused_as_input_of_a_run_that_adds_to_it(
     assert file.read_bytes() == before
 
 
-def test_endured_rejects_are_told_at_the_end(run_target, account, server, singer, tmp_path):
+def test_accepted_rejects_are_reported_at_the_end(run_target, account, server, singer, tmp_path):
     file = tmp_path / "rejects.singer"
     run = run_target(
         server, singer.stream("customers", {"notes": "x"}), rejects=str(file), max_rejects=-1

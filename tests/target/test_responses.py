@@ -157,7 +157,7 @@ def test_a_webhook_needs_the_file_for_what_it_does_not_take(run_target, server):
     assert "setting `response_webhook` needs `responses`" in run.complaint
 
 
-def test_told_to_stop_a_run_does_not_wait_for_a_slow_webhook_and_owes_the_rest(
+def test_a_stopped_run_does_not_wait_for_a_slow_webhook(
     hooked, httpserver, singer, config, environment, server, file, tmp_path
 ):
     """Twenty-five answers at a second each were waited for once, whatever the run was told."""
@@ -204,7 +204,7 @@ def test_told_to_stop_a_run_does_not_wait_for_a_slow_webhook_and_owes_the_rest(
 # Counts
 
 
-def test_the_report_says_what_became_of_the_records_of_each_stream(
+def test_the_report_counts_the_outcomes_of_each_stream(
     run_target, account, server, singer, tmp_path
 ):
     account.add("customers", id=1, name="A")

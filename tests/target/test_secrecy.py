@@ -104,7 +104,7 @@ def shows(text: str, digits: str) -> bool:
 
 
 @dataclass(slots=True)
-class Desk:
+class Workspace:
     """Everything that keeps or prints something, for one record at a time."""
 
     home: Path
@@ -195,14 +195,14 @@ class _Kept(logging.Handler):
 
 
 @pytest.fixture(params=["external", "invoiced"])
-def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
+def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
     ledger = Ledger("sqlite:///:memory:")
-    desk = Desk(tmp_path, request.param, ledger)
-    logger, handler = logging.getLogger("target_invoiced"), _Kept(desk.log)
+    workspace = Workspace(tmp_path, request.param, ledger)
+    logger, handler = logging.getLogger("target_invoiced"), _Kept(workspace.log)
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)
-    yield desk
+    yield workspace
     logger.removeHandler(handler)
     logger.setLevel(level)
     ledger.close()
@@ -219,15 +219,15 @@ def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
 @example(case=(A_CARD, {"ref": A_CARD}), refuse=False)
 @given(case=attributes(), refuse=st.booleans())
 def test_no_card_number_is_kept_or_logged_whatever_shape_the_record_has(
-    desk: Desk, stream: str, case: tuple[str, dict[str, Any]], refuse: bool
+    workspace: Workspace, stream: str, case: tuple[str, dict[str, Any]], refuse: bool
 ) -> None:
     """Written, refused or waiting for another; a thousand records of each stream and kind of ids.
 
     What is not sent was kept: in the ledger with a record that waited, and as a key in `responses`.
     """
     digits, record = case
-    desk.take(stream, RECORDS[stream] | record, refuse)
-    kept = desk.everything_kept()
+    workspace.take(stream, RECORDS[stream] | record, refuse)
+    kept = workspace.everything_kept()
     assert not shows(kept, digits)
     assert SECRET not in kept
 
@@ -240,12 +240,12 @@ def test_no_card_number_is_kept_or_logged_whatever_shape_the_record_has(
 )
 @given(case=attributes(in_json=True))
 def test_no_card_number_is_kept_that_json_in_a_string_hides(
-    desk: Desk, stream: str, case: tuple[str, dict[str, Any]]
+    workspace: Workspace, stream: str, case: tuple[str, dict[str, Any]]
 ) -> None:
     """Escapes of JSON, or a number with a fraction, show it to whoever reads the string."""
     digits, record = case
-    desk.take(stream, RECORDS[stream] | record, refuse=False)
-    assert not shows(desk.everything_kept(), digits)
+    workspace.take(stream, RECORDS[stream] | record, refuse=False)
+    assert not shows(workspace.everything_kept(), digits)
 
 
 @pytest.mark.parametrize("ids", ["external", "invoiced"])

@@ -65,7 +65,7 @@ def test_a_stream_is_shown_by_the_name_it_has(run_target, server, singer, name):
     assert run.counts(name) == {"skipped": 1}
 
 
-def test_an_attribute_that_invoiced_does_not_have_is_told_once(run_target, account, server, singer):
+def test_an_attribute_that_invoiced_lacks_is_reported_once(run_target, account, server, singer):
     records = [{"name": "A", "colour": "red", "_sdc_batched_at": "x"}] * 2
     run = run_target(server, singer.stream("customers", *records))
     assert run.stderr.count("Invoiced has no attribute `colour`: left out") == 1

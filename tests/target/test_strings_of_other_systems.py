@@ -34,7 +34,7 @@ def test_a_voided_payment_may_be_marked_in_many_ways(load, singer, account, writ
 
 
 @pytest.mark.parametrize("number", [1001, 0, 12345678901234567890])
-def test_a_number_may_stand_for_text(load, singer, account, number):
+def test_a_number_is_accepted_as_text(load, singer, account, number):
     load(*singer.stream("customers", {"name": "A", "number": number, "postal_code": 78701}))
     (customer,) = account.objects("customers")
     assert (customer["number"], customer["postal_code"]) == (str(number), "78701")

@@ -75,7 +75,7 @@ def test_all_children_of_one_late_parent_are_written_a_part_at_a_time(load, sing
     assert {row["customer"] for row in account.objects("invoices")} == {customer["id"]}
 
 
-def test_what_still_waits_is_told_of_once(load, singer, tmp_path):
+def test_a_record_that_still_waits_is_reported_once(load, singer, tmp_path):
     load(*singer.stream("invoices", INVOICE))
     again = load(singer.state(2))
     assert (again.exit_code, again.messages) == (0, [2])
@@ -86,7 +86,7 @@ def test_what_still_waits_is_told_of_once(load, singer, tmp_path):
     )
 
 
-def test_a_newer_record_of_what_waits_tells_the_rest(load, singer, account):
+def test_a_newer_record_is_merged_with_one_that_waits(load, singer, account):
     """As it would have, had the older one been written."""
     newer = {"id": "inv", "notes": "Newer"}
     load(*singer.stream("invoices", INVOICE))
