@@ -132,7 +132,7 @@ class Transport:
         return RawResponse(response.status, response.headers, *_read_body(response, most))
 
     def _cause(self, error: requests.RequestException) -> HTTPError:
-        """The failure of urllib3 that a failure of requests stands for."""
+        """The failure of urllib3 behind a failure of requests."""
         inner = error.args[0] if error.args else None
         if isinstance(inner, HTTPError):
             return inner
@@ -161,7 +161,7 @@ class _Adapter(HTTPAdapter):
         return self._pool
 
     def get_connection_with_tls_context(self, *_: Any, **__: Any) -> Any:
-        """The one pool: to look it up anew costs more than the rest of the adapter."""
+        """The one pool: to look it up again costs more than the rest of the adapter."""
         return self._pool
 
     def cert_verify(self, *_: Any, **__: Any) -> None:

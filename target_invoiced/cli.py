@@ -120,7 +120,7 @@ def _check(settings: TargetSettings) -> Iterator[str]:
 
 
 def _checked(ledger: str) -> str:
-    """A ledger that is not there yet is left to the first run, which tells of it."""
+    """A ledger that does not exist is left to the first run, which reports it."""
     file = sqlite_file(ledger)
     if file and not file.exists():
         refuse_unmakeable(file)

@@ -1,6 +1,6 @@
 """JSON in which numbers keep every digit.
 
-A number is an `int` of at most 64 bits, a `float` if the double stands for the same number, and
+A number is an `int` of at most 64 bits, a `float` if the double equals the number, and
 otherwise a `Decimal` with the digits as they were written. Databases have keys of 30 digits and
 amounts that a double rounds; these must reach the ledger, or a reject, unchanged.
 """

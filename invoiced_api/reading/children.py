@@ -11,7 +11,7 @@ from invoiced_api.reading.steps import OnRows, PageSteps, Window
 from invoiced_api.reading.streams import StreamReader
 from invoiced_api.reading.windows import Encode, WindowReader
 
-# How many lists of children are under way at once.
+# How many lists of children are in flight at once.
 MAX_CHILD_LISTS = 64
 
 

@@ -297,7 +297,7 @@ def _by_stamp(
 
 
 def refused_page(request: PageRequest) -> Page:
-    """The page that stands for a 400."""
+    """The page that replaces a 400."""
     return Page(rows=[], total=None, clock=0, asked=request.per_page, refused=True)
 
 

@@ -106,7 +106,7 @@ class Prefetcher:
                     self._receive(wait=False)
                 elif reader.failure or reader.finished:
                     break
-                # Responses first, since what they make possible can be under way while a chunk
+                # Responses first, since what they make possible can be in flight while a chunk
                 # is encoded.
                 elif not self._receive(wait=False) and not self._scheduler.encode_one():
                     self._receive(wait=True)
@@ -169,7 +169,7 @@ class Prefetcher:
             reader.bytes_per_page = max(len(response.body), reader.bytes_per_page // 2)
 
     def _request_again(self, sent: InFlight, unreadable: UnreadablePageError) -> None:
-        """Once more; then row by row, if the page is a list that is broken somewhere."""
+        """Again; then row by row, if the page is a list that is broken somewhere."""
         if sent.attempt is Attempt.FIRST:
             following = Attempt.SECOND
         elif sent.attempt is Attempt.SECOND and unreadable.broken:
@@ -202,7 +202,7 @@ class ThreadTransport:
         self._in_flight += 1
         if self._threads < self._in_flight:
             self._threads += 1
-            # Daemons: a run that is told to stop does not wait for responses it will not read.
+            # Daemons: a run that is stopped does not wait for responses it will not read.
             Thread(target=self._work, daemon=True).start()
         self._requests.put(sent)
 

@@ -28,7 +28,7 @@ from invoiced_api.reading.windows import WindowReader
 
 # How much may wait for its turn, in bytes of chunks; what holds up the output always goes.
 MAX_BUFFERED_BYTES = 24 * 1024 * 1024
-# A request under way is expected to bring at least this part of it: 256 KB.
+# A request in flight is expected to bring at least this part of it: 256 KB.
 MIN_PAGES_BUFFERED = 96
 # A page that is so many times as large as expected is dropped, and requested when there is room.
 MAX_UNEXPECTED = 4
@@ -121,7 +121,7 @@ class RequestScheduler:
                 reader.failure = failure
 
     def to_request(self) -> Iterator[InFlight]:
-        """The requests that may go out now, the most urgent first; each counts as in flight."""
+        """The requests that may be sent now, the most urgent first; each counts as in flight."""
         buffered = self.buffered_bytes
         occupied = sum(n for reader, n in self._in_flight.items() if not reader.is_failing)
         while self._repeated and occupied < self._connections:

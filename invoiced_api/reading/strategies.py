@@ -130,7 +130,7 @@ def merged(lists: Sequence[ListQuery], window: Window, on_rows: OnRows) -> PageS
             yield from feed.fill()
         if not any(feed.rows for feed in feeds):
             return
-        # What is older than the last row of every list under way is complete.
+        # What is older than the last row of every unfinished list is complete.
         limit = min((updated_at(feed.rows[-1]) for feed in feeds if not feed.ended), default=None)
         on_rows(sorted((row for feed in feeds for row in feed.up_to(limit)), key=updated_at))
 

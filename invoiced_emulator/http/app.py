@@ -22,7 +22,7 @@ from invoiced_emulator.http.exchange import ApiRequest, answered, failure
 from invoiced_emulator.http.faults import Fault, Faults
 from invoiced_emulator.store.account import Account
 
-# Requests one API key may have under way; the next is refused at once.
+# Requests one API key may have in flight; the next is refused at once.
 MAX_IN_FLIGHT = 20
 BeforeRequest = Callable[[Account, int, str, str], None]
 

@@ -25,7 +25,7 @@ from invoiced_emulator.rules.changes import (
 from invoiced_emulator.store.account import API_USER, Account
 
 _TOKENS = ("invoiced_token", "gateway_token")
-# What a token turns out to stand for; nobody ever writes it.
+# What a token resolves to; nobody ever writes it.
 _CARD: Row = {
     "object": "card",
     "brand": "Visa",

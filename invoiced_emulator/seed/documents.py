@@ -211,7 +211,7 @@ _OUTCOMES = {
 
 
 def _settle(context: SeedContext, bill: Row, customer: Row) -> list[Row]:
-    """Decide what became of an invoice; returns its transactions. Changes `bill`."""
+    """Decide the outcome of an invoice; returns its transactions. Changes `bill`."""
     rng = context.random
     outcome = rng.choices(list(_OUTCOMES), list(_OUTCOMES.values()))[0]
     if outcome == "draft" and bill.get("subscription") is None:

@@ -5,7 +5,7 @@ Everything between `Ledger.transaction()` and its end is durable together or not
 accounts     the accounts, and the credentials that write to them
 database     one connection, and its transactions
 journal      records without a key that were sent
-keys         which object a key of another system stands for
+keys         which object a key of another system identifies
 locks        one run at a time writes to an account
 migrations   from the schema of an older ledger to today's
 outbox       responses that a webhook has not received
@@ -34,7 +34,7 @@ class Ledger:
     Attributes:
         durable: whether it outlives the run.
         accounts: the accounts that the ledger knows.
-        keys: which object a key of another system stands for.
+        keys: which object a key of another system identifies.
         journal: records without a key that were sent.
         parked: records that wait for an object.
         answers: responses that a webhook has not received.

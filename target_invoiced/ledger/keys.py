@@ -1,4 +1,4 @@
-"""Which object a key of another system stands for, and its content when it was last written."""
+"""Which object a key of another system identifies, and its content when it was last written."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -91,7 +91,7 @@ class Keys:
             self._database.upsert(OBJECTS, list(last.values()))
 
     def renew(self, known: ObjectMapping, idempotency_key: str, announced_at: int) -> None:
-        """Note that the create for this key goes out under another idempotency key."""
+        """Note that the create for this key is sent under another idempotency key."""
         self.keep([replace(known, idempotency_key=idempotency_key, announced_at=announced_at)])
 
     def owner(self, resource: str, id: int | str) -> ExternalKey | None:

@@ -30,7 +30,7 @@ def add_column(connection: sa.Connection, column: "sa.Column[object]") -> None:
 
 
 def _name_accounts(connection: sa.Connection) -> None:
-    """0.1.0 told accounts apart by the objects that were found in them, and had no names."""
+    """0.1.0 identified accounts by the objects that were found in them, and had no names."""
     add_column(connection, ACCOUNTS.c.name)
     add_column(connection, ACCOUNTS.c.used_at)
 

@@ -1,4 +1,4 @@
-"""Which records of an input were sent before, where no key tells. Pure.
+"""Which records without a key an earlier run sent. Pure.
 
 Records without a key may be equal and all be meant: two payments of the same amount. The ledger
 therefore keeps an entry for each record that was sent, and an input that comes again is compared

@@ -213,7 +213,7 @@ class EndpointMapper:
         return self.settings.ids is Ids.EXTERNAL
 
     def _ended(self, record: Mapping[str, Any]) -> DeleteBehaviour | None:
-        """How the object left the books where the record comes from; None if it did not."""
+        """How the object ended at its source; None if it did not end."""
         removal = self.settings.writes.removal
         means = self._means(record)
         match removal:
@@ -258,7 +258,7 @@ class EndpointMapper:
         return NaturalKey(resource.name, resource.natural_key, value)
 
     def objects(self, record: Mapping[str, Any], key: ExternalKey | None) -> set[ObjectRef]:
-        """The names of the object that the record stands for: writes to it keep their order."""
+        """The names of the object of the record: writes to it keep their order."""
         found: set[ObjectRef] = set()
         if key:
             found.add(key)

@@ -100,7 +100,7 @@ def external_key(
 
 
 def _part(value: Any) -> str | dict[str, str] | None:
-    """One part of a key. An object stands for its id, or, without one, for its number."""
+    """One part of a key. Of an object, its id, or its number if it has no id."""
     if not isinstance(value, dict):
         return key_text(value)
     number = value.get("number")

@@ -1,4 +1,4 @@
-"""The writes that records stand for."""
+"""The writes that records become."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

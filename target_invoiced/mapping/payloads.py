@@ -153,5 +153,5 @@ def already_matches(current: Any, body: Any) -> bool:
             and all(map(already_matches, current, body))
         )
     if isinstance(current, dict):
-        return bool(current.get("id") == body)  # an id goes out where the object comes back
+        return bool(current.get("id") == body)  # an id is sent where the response has the object
     return bool(current == body or (current is None and body == ""))

@@ -1,4 +1,4 @@
-"""From the `status` of a record in the other system to what has become of it there. Pure."""
+"""From the `status` of a record in the other system to its standing there. Pure."""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -8,7 +8,7 @@ from target_invoiced.exceptions import InvalidRecordError
 
 
 class Standing(Enum):
-    """What a status means for the object that a record stands for."""
+    """What a status means for the object of a record."""
 
     LIVE = "live"
     DRAFT = "draft"

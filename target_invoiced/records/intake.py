@@ -1,4 +1,4 @@
-"""From messages to records: what each record stands for, and whether it needs a write."""
+"""From messages to records: which object each record describes, and whether it needs a write."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -250,7 +250,7 @@ class Intake:
             if known is None or not self.writing(known.key):
                 self.record_outcome(pending, Rejected(str(problem)))
                 return
-            # Once the writes before it have finished, it may stand for something else.
+            # Once the writes before it have finished, it may become another operation.
         if known:
             self.unit.pin(pending, known)
         if pending.journaled and pending.entry and pending.entry.batch:
@@ -261,7 +261,7 @@ class Intake:
             self.enqueue(pending)
 
     def _resolve(self, pending: PendingRecord, entry: Entry | None) -> None:
-        """Go on with a record without a key, of which an earlier run left the entry."""
+        """Continue with a record without a key, of which an earlier run left the entry."""
         pending.entry = entry
         if entry:
             self.unit.journal(pending, entry.stage)

@@ -78,7 +78,7 @@ class KeyCache:
         return {key: row.alive for key, row in (rows | fetched).items() if row.alive is not None}
 
     def key_of_object(self, resource: str, id: int | str) -> ExternalKey | None:
-        """The key that stands for the object already; None if none does."""
+        """The key that already identifies the object; None if none does."""
         for key in (*self._changed, *self._pins):
             if key.resource == resource and self._rows[key].alive == id:
                 return key

@@ -77,7 +77,7 @@ class KeylessMatcher:
                 corrected.add(pending.digest)
             else:
                 wanted[pending.digest] += 1
-        # What was matched and is not in the ledger yet would be found once more.
+        # What was matched and is not in the ledger yet would be found again.
         if self.unit.entries_changed and (wanted or corrected):
             self.unit.flush()
         journal, unit = self.unit.ledger.journal, self.unit

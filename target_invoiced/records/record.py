@@ -142,12 +142,12 @@ class Identity:
     """The objects that a record names, by whatever reference.
 
     Attributes:
-        objects: names of the object that it stands for.
+        objects: names of its object.
         natural_key: that it shows; None if it shows none.
         refers_to: names of the objects that it mentions.
     """
 
-    # What names the object that the record stands for, its natural key among them.
+    # What names the object of the record, its natural key among them.
     objects: frozenset[ObjectRef]
     natural_key: NaturalKey | None
     # What names the objects that the record mentions, also where no request has to know them.

@@ -24,7 +24,7 @@ class UnitOfWork:
         now: UNIX time, in seconds.
         pipeline: the setting `pipeline`.
         run: names this run among those of its pipeline.
-        keys: which object a key stands for.
+        keys: which object a key identifies.
         parked: records that wait for an object.
         journal_in_use: whether the journal had entries, or has some now.
         ended_batches: how batches that this run sent again have ended.

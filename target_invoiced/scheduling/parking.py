@@ -21,7 +21,7 @@ from target_invoiced.singer.messages import Record, Schema
 
 LOGGER = logging.getLogger(__name__)
 
-# SCHEMAs of parked records that are kept at hand.
+# SCHEMAs of parked records that are cached.
 MAX_STREAMS = 100
 
 
@@ -59,7 +59,7 @@ class ParkedQueue:
             self._round = self._pages_of_known()
 
     def resolve_or_reject_remaining(self) -> None:
-        """From now on, try each parked record once more, or reject it: the input is over."""
+        """From now on, try each parked record again, or reject it: the input is over."""
         self._input_over = True
         if self.unit.parked.count:
             self._round = self._remaining_pages()
@@ -167,7 +167,7 @@ class ParkedQueue:
         """A record that still waits when the input is over is a reject, reported once.
 
         It stays parked for a later run, unless the rejects file holds it and it has no key: then
-        nothing tells it apart from a corrected one.
+        nothing distinguishes it from a corrected one.
         """
         parked = pending.parked
         told = parked is not None and parked.told

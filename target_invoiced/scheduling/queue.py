@@ -80,7 +80,7 @@ class WriteQueue:
         return {ObjectId(key.resource, str(id)) for key, id in ids.items()}
 
     def requeue(self, pending: PendingRecord) -> None:
-        """Make a record ready once more."""
+        """Make a record ready again."""
         self.ready.appendleft(pending)
 
     def defer(self, pending: PendingRecord, *, earlier_only: bool) -> bool:

@@ -51,7 +51,7 @@ class MessageReader:
         return self._input.digest()
 
     def unread(self, message: Message) -> None:
-        """Give this message once more, as the next one."""
+        """Return this message again, as the next one."""
         self._back = message
 
     def next(self) -> Message | None:
