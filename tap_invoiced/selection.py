@@ -51,7 +51,7 @@ class SelectedStream:
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _CatalogEntry:
     """A stream as a catalog describes it, and as discovery does."""
 
     name: str
@@ -139,9 +139,11 @@ def _metadata_of(entry: Mapping[str, Any]) -> dict[Breadcrumb, dict[str, Any]]:
     return found
 
 
-def _entry_of(given: Mapping[str, Any], own: Mapping[str, Any]) -> _Entry:
+def _entry_of(given: Mapping[str, Any], own: Mapping[str, Any]) -> _CatalogEntry:
     name = own.get("tap_stream_id") or given.get("tap_stream_id") or given["stream"]
-    return _Entry(str(name), given, _metadata_of(given), own, _metadata_of(own) if own else {})
+    return _CatalogEntry(
+        str(name), given, _metadata_of(given), own, _metadata_of(own) if own else {}
+    )
 
 
 def _deselected(given: Mapping[str, Any]) -> bool:
@@ -178,7 +180,7 @@ def _stream(given: Mapping[str, Any], own: Mapping[str, Any]) -> SelectedStream 
     )
 
 
-def _check_fields(entry: _Entry) -> None:
+def _check_fields(entry: _CatalogEntry) -> None:
     """Raises InvalidInputError for a field that this tap does not have and that is not left out."""
     named = [*entry.metadata, *discovery.fields(entry.given["schema"])]
     for breadcrumb in named:
@@ -190,7 +192,7 @@ def _check_fields(entry: _Entry) -> None:
         )
 
 
-def _left_out(entry: _Entry, breadcrumb: Breadcrumb) -> bool:
+def _left_out(entry: _CatalogEntry, breadcrumb: Breadcrumb) -> bool:
     """Whether the catalog deselects a field, or one that it is a part of."""
     for above in _ancestors(breadcrumb):
         found = entry.metadata.get(above, {})
@@ -212,7 +214,7 @@ def _at(schema: Any, breadcrumb: Breadcrumb) -> Mapping[str, Any]:
     return schema if isinstance(schema, Mapping) else {}
 
 
-def _is_full_table(entry: _Entry) -> bool:
+def _is_full_table(entry: _CatalogEntry) -> bool:
     """Whether the catalog asks for a full read; warns about what this tap cannot do."""
     method = str(entry.option("replication-method") or "INCREMENTAL").upper()
     if method == "FULL_TABLE":
@@ -252,7 +254,7 @@ def _boolean(word: Any) -> bool | None:
 
 
 def _pruned(
-    schema: dict[str, Any], entry: _Entry, given: Mapping[str, Any], at: Breadcrumb
+    schema: dict[str, Any], entry: _CatalogEntry, given: Mapping[str, Any], at: Breadcrumb
 ) -> dict[str, Any]:
     """The schema without the fields that are not selected, at any depth."""
     pruned = dict(schema)
@@ -269,7 +271,9 @@ def _pruned(
     return pruned
 
 
-def _is_selected(breadcrumb: Breadcrumb, entry: _Entry, kept: Mapping[str, Any], name: str) -> bool:
+def _is_selected(
+    breadcrumb: Breadcrumb, entry: _CatalogEntry, kept: Mapping[str, Any], name: str
+) -> bool:
     """Whether a field is emitted. `kept` are its siblings in the catalog's own schema.
 
     A schema that lists no fields selects all of them; one that lists some has had the others

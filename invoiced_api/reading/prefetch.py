@@ -37,7 +37,7 @@ MAX_UNREADABLE_NAMED = 5
 Result = Response | Exception
 
 
-class Transport(Protocol):
+class PageTransport(Protocol):
     """Sends page requests, several at once, and returns their results in any order."""
 
     def submit(self, sent: InFlight) -> None:
@@ -65,7 +65,7 @@ class Prefetcher:
 
     def __init__(
         self,
-        transport: Transport,
+        transport: PageTransport,
         connections: int,
         readers: Sequence[StreamReader],
         max_buffered_bytes: int = MAX_BUFFERED_BYTES,

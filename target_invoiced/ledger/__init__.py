@@ -37,7 +37,7 @@ class Ledger:
         keys: which object a key of another system identifies.
         journal: records without a key that were sent.
         parked: records that wait for an object.
-        answers: responses that a webhook has not received.
+        outbox: responses that a webhook has not received.
     """
 
     def __init__(self, url: str | None, *, rehearsal: bool = False, busy_s: float = BUSY_S) -> None:
@@ -47,7 +47,7 @@ class Ledger:
         self.keys = Keys(self._database)
         self.journal = Journal(self._database)
         self.parked = ParkedRecords(self._database)
-        self.answers = Outbox(self._database)
+        self.outbox = Outbox(self._database)
 
     def use(self, account: str) -> None:
         """Turn to an account, to which no other run writes from now on.

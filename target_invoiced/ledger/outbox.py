@@ -14,21 +14,21 @@ class Outbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def owe(self, answers: Sequence[bytes]) -> None:
+    def add(self, answers: Sequence[bytes]) -> None:
         """Add responses that are to be delivered."""
         if answers:
             with self._database.transaction() as connection:
                 rows = [{"account": self._database.account, "answer": answer} for answer in answers]
                 connection.execute(sa.insert(ANSWERS), rows)
 
-    def owed(self, count: int) -> list[tuple[int, bytes]]:
+    def pending(self, count: int) -> list[tuple[int, bytes]]:
         """The oldest responses that were not delivered, each with its number."""
         query = sa.select(ANSWERS).where(ANSWERS.c.account == self._database.account)
         with self._database.transaction() as connection:
             rows = connection.execute(query.order_by(ANSWERS.c.number).limit(count))
             return [(row.number, row.answer) for row in rows]
 
-    def paid(self, number: int) -> None:
+    def acknowledge(self, number: int) -> None:
         """Remove a response that was delivered."""
         with self._database.transaction() as connection:
             connection.execute(sa.delete(ANSWERS).where(ANSWERS.c.number == number))

@@ -56,7 +56,7 @@ class UnitOfWork:
         with self.keys.write_back(self.ledger.transaction()):
             self._flush_journal()
             self.parked.write()
-            self.ledger.answers.owe(self._responses)
+            self.ledger.outbox.add(self._responses)
         self.parked.written()
         self._entries, self._removed, self._batches = {}, [], []
         self._ending, self._corrected, self._responses = {}, [], []

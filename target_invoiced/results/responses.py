@@ -172,12 +172,12 @@ class Webhook:
             self._news.wait()
             self._news.clear()
             over = self._over
-            while owed := self._ledger.answers.owed(PER_DELIVERY):
+            while owed := self._ledger.outbox.pending(PER_DELIVERY):
                 for number, answer in owed:
                     answered = self._deliver(answer)
                     if self._abandoned:
                         return  # the next run delivers it
-                    self._ledger.answers.paid(number)
+                    self._ledger.outbox.acknowledge(number)
                     if self._over and not answered:
                         return  # nor does it wait for a webhook that does not answer
             if over:

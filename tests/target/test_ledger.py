@@ -18,7 +18,7 @@ def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
     ledger.use("ours")
     with pytest.raises(ZeroDivisionError), ledger.transaction():
         ledger.keys.keep([ObjectMapping(key=KEY, stream="customers", id=1)])
-        ledger.answers.owe([b"%d" % (1 // 0)])
+        ledger.outbox.add([b"%d" % (1 // 0)])
     assert ledger.keys.known([KEY]) == {}
     ledger.close()
 
@@ -29,7 +29,7 @@ def test_a_nested_transaction_shares_the_outcome_of_the_outer_one(tmp_path: Path
     with pytest.raises(ZeroDivisionError), ledger.transaction():
         with ledger.transaction():
             ledger.keys.keep([ObjectMapping(key=KEY, stream="customers", id=1)])
-        ledger.answers.owe([b"%d" % (1 // 0)])
+        ledger.outbox.add([b"%d" % (1 // 0)])
     assert ledger.keys.known([KEY]) == {}
     ledger.close()
 
@@ -39,15 +39,15 @@ def test_a_transaction_fails_with_one_within_it_even_if_it_goes_on(tmp_path: Pat
     ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
     ledger.use("ours")
     with pytest.raises(ZeroDivisionError), ledger.transaction():
-        ledger.answers.owe([b"before"])
+        ledger.outbox.add([b"before"])
         with contextlib.suppress(ZeroDivisionError), ledger.transaction():
             ledger.keys.keep([ObjectMapping(key=KEY, stream="customers", id=1)])
             ledger.keys.keep([ObjectMapping(key=KEY, stream="customers", id=1 // 0)])
-        ledger.answers.owe([b"behind"])
-    assert (ledger.keys.known([KEY]), ledger.answers.owed(9)) == ({}, [])
+        ledger.outbox.add([b"behind"])
+    assert (ledger.keys.known([KEY]), ledger.outbox.pending(9)) == ({}, [])
     with ledger.transaction():
-        ledger.answers.owe([b"the next one"])
-    assert [answer for _, answer in ledger.answers.owed(9)] == [b"the next one"]
+        ledger.outbox.add([b"the next one"])
+    assert [answer for _, answer in ledger.outbox.pending(9)] == [b"the next one"]
     ledger.close()
 
 

@@ -171,7 +171,7 @@ def test_a_ledger_of_a_newer_version_is_refused_and_left_as_it_was(tmp_path: Pat
 def test_a_new_ledger_and_its_log_are_readable_by_their_owner_only(tmp_path: Path) -> None:
     ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
     ledger.use("ours")
-    ledger.answers.owe([b"{}"])
+    ledger.outbox.add([b"{}"])
     files = sorted(tmp_path.iterdir())
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in files}
     ledger.close()
