@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from subprocess import PIPE, Popen
 from urllib.parse import parse_qsl, urlsplit
+from urllib.request import urlopen
 
 MAX_PER_PAGE = 100
 DAY_S = 86_400
@@ -22,6 +23,9 @@ DAY_S = 86_400
 LARGE_TEXT = "x" * 160_000
 # From offset 10,000 on, Invoiced serves a page only after the one before.
 IN_TURN_FROM = 10_000
+
+# Shows how long the requests took, from the first to the last response.
+SPAN = "/_span"
 
 Query = Mapping[str, str]
 Row = dict[str, object]
@@ -129,9 +133,13 @@ class LargeList:
     def __init__(self, shape: Shape, rows: int, now: int) -> None:
         self._shape, self._rows, self._now = shape, rows, now
         self._served = {0}
+        self.began, self.ended = 0.0, 0.0
 
-    def respond(self, target: str) -> tuple[int, bytes, int]:
+    def respond(self, target: str, received_at: float) -> tuple[int, bytes, int]:
         """Status, body, and how many rows the query has."""
+        if target == SPAN:
+            return 200, json.dumps(self.ended - self.began).encode(), 0
+        self.began, self.ended = self.began or received_at, time.monotonic()
         address = urlsplit(target)
         query = dict(parse_qsl(address.query))
         if address.path != self._shape.path:
@@ -186,10 +194,12 @@ class Connection(asyncio.Protocol):
         *requests, self._received = (self._received + data).split(b"\r\n\r\n")
         for request in requests:
             target = request.split(b" ", 2)[1].decode()
-            asyncio.get_running_loop().call_later(self._latency_s, self._respond, target)
+            asyncio.get_running_loop().call_later(
+                self._latency_s, self._respond, target, time.monotonic()
+            )
 
-    def _respond(self, target: str) -> None:
-        status, body, total = self._account.respond(target)
+    def _respond(self, target: str, received_at: float) -> None:
+        status, body, total = self._account.respond(target, received_at)
         head = (
             f"HTTP/1.1 {status} OK\r\nDate: {formatdate(usegmt=True)}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
@@ -216,6 +226,12 @@ def large_list(shape: str, rows: int, latency_ms: float = 0) -> Iterator[str]:
             yield process.stdout.readline().strip()
         finally:
             process.kill()
+
+
+def seconds_of_requests(url: str) -> float:
+    """How long the requests to a server of one list took, from the first to the last response."""
+    with urlopen(f"{url}{SPAN}", timeout=10) as response:
+        return float(json.load(response))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """What is measured of the tap, and against what."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import lists, table
 from benchmarks.accounts import Emulator, Size, emulator
 from benchmarks.bare import Bare, bare_reader
+from benchmarks.large_lists import large_list, seconds_of_requests
 from benchmarks.runs import Run, RunFailedError, measured, middle, seconds_to_end
 from benchmarks.table import Row
 from benchmarks.taps import CONNECTIONS, LISTS, OURS, PAGE_SIZE, STREAMS, Tap, our_tap
@@ -15,11 +16,22 @@ LONG_AGO = 946_684_800  # 2000-01-01, in UNIX seconds
 LATE_MS = 100
 TIMEOUT_S = 300
 HELPS = 7
+WHOLE_LIST_MS = 50
+# Shapes of `large_lists`, and the streams that read them.
+LARGE = {
+    "charges": "charges",
+    "one second": "invoices",
+    "events": "events",
+    "deletions": "invoices",
+    "large rows": "invoices",
+    "growing rows": "invoices",
+}
 
 # What the tap set out to reach.
 RATE_WHEN_LATE, SHARE_OF_BOUND, RATE_AT_0_MS = 17, 0.8, 10
 CPU_OF_PEER, CPU_OF_FLOOR = 1 / 12, 3
 PEAK_MB, HELP_S = 120, 0.3
+LARGE_PEAK_MB = 150
 LINEAR = 1.1  # so much more than in proportion passes for noise
 
 
@@ -36,6 +48,8 @@ class Scale:
     latencies_ms: tuple[int, ...] = (0, 20, 100)
     invoices: int
     peer_slice: int
+    charges: int
+    large: Mapping[str, int]
     growth: tuple[int, ...]
     repeats: int
 
@@ -44,6 +58,15 @@ FULL = Scale(
     mixed=Size(customers=1_000, bulk_customers=4_000, bulk_invoices=6_400),
     invoices=100_000,
     peer_slice=20_000,
+    charges=20_000,
+    large={
+        "charges": 450_000,
+        "one second": 100_000,
+        "events": 200_000,
+        "deletions": 200_000,
+        "large rows": 3_000,
+        "growing rows": 4_000,
+    },
     growth=(10_000, 100_000, 1_000_000),
     repeats=3,
 )
@@ -51,6 +74,15 @@ QUICK = Scale(
     mixed=Size(customers=100, bulk_customers=400, bulk_invoices=700),
     invoices=10_000,
     peer_slice=2_000,
+    charges=5_000,
+    large={
+        "charges": 20_000,
+        "one second": 5_000,
+        "events": 5_000,
+        "deletions": 5_000,
+        "large rows": 500,
+        "growing rows": 2_500,
+    },
     growth=(1_000, 10_000, 100_000),
     repeats=1,
 )
@@ -71,6 +103,8 @@ class TapBench:
             yield from self._mixed(latency_ms)
         yield from self._late_invoices()
         yield from self._growth()
+        yield from self._whole_list()
+        yield from self._large_lists()
         seconds = seconds_to_end([OURS, "--help"], HELPS, TIMEOUT_S)
         yield table.alone("none", "--help, seconds", seconds, at_most=HELP_S)
 
@@ -120,6 +154,32 @@ class TapBench:
                 name, "emulator's CPU, % of a core", share, "bare reader", bare.share
             )
             before = ours
+
+    def _whole_list(self) -> Iterator[Row]:
+        """A list that cannot be asked for changes, where latency rules."""
+        name = f"{self.scale.charges:,} charges, {WHOLE_LIST_MS} ms"
+        self.tell(name)
+        with large_list("charges", self.scale.charges, WHOLE_LIST_MS) as url:
+            command = self.ours.reading(url, ["charges"], lists.as_date_time(LONG_AGO), self.folder)
+            run = measured(command, TIMEOUT_S)
+            rate = run.records / seconds_of_requests(url)
+        bound = CONNECTIONS * PAGE_SIZE * 1000 / WHOLE_LIST_MS
+        yield table.more(
+            name, "records/s, first to last request", rate, "bound", bound, SHARE_OF_BOUND
+        )
+
+    def _large_lists(self) -> Iterator[Row]:
+        """What is held in memory of lists that are large in one way or another."""
+        for shape, stream in LARGE.items():
+            rows = self.scale.large[shape]
+            name = f"{rows:,} rows, {shape}"
+            self.tell(name)
+            with large_list(shape, rows) as url:
+                deletes = shape == "deletions"
+                tap = our_tap(capture_deletes=True) if deletes else self.ours
+                command = tap.reading(url, [stream], lists.as_date_time(LONG_AGO), self.folder)
+                run = measured(command, TIMEOUT_S)
+            yield table.alone(name, "peak memory, MB", run.peak_mb, at_most=LARGE_PEAK_MB)
 
     def _costs(self, name: str, ours: Run, bare: Bare, before: Run | None) -> Iterator[Row]:
         goal = CPU_OF_FLOOR if ours.records >= self.scale.invoices else None

@@ -62,10 +62,12 @@ def _file(folder: Path, name: str, content: dict[str, Any]) -> tuple[str, Path]:
     return f"--{name}", path
 
 
-def our_tap() -> Tap:
+def our_tap(**settings: Any) -> Tap:
+    """Our tap, with further settings."""
+
     def config(url: str, start: str) -> dict[str, Any]:
         given = {"max_connections": CONNECTIONS, "page_size": PAGE_SIZE}
-        return {"api_key": API_KEY, "base_url": url, "start_date": start, **given}
+        return {"api_key": API_KEY, "base_url": url, "start_date": start, **given, **settings}
 
     return Tap(command=lambda url: [OURS], config=config, lists=(*LISTS, *CLOSED))
 
