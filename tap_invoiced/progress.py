@@ -48,9 +48,16 @@ def metrics(report: StreamReport) -> None:
     tags = {"endpoint": report.stream}
     log(LOGGER, Point("counter", "record_count", report.records, tags))
     log(LOGGER, Point("counter", "http_request_count", report.requests, tags))
+    if report.retries:
+        log(LOGGER, Point("counter", "http_retry_count", report.retries, tags))
     if report.bad_values:
         log(LOGGER, Point("counter", "bad_value_count", report.bad_values, tags))
     log(LOGGER, Point("timer", "job_duration", round(report.seconds, 3), tags))
+
+
+def verified_metric(stream: str, objects: int) -> None:
+    """A Singer METRIC line: so many objects were read, and the server counts no more."""
+    log(LOGGER, Point("counter", "verified_count", objects, {"endpoint": stream}))
 
 
 def closing_table(reports: Iterable[StreamReport]) -> None:

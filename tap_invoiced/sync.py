@@ -28,7 +28,7 @@ from tap_invoiced.corrections import Corrections
 from tap_invoiced.deletions import COLUMN, EVENTS, Deletions, concerned
 from tap_invoiced.exceptions import VerificationError
 from tap_invoiced.messages import Messages
-from tap_invoiced.progress import Progress, StreamReport, metrics
+from tap_invoiced.progress import Progress, StreamReport, metrics, verified_metric
 from tap_invoiced.records import Records
 from tap_invoiced.selection import SelectedStream
 from tap_invoiced.settings import TapSettings
@@ -330,4 +330,5 @@ class Sync:
                 f"{lost} of {counting.total} objects were not read, ids {totals.range}. The "
                 "bookmark is unchanged. Run again, and report the problem if they are still missing"
             )
+        verified_metric(one.name, totals.objects)
         self.state = with_bookmark(self.state, one.name, one.replication_key, until)

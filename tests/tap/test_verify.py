@@ -21,6 +21,7 @@ def test_a_complete_run_is_verified_with_counts_and_sums_per_currency(
         (Decimal(str(row["total"])) for row in invoices if row["currency"] == "eur"), Decimal()
     )
     (line,) = [line for line in run.stderr.splitlines() if "invoices: verified" in line]
+    assert '"verified_count", "value": ' in run.stderr
     assert f"{len(invoices)} objects" in line
     assert f"eur total {euros:f}" in line
 
