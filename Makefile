@@ -8,11 +8,19 @@ E2E := .venv-e2e
 E2E_TOOLS := $(patsubst tests/e2e/requirements/%.txt,$(E2E)/%/.installed,$(wildcard tests/e2e/requirements/*.txt))
 PEER_WRITER := .venv-peer-writer
 MUTATION := .venv-mutation
+DAGSTER := .venv-dagster
 
-.PHONY: demo test check soak mutation bench versions e2e postgresql definitions docs picture clean
+.PHONY: demo dagster test check soak mutation bench bench-accounts versions e2e postgresql definitions docs picture clean
 
 demo: $(VENV)/.installed $(LOADER)/.installed
 	$(VENV)/bin/python examples/demo.py --loader $(LOADER)/bin/target-jsonl
+
+# Accounts on emulators, PostgreSQL and Dagster: a backfill of them all. Stops what it started. The picture of the page:
+# make dagster ACCOUNTS=8 REVOKED=1 PICTURE=docs/assets/dagster.png, for which Chromium has to be there.
+dagster: ACCOUNTS ?= 24
+dagster: REVOKED ?= 0
+dagster: $(VENV)/.test-installed $(DAGSTER)/.installed $(E2E)/target-postgres/.installed postgresql
+	$(VENV)/bin/python examples/dagster/demo.py --accounts $(ACCOUNTS) --revoked $(REVOKED) $(if $(PICTURE),--picture $(PICTURE))
 
 test: check
 	$(VENV)/bin/pytest --numprocesses 2
@@ -40,13 +48,18 @@ bench: $(VENV)/.installed $(PEER)/.installed $(PEER_WRITER)/.installed
 	$(VENV)/bin/python -m benchmarks --peer $(PEER)/bin/python \
 		--peer-writer $(PEER_WRITER)/bin/python $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
 
+# 4 and 24 accounts through a shell loop and through Dagster. About ten minutes; ACCOUNTS="2" is quicker.
+bench-accounts: ACCOUNTS ?= 4 24
+bench-accounts: $(VENV)/.test-installed $(DAGSTER)/.installed $(E2E)/target-postgres/.installed postgresql
+	$(VENV)/bin/python benchmarks/many_accounts.py --accounts $(ACCOUNTS)
+
 # Every test on every Python from 3.10 to 3.13 that this machine has, also those that pyenv made.
 versions: $(NOX)/.installed
 	PATH="$$PATH$$(printf ':%s' $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.1[0-3].*/bin)" $(NOX)/bin/nox $(if $(ONLY),-- $(ONLY))
 
-# The pair among those it works with: Meltano, PostgreSQL, other taps and targets. About five minutes, two of them
-# for what it installs.
-e2e: $(VENV)/.test-installed $(LOADER)/.installed $(PEER)/.installed $(E2E_TOOLS) postgresql
+# The pair among those it works with: Meltano, Dagster, PostgreSQL, other taps and targets. About eight minutes, two
+# of them for what it installs.
+e2e: $(VENV)/.test-installed $(DAGSTER)/.installed $(LOADER)/.installed $(PEER)/.installed $(E2E_TOOLS) postgresql
 	$(VENV)/bin/pytest tests/e2e --durations=5
 
 postgresql:
@@ -69,7 +82,7 @@ picture: $(VENV)/.installed
 	$(VENV)/bin/python examples/picture.py docs/run.svg
 
 clean:
-	rm -rf $(VENV) $(LOADER) $(PEER) $(PEER_WRITER) $(E2E) $(NOX) $(MUTATION) .venv-versions demo-output bench-output site build dist *.egg-info
+	rm -rf $(VENV) $(LOADER) $(PEER) $(PEER_WRITER) $(E2E) $(NOX) $(MUTATION) $(DAGSTER) .venv-versions demo-output bench-output site build dist *.egg-info
 
 $(VENV)/.installed: setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -96,6 +109,11 @@ $(NOX)/.installed:
 $(MUTATION)/.installed: tests/mutation/requirements.txt
 	$(PYTHON) -m venv $(MUTATION)
 	$(MUTATION)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+$(DAGSTER)/.installed: examples/dagster/requirements.txt
+	$(PYTHON) -m venv $(DAGSTER)
+	$(DAGSTER)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 $(PEER)/.installed: benchmarks/peer-requirements.txt
