@@ -15,6 +15,7 @@ from target_invoiced.delivery.workers import WorkerPool
 from target_invoiced.delivery.writer import Writer
 from target_invoiced.events import EndOfInput, Event, EventQueue, Lines, Result, Signal
 from target_invoiced.mapping.outcomes import Done, Found, Missing, Rejected
+from target_invoiced.mapping.paths import object_path
 from target_invoiced.message_handler import MessageHandler
 from target_invoiced.records.intake import Intake
 from target_invoiced.records.unit_of_work import UnitOfWork
@@ -118,8 +119,11 @@ class TargetRun:
         )
 
     def _is_known(self, resource: str, id: int | str) -> bool:
-        """Whether the ledger has the object for some key. May be called by any thread."""
-        return self.unit.ledger.keys.owner(resource, id) is not None
+        """Whether the ledger has the object for another record. May be called by any thread."""
+        ledger, path = self.unit.ledger, object_path(resource, id)
+        if ledger.keys.owner(resource, id) is not None:
+            return True
+        return path is not None and ledger.journal.has_path(path)
 
     def _intake(self, reader: MessageReader) -> Intake:
         return Intake(

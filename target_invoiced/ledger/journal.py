@@ -47,6 +47,12 @@ class Journal:
             query = sa.select(ENTRIES.c.id).where(self._ours).limit(1)
             return connection.execute(query).first() is not None
 
+    def has_path(self, path: str) -> bool:
+        """Whether an entry became the object at this path."""
+        query = sa.select(ENTRIES.c.id).where(self._ours, ENTRIES.c.path == path).limit(1)
+        with self._database.transaction() as connection:
+            return connection.execute(query).first() is not None
+
     def equal(self, pipeline: str, wanted: dict[bytes, int], *, run: str, now: int) -> list[Entry]:
         """Entries of these contents that this run has not matched, oldest first.
 

@@ -141,6 +141,21 @@ def test_money_that_was_moved_before_a_500_is_moved_once(
     assert (run.exit_code, again.exit_code) == (0, 0)
 
 
+@pytest.mark.parametrize(("stream", "path", "record"), MONEY)
+def test_an_object_of_an_earlier_run_is_not_taken_for_a_new_equal_record(
+    through, account, singer, stream, path, record
+):
+    """The record has no key, so only its entry in the ledger shows whose object it is."""
+    account.add("customers", id=5, name="A")
+    through([*singer.stream(stream, record), singer.state(1)])
+    fault = {"kind": "status", "status": 500, "remembered": True, "methods": ["POST"]}
+    run, _ = through(
+        [*singer.stream(stream, record), singer.state(2)], {**fault, "path": path, **FIRST_ONLY}
+    )
+    assert run.exit_code == 0, run.stderr
+    assert len(account.objects(stream)) == 2
+
+
 @pytest.mark.parametrize(("doubt", "count"), [("send", 3), ("skip", 2), ("reject", 2)])
 def test_what_cannot_be_looked_up_follows_the_setting(through, account, singer, doubt, count):
     """Of two adjustments of one customer, day and amount, nothing shows which one existed."""
