@@ -53,14 +53,18 @@ LOST = (
     Fault(kind="late"),
     Fault(kind="status", status=503, html=True),
 )
+# Invoiced's own error: it remembers that under the idempotency key.
+FAILED = Fault(kind="status", status=500, remembered=True)
 
 
 @dataclass(slots=True)
 class Death:
-    """When the target is killed: at so many requests, or so many STATEs. Never, if both are 0."""
+    """When the target is killed: at so many requests, writes, or STATEs. Never, if all are 0."""
 
     requests: int = 0
+    writes: int = 0
     states: int = 0
+    commit_s: float = 0.0
 
 
 class Trouble(Faults):
@@ -76,18 +80,27 @@ class Trouble(Faults):
     def next(self, method: str, path: str) -> Fault | None:
         world, rng = self._world, self._world.rng
         world.steps += 1
-        if self.death.requests:
-            self.death.requests -= 1
-            if not self.death.requests:
-                self.kill()
-                fate = rng.choice(("drop_before", "drop_after", "late"))
-                world.log(f"  killed at {method} {path}: {fate}")
-                return Fault(kind=fate)
+        if self._dies(method):
+            self.kill()
+            fate = rng.choice(("drop_before", "drop_after", "drop_after", "late"))
+            world.log(f"  killed at {method} {path}: {fate}")
+            return Fault(kind=fate)
         if method != "GET" and rng.random() < self.share:
-            fault = rng.choice(LOST)
+            fault = rng.choice((*LOST, FAILED) if path == "/payments" else LOST)
             world.log(f"  {method} {path}: {fault.kind} {fault.status}")
             return fault
         return None
+
+    def _dies(self, method: str) -> bool:
+        """Whether this request is the one at which the target is killed."""
+        death = self.death
+        if death.writes and method != "GET":
+            death.writes -= 1
+            return not death.writes
+        if death.requests:
+            death.requests -= 1
+            return not death.requests
+        return False
 
     def kill(self) -> None:
         if self.target:

@@ -72,6 +72,17 @@ class Rules:
     keeps_rejects: bool = True
 
 
+# How a run may die: at any request, or at the first writes or STATEs, while a commit takes long.
+# What has to be durable by then must not be on its way to the disk.
+DEATHS: tuple[Callable[[random.Random], dict[str, Any]], ...] = (
+    lambda rng: {},
+    lambda rng: {"requests": rng.randrange(1, 12)},
+    lambda rng: {"writes": rng.randrange(1, 6), "commit_s": SLOW_COMMIT_S},
+    lambda rng: {"states": rng.randrange(1, 3), "commit_s": SLOW_COMMIT_S},
+)
+SLOW_COMMIT_S = 0.01
+
+
 class World:
     """`steps` counts messages, requests, STATEs and deaths."""
 
@@ -159,10 +170,7 @@ class World:
         if not quiet:
             if rng.random() < 0.3:
                 messages = messages[: rng.randrange(whole + 1)]
-            if rng.random() < 0.5:
-                trouble.death = self._death(requests=rng.randrange(1, 12))
-            elif rng.random() < 0.3:
-                trouble.death = self._death(states=rng.randrange(1, 3))
+            trouble.death = self._death(**rng.choice(DEATHS)(rng))
             if rng.random() < 0.5:
                 trouble.share = rng.choice((0.05, 0.2, 0.9))
         self.log(
@@ -204,6 +212,8 @@ class World:
                 "arguments": ["--config", str(config)],
                 "environment": {},
                 "later_s": self._now - 1_772_366_400,
+                # A disk is slow where a kill may fall between a commit and what has to follow it.
+                "commit_s": self.trouble.death.commit_s,
             }
             files = [their_in, their_out, log.fileno()]
             self.trouble.target = self._forks.start(request, files)
