@@ -106,15 +106,19 @@ class Api:
             key = self._checked_key(call)
         except ApiError as refused:
             return failure(refused.status, refused.message)
-        if key is not None:
-            kept = self._idempotent_responses.get(key)
-            if kept is not None and self.account.now() - kept[0] < REMEMBERED_S:
-                return kept[1]
+        if (stored := self.stored_response(key)) is not None:
+            return stored
         try:
             response = self._handled(call)
         except ApiError as refused:
             return failure(refused.status, refused.message, refused.param)
         return _untidied(response) if self.account.untidy else response
+
+    def stored_response(self, key: str | None) -> Response | None:
+        """The response that was stored under an idempotency key in the last 24 hours."""
+        kept = self._idempotent_responses.get(key) if key is not None else None
+        fresh = kept is not None and self.account.now() - kept[0] < REMEMBERED_S
+        return kept[1] if kept is not None and fresh else None
 
     def store_idempotent_response(self, call: ApiRequest, response: Response) -> None:
         """Store the response under the request's idempotency key, unless its status is 401 or 429.
@@ -126,10 +130,9 @@ class Api:
         valid = key is not None and len(key) in KEY_LENGTHS and call.method in ("POST", "PATCH")
         if key is None or not valid or response.status_code in (401, 429):
             return
-        now = self.account.now()
-        kept = self._idempotent_responses.get(key)
-        if kept is not None and now - kept[0] < REMEMBERED_S:
+        if self.stored_response(key) is not None:
             return
+        now = self.account.now()
         self._idempotent_responses.pop(key, None)
         self._idempotent_responses[key] = (now, response)
         oldest = next(iter(self._idempotent_responses))

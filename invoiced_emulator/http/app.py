@@ -132,7 +132,7 @@ class EmulatorApp:
             if fault is not None and fault.kind == "late":
                 asyncio.get_running_loop().call_later(fault.seconds, self._execute_late, call)
             executed = fault is None or fault.executes
-            response = self.api.answer(call) if executed else _fault_response(fault)
+            response = self.api.answer(call) if executed else self._faulty(call, fault)
             slow_s = fault.seconds if fault is not None and fault.kind == "slow" else 0
             if self.latency_s or slow_s:
                 await asyncio.sleep(self.latency_s + slow_s)
@@ -143,6 +143,14 @@ class EmulatorApp:
             return response
         finally:
             self._in_flight -= 1
+
+    def _faulty(self, call: ApiRequest, fault: Fault | None) -> Response | None:
+        """The response of a fault. Invoiced's own never takes the place of one that is stored."""
+        if fault is not None and fault.remembered:
+            stored = self.api.stored_response(call.idempotency_key)
+            if stored is not None:
+                return stored
+        return _fault_response(fault)
 
     def _execute_late(self, call: ApiRequest) -> None:
         """Execute a request whose client was given a response already."""

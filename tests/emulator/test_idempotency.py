@@ -5,7 +5,7 @@ import threading
 import pytest
 import requests
 
-from invoiced_emulator import Faults
+from invoiced_emulator import Faults, Server
 
 
 def post(api, body, key):
@@ -108,3 +108,17 @@ def test_a_bearer_token_has_no_idempotency_keys(account, api):
         headers = {"Authorization": f"Bearer {account.api_key}", "Idempotency-Key": key}
         assert api("POST", "/customers", json={"name": "B"}, auth=None, headers=headers).ok
     assert len(account.objects("customers")) == 4
+
+
+def test_a_failure_of_invoiceds_own_never_replaces_a_stored_response(account):
+    """The server returns what it stored under a key, whatever happens to it now."""
+    carried_out = {"kind": "slow", "seconds": 0, "times": 1}
+    failing = {"kind": "status", "status": 500, "remembered": True}
+    with Server(account, faults=Faults([carried_out, failing])) as server:
+        body, headers = {"name": "B"}, {"Idempotency-Key": "key-one"}
+        url, auth = f"{server.url}/customers", (account.api_key, "")
+        first, second = (
+            requests.post(url, json=body, headers=headers, auth=auth, timeout=5) for _ in range(2)
+        )
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json()["id"] == second.json()["id"]

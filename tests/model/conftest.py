@@ -86,7 +86,7 @@ class Trouble(Faults):
             world.log(f"  killed at {method} {path}: {fate}")
             return Fault(kind=fate)
         if method != "GET" and rng.random() < self.share:
-            fault = rng.choice((*LOST, FAILED) if path == "/payments" else LOST)
+            fault = rng.choice((*LOST, FAILED))
             world.log(f"  {method} {path}: {fault.kind} {fault.status}")
             return fault
         return None
