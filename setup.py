@@ -60,6 +60,8 @@ setup(
         "shtab==1.13.0",
         "singer-python==6.8.0",
         "sqlalchemy==2.0.58",
+        # `time_zone`, where the system has no zones
+        "tzdata==2026.6",
         "urllib3==2.8.0",
     ],
     extras_require={

@@ -25,7 +25,7 @@ from target_invoiced.mapping.outcomes import Kind
 from target_invoiced.mapping.paths import id_of, path_of, placeholders
 from target_invoiced.mapping.payloads import BodyRules, body_of, unknown_attributes
 from target_invoiced.mapping.side_effects import refuse_unless_allowed
-from target_invoiced.mapping.statuses import Standing, standing
+from target_invoiced.mapping.statuses import TRUE_ONCE_ENDED, Standing, standing
 from target_invoiced.stream_settings import EndpointStream, Ids, OperationKind
 
 
@@ -150,7 +150,7 @@ class EndpointMapper:
     def _create(self, record: dict[str, Any]) -> Operation:
         resource, writes, external = self.settings.resource, self.settings.writes, self._external
         then = self._ended(record)
-        if then is DeleteBehaviour.CANCEL:
+        if then is DeleteBehaviour.CANCEL or self._is_over(record):
             return NoOp(Kind.SKIPPED)
         body = self._body(record, writes.create, update=False)
         if writes.side_effect:
@@ -174,6 +174,8 @@ class EndpointMapper:
             return self._remove(record, known)
         path = self._path(self._each_path, record, known)
         if writes.singleton:
+            if self._is_over(record):
+                return NoOp(Kind.SKIPPED)
             body = self._body(record, writes.create, update=False)
             return Create(path=path, body=body, singleton=True)
         if writes.update is None:
@@ -227,6 +229,14 @@ class EndpointMapper:
                 # One that this account has is canceled by a deletion only.
                 return removal if self._external or record.get("id") in (None, "") else None
         return None
+
+    def _is_over(self, record: Mapping[str, Any]) -> bool:
+        """Whether it ended at its source, and every create of it would be live: none can end it."""
+        flag = TRUE_ONCE_ENDED.get(self.settings.resource.name)
+        if flag:
+            return to_boolean(record.get(flag)) is True
+        ended = (Standing.CANCELED, Standing.FINISHED)
+        return self.settings.writes.singleton and self._means(record) in ended
 
     def _means(self, record: Mapping[str, Any]) -> Standing:
         try:

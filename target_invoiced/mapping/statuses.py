@@ -25,6 +25,7 @@ def _live(words: str) -> dict[str, Standing]:
     return dict.fromkeys(words.split(), Standing.LIVE)
 
 
+ENDED = {"canceled": Standing.CANCELED, "finished": Standing.FINISHED}
 DOCUMENT = {"draft": Standing.DRAFT, "voided": Standing.VOIDED}
 # The statuses that a stream of each resource may show. Those that Invoiced gives, and words of
 # other systems that can mean nothing else.
@@ -42,13 +43,15 @@ STATUSES: Mapping[str, Mapping[str, Standing]] = {
     "credit_notes": {**DOCUMENT, **_live("not_sent sent viewed open paid closed issued applied")},
     "subscriptions": {
         **_live("not_started active past_due trialing paused pending_renewal"),
-        "canceled": Standing.CANCELED,
-        "finished": Standing.FINISHED,
+        **ENDED,
     },
+    "payment_plans": {**_live("pending_signup active"), **ENDED},
     "transactions": _live("succeeded pending failed"),
     "charges": _live("succeeded pending"),
     "refunds": _live("succeeded pending"),
 }
+# Attributes that are true of what has ended, where Invoiced accepts no status.
+TRUE_ONCE_ENDED = {"tasks": "complete"}
 # Invoiced's payments have no status; those of other systems may. Unknown words are left alone.
 PAYMENT_ENDED = frozenset(
     "canceled failed refunded reversed declined deleted bounced rejected returned expired".split()

@@ -50,7 +50,6 @@ DIFFERENCES: dict[str, tuple[str, ...]] = {
         "user.last_name",
         "user.two_factor_enabled",
     ),
-    "tasks": ("complete", "completed_by_user_id", "completed_date"),
 }
 EVERYWHERE = DIFFERENCES["every stream"]
 

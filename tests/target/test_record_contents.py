@@ -57,6 +57,25 @@ def test_a_subscription_that_has_ended_is_never_created(load, singer, account, s
     assert run.counts("subscriptions") in ({"skipped": 1}, {"rejected": 1})
 
 
+@pytest.mark.parametrize("complete", [True, "true", 1, "t"])
+def test_a_task_that_is_complete_is_never_created_open(load, singer, account, complete):
+    task = {"id": "t", "name": "Call", "action": "phone", "customer": {"number": "C-1"}}
+    run = load(*singer.stream("tasks", {**task, "complete": complete, "due_date": "2026-01-05"}))
+    assert run.exit_code == 0, run.stderr
+    assert run.counts("tasks") == {"skipped": 1}
+    assert account.objects("tasks") == []
+
+
+@pytest.mark.parametrize("status", ["canceled", "Cancelled", "finished"])
+def test_a_payment_plan_that_has_ended_is_never_set(load, singer, account, status):
+    load(*singer.stream("invoices", INVOICE))
+    plan = {"invoice": INVOICE["id"], "id": "p", "status": status}
+    plan["installments"] = [{"date": "2026-02-01", "amount": 100}]
+    run = load(*singer.stream("payment_plans", plan, key=["invoice"]))
+    assert run.exit_code == 0, run.stderr
+    assert run.counts("payment_plans") == {"skipped": 1}
+
+
 def test_an_issued_invoice_that_is_a_draft_at_its_source_is_a_reject(load, singer, account):
     load(*singer.stream("invoices", {**INVOICE, "status": "sent"}))
     run = load(*singer.stream("invoices", {**INVOICE, "status": "draft"}))
