@@ -1,6 +1,7 @@
 """Events that are read in one order and needed in another, several times, and may be many."""
 
 import pickle
+import weakref
 from array import array
 from collections.abc import Collection, Iterator
 from os import SEEK_END
@@ -17,8 +18,8 @@ Object = dict[str, Any]
 class EventStore:
     """Events with a `timestamp`, on disk. In memory, an event takes about 100 bytes.
 
-    The file has no name, is read by nobody else, and goes with the process. Events are pickled,
-    since JSON would not keep what `exact_json` marks.
+    The file has no name, is read by nobody else, and goes with the store. Events are pickled, since
+    JSON would not keep what `exact_json` marks.
     """
 
     def __init__(self) -> None:
@@ -31,8 +32,8 @@ class EventStore:
     def add(self, kind: str, event: Object) -> None:
         """Keep an event, which has an `id` and an integer `timestamp`."""
         if self._file is None:
-            # Not closed: it goes with the process.
             self._file = SpooledTemporaryFile(max_size=MAX_BYTES_IN_MEMORY)  # noqa: SIM115
+            weakref.finalize(self, self._file.close)
         self._file.seek(0, SEEK_END)
         self._starts.append(self._file.tell())
         pickle.dump(event, self._file, pickle.HIGHEST_PROTOCOL)

@@ -30,6 +30,24 @@ OTHERS_SETTINGS = ("TAP_INVOICED_", "TARGET_INVOICED_", "INVOICED_", "LOGLEVEL",
 Message = dict[str, Any]
 
 
+def printable(value: Any) -> Any:
+    """JSON without halves of surrogate pairs, which no process can send to another as UTF-8."""
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode()
+        case dict():
+            return {printable(key): printable(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [printable(inner) for inner in value]
+    return value
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Any:
+    """A test that fails over an odd character is reported, too."""
+    return printable((yield))
+
+
 class Clock:
     """A clock that a test sets."""
 
