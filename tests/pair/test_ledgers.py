@@ -64,8 +64,10 @@ def test_two_accounts_that_share_a_database_do_not_see_each_other_s_keys(
     ended_ones = {
         str(key) for key, status in statuses.items() if status in ("canceled", "finished")
     }
+    complete = {str(row["id"]) for row in other.objects("tasks") if row["complete"]}
     assert copies[1].original.keys() - copies[1].copied.keys() == {
-        ("subscriptions", key) for key in ended_ones
+        *(("subscriptions", key) for key in ended_ones),
+        *(("tasks", key) for key in complete),
     }
 
 

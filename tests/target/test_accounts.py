@@ -98,7 +98,7 @@ def test_a_key_is_not_taken_for_that_of_an_account_of_another_name(
     run_target(server, customer("c1", "Acme"), ids="external", account="main")
     other = run_target(server, customer("c1", "Acme"), ids="external", account="other")
     assert other.exit_code == 1
-    assert "the ledger knows this key as that of `main`" in other.complaint
+    assert "the ledger has this key for the account `main`" in other.complaint
 
 
 def test_another_account_at_the_same_address_is_refused_though_it_has_the_same_ids(
@@ -181,7 +181,7 @@ def test_calls_that_were_in_flight_under_another_key_are_not_sent_again(
             server, messages, api_key="the-second-key", account="main", **settings
         )
         assert confirmed.exit_code == 1
-        assert "sent before" in confirmed.complaint
+        assert "sent it" in confirmed.complaint
         assert len([one for one in server.requests if one.method == "POST"]) == sent
 
 

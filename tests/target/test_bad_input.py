@@ -36,12 +36,12 @@ KEY_WORD = "emulator-key"
         ),
         pytest.param(
             {"streams": {"crm": {"endpoint": "clients"}}},
-            "setting `streams`: `crm` needs an `endpoint`, one of items, plans,",
+            "setting `streams`: `crm` needs an `endpoint`, one of tax_rates, items, plans,",
             id="no-such-endpoint",
         ),
         pytest.param(
             {"streams": {"crm": {"endpoint": ["customers"]}}},
-            "setting `streams`: `crm` needs an `endpoint`, one of items, plans,",
+            "setting `streams`: `crm` needs an `endpoint`, one of tax_rates, items, plans,",
             id="endpoint-is-a-list",
         ),
         pytest.param(
