@@ -374,4 +374,4 @@ def test_an_invoice_whose_lines_are_no_list_is_refused_before_any_request(
     bill = {**invoice("1", "c-1"), "items": "Oven inspection: 120.50"}
     run = load(tap_csv(customers=CLIENTS, invoices=[bill]), ids="external")
     assert (run.exit_code, account.objects("invoices")) == (1, [])
-    assert "invoices: `items` is not a list of objects" in run.complaint
+    assert "invoices (id: 1): `items` is not a list of objects" in run.complaint
