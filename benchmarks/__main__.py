@@ -40,17 +40,20 @@ def main() -> int:
     OUT.mkdir(exist_ok=True)
     began = time.monotonic()
 
-    def tell(name: str) -> None:
+    def report(name: str) -> None:
         screen.print(f"{time.monotonic() - began:4.0f} s  {name}")
 
     tap = TapBench(
-        scale=QUICK if options.quick else FULL, peer=peer_tap(options.peer), folder=OUT, tell=tell
+        scale=QUICK if options.quick else FULL,
+        peer=peer_tap(options.peer),
+        folder=OUT,
+        report=report,
     )
     target = TargetBench(
         scale=QUICK_WRITES if options.quick else FULL_WRITES,
         peer=PeerTarget(options.peer_writer),
         folder=OUT,
-        tell=tell,
+        report=report,
     )
     benches: dict[str, Callable[[], Iterator[Row]]] = {"tap": tap.rows, "target": target.rows}
     wanted = [options.only] if options.only else list(benches)

@@ -90,12 +90,12 @@ QUICK = Scale(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TapBench:
-    """Measures our tap and the peer. `folder` takes their files, `tell` what is under way."""
+    """Measures our tap and the peer. `folder` takes their files, `report` prints what runs now."""
 
     scale: Scale
     peer: Tap
     folder: Path
-    tell: Callable[[str], None]
+    report: Callable[[str], None]
     ours: Tap = field(default_factory=our_tap)
 
     def rows(self) -> Iterator[Row]:
@@ -112,7 +112,7 @@ class TapBench:
         """Everything that both taps read, of a company with all its business."""
         with emulator(self.scale.mixed, latency_ms) as server:
             name = f"{lists.held(server.url, LISTS):,} records of 5 streams, {latency_ms} ms"
-            self.tell(name)
+            self.report(name)
             for path in LISTS:  # the bytes are made once, and not at the cost of who comes first
                 lists.drain(server.url, path, CONNECTIONS, lambda page: None)
             peer, peer_share = self._read(server, self.peer, STREAMS)
@@ -124,7 +124,7 @@ class TapBench:
     def _late_invoices(self) -> Iterator[Row]:
         """Where latency rules: what is gained by more than one request in flight."""
         name = f"{self.scale.invoices:,} invoices, {LATE_MS} ms"
-        self.tell(name)
+        self.report(name)
         with emulator(Size(bulk_invoices=self.scale.invoices), LATE_MS) as server:
             start = lists.second_of(server.url, "/invoices", from_end=self.scale.peer_slice)
             peer, _ = self._read(server, self.peer, ["invoices"], start=start)
@@ -141,7 +141,7 @@ class TapBench:
         before: Run | None = None
         for invoices in self.scale.growth:
             name = f"{invoices:,} invoices, 0 ms"
-            self.tell(name)
+            self.report(name)
             with emulator(Size(bulk_invoices=invoices), 0) as server:
                 bare = bare_reader(server.url, "/invoices", TIMEOUT_S)
                 times = 1 if invoices > self.scale.invoices else self.scale.repeats
@@ -158,7 +158,7 @@ class TapBench:
     def _whole_list(self) -> Iterator[Row]:
         """A list that cannot be asked for changes, where latency rules."""
         name = f"{self.scale.charges:,} charges, {WHOLE_LIST_MS} ms"
-        self.tell(name)
+        self.report(name)
         with large_list("charges", self.scale.charges, WHOLE_LIST_MS) as url:
             command = self.ours.reading(url, ["charges"], lists.as_date_time(LONG_AGO), self.folder)
             run = measured(command, TIMEOUT_S)
@@ -173,7 +173,7 @@ class TapBench:
         for shape, stream in LARGE.items():
             rows = self.scale.large[shape]
             name = f"{rows:,} rows, {shape}"
-            self.tell(name)
+            self.report(name)
             with large_list(shape, rows) as url:
                 deletes = shape == "deletions"
                 tap = our_tap(capture_deletes=True) if deletes else self.ours

@@ -50,12 +50,12 @@ QUICK_WRITES = WriteScale(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetBench:
-    """Measures our target and the peer. `folder` takes their files, `tell` what is under way."""
+    """Measures our target and the peer. `folder` takes their files, `report` prints the step."""
 
     scale: WriteScale
     peer: PeerTarget
     folder: Path
-    tell: Callable[[str], None]
+    report: Callable[[str], None]
 
     def rows(self) -> Iterator[Row]:
         for latency_ms in self.scale.latencies_ms:
@@ -69,7 +69,7 @@ class TargetBench:
         bound = CONNECTIONS * 1000 / latency_ms
         count = int(self.scale.seconds * bound)
         with emulator(Size(), latency_ms) as server:
-            self.tell(f"{count:,} writes, {latency_ms} ms")
+            self.report(f"{count:,} writes, {latency_ms} ms")
             bare = bare_writer(server.url, CONNECTIONS, count, TIMEOUT_S)
             yield table.more(
                 f"bare writer, {latency_ms} ms", "writes/s", bare.writes_per_s, "bound", bound
@@ -111,7 +111,7 @@ class TargetBench:
         with emulator(Size(), 0) as server:
             for count in self.scale.created:
                 name = f"{count:,} creates, SQLite ledger, 0 ms"
-                self.tell(name)
+                self.report(name)
                 bare = bare_writer(server.url, CONNECTIONS_AT_0_MS, count, TIMEOUT_S)
                 kept = OurTarget(url=server.url, folder=self.folder, ledger=self._new_ledger())
                 load, share = _written(server, kept, with_ids(range(1, count + 1)), "created")
@@ -123,7 +123,7 @@ class TargetBench:
                 )
             for lines in self.scale.unchanged:
                 name = f"{lines:,} unchanged, SQLite ledger"
-                self.tell(name)
+                self.report(name)
                 numbers = chain.from_iterable(repeat(range(1, count + 1), -(-lines // count)))
                 same = with_ids(islice(numbers, lines))
                 load, _ = _written(server, kept, same, "unchanged", requests=0)
@@ -148,7 +148,7 @@ def _written(
 ) -> tuple[Load, float]:
     """The load, and how busy it kept the emulator, in % of a core.
 
-    Raises RunFailedError unless the account was asked as often: once for each record if not told.
+    Raises RunFailedError unless the account was asked as often: once for each record by default.
     """
     before, asked = server.cpu_s, server.requests
     load = target.write(records, outcome, TIMEOUT_S)

@@ -22,7 +22,7 @@ CONNECTIONS = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """A run that wrote. `load_s` is from the first record to the end of the last, told by itself.
+    """A run that wrote. `load_s` is from the first record to the end of the last.
 
     `run` is all of it, from the start of the command to its exit.
     """
@@ -54,11 +54,11 @@ class OurTarget:
         config = self.folder / "target-config.json"
         config.write_text(json.dumps(self._config(report)))
         run = measured([str(OURS), "--config", str(config)], timeout_s, messages(records))
-        told = json.loads(report.read_text())[STREAM]
-        seconds = told.pop("seconds")
-        if told != {**dict.fromkeys(told, 0), outcome: told[outcome]}:
-            raise RunFailedError(f"not all of them were {outcome}, nor at the first try: {told}")
-        return Load(run=replace(run, records=told[outcome]), load_s=seconds)
+        counts = json.loads(report.read_text())[STREAM]
+        seconds = counts.pop("seconds")
+        if counts != {**dict.fromkeys(counts, 0), outcome: counts[outcome]}:
+            raise RunFailedError(f"not all of them were {outcome}, nor at the first try: {counts}")
+        return Load(run=replace(run, records=counts[outcome]), load_s=seconds)
 
     def _config(self, report: Path) -> dict[str, Any]:
         return {
@@ -87,8 +87,8 @@ class PeerTarget:
             # It looks for its profiles in the home folder.
             environ = {**os.environ, "HOME": home, "DO_NOT_TRACK": "1"}
             run = measured([str(drt), "run", "--quiet"], timeout_s, folder=folder, environ=environ)
-            told = json.loads(result.read_text())
-        (sync,) = told["results"]
+            output = json.loads(result.read_text())
+        (sync,) = output["results"]
         if sync["rows_synced"] != count:
             raise RunFailedError(f"the peer wrote {sync['rows_synced']} of {count} customers")
         return Load(run=replace(run, records=count), load_s=float(sync["duration_seconds"]))

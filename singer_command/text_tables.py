@@ -25,8 +25,8 @@ def show_table(
     if logs_are_json():
         for name, *numbers in rows:
             pairs = zip(columns[1:], numbers, strict=True)
-            told = ", ".join(f"{column} {one}" for column, one in pairs)
-            LOGGER.info("%s%s: %s", f"{title}: " if title else "", name, told)
+            values = ", ".join(f"{column} {one}" for column, one in pairs)
+            LOGGER.info("%s%s: %s", f"{title}: " if title else "", name, values)
         return
     _print_table(columns, rows, title)
 

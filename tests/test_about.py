@@ -1,4 +1,4 @@
-"""`--about` tells programs and people the same."""
+"""`--about` shows programs and people the same facts."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""What Meltano is told of the two plugins is what they are."""
+"""The two plugin definitions for Meltano match the commands."""
 
 import re
 import runpy

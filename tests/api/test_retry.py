@@ -50,7 +50,7 @@ def test_waits_grow_and_honour_the_server(uniform, failures, expected):
 
 
 class Attempts:
-    """Fails as often as told; each attempt takes `seconds` on its own clock."""
+    """Fails `failures` times; each attempt takes `seconds` on its own clock."""
 
     def __init__(self, failures, seconds=0.0):
         self.failures, self.seconds = failures, seconds

@@ -1,4 +1,4 @@
-"""A run may be told to stop at any moment, and more than once."""
+"""A run may be asked to stop at any moment, and more than once."""
 
 import fcntl
 import json
@@ -24,7 +24,7 @@ TEN_MS = 0.01
 
 
 def wait_until_it_listens(pid: int) -> None:
-    """Until the process handles SIGTERM itself. Linux tells; elsewhere a moment must do."""
+    """Waits until the process handles SIGTERM. Only Linux shows this; elsewhere, two seconds."""
     status = Path(f"/proc/{pid}/status")
     if not status.exists():
         time.sleep(2)
@@ -38,48 +38,48 @@ def wait_until_it_listens(pid: int) -> None:
     raise AssertionError("SIGTERM is never handled")
 
 
-def told_to_stop(
+def signalled(
     command: list[str],
     environment: dict[str, str],
-    told: tuple[signal.Signals, ...],
+    signals: tuple[signal.Signals, ...],
     after_s: float,
 ) -> tuple[int, bytes, str]:
     """Exit code, stdout and stderr of a command that gets these signals, 10 ms apart."""
     pipe = subprocess.PIPE
     with subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe) as process:
 
-        def tell() -> None:
+        def send() -> None:
             wait_until_it_listens(process.pid)
             time.sleep(after_s)
-            for signum in told:
+            for signum in signals:
                 process.send_signal(signum)  # does nothing once it has ended
                 time.sleep(TEN_MS)
 
-        teller = threading.Thread(target=tell)
-        teller.start()
+        sender = threading.Thread(target=send)
+        sender.start()
         try:
             out, log = process.communicate(timeout=30)
         finally:
             process.kill()
-            teller.join()
+            sender.join()
     return process.returncode, out, log.decode()
 
 
-def says_one_of(told: tuple[signal.Signals, ...], code: int, log: str) -> None:
+def names_one_of(signals: tuple[signal.Signals, ...], code: int, log: str) -> None:
     """On a busy machine they may all be pending, and come in the order of their numbers."""
-    by_code = {128 + one: one.name for one in told}
+    by_code = {128 + one: one.name for one in signals}
     assert code in by_code, log
     assert log.splitlines()[-1] == f"CRITICAL stopped by {by_code[code]}"
     assert log.count("CRITICAL") == 1
 
 
 @pytest.mark.parametrize(
-    "told",
+    "signals",
     [(TERM, TERM), (TERM, INT), (INT, INT, TERM), (TERM,) * 20],
     ids=["SIGTERM-twice", "SIGINT-after-SIGTERM", "an-impatient-user", "many"],
 )
 def test_several_signals_end_the_tap_like_one(
-    told: tuple[signal.Signals, ...],
+    signals: tuple[signal.Signals, ...],
     business: Account,
     config: Callable[..., Path],
     environment: dict[str, str],
@@ -91,8 +91,8 @@ def test_several_signals_end_the_tap_like_one(
         command = [sys.executable, "-m", "tap_invoiced", "--config", str(settings)]
         for _ in range(4):
             after_s = rng.uniform(0, 1)
-            code, out, log = told_to_stop(command, environment, told, after_s)
-            says_one_of(told, code, log)
+            code, out, log = signalled(command, environment, signals, after_s)
+            names_one_of(signals, code, log)
             assert "Traceback" not in log
             if out:
                 assert json.loads(out.splitlines()[-1])["type"] == "STATE"
@@ -120,7 +120,7 @@ def test_a_signal_ends_a_target_that_waits_for_input(
     os.close(read)
     os.close(write)
     assert out == b""
-    says_one_of((TERM, INT), process.returncode, log.decode())
+    names_one_of((TERM, INT), process.returncode, log.decode())
 
 
 SLOW_START = """
@@ -166,7 +166,7 @@ for name in ("SIGALRM", "ITIMER_REAL", "setitimer"):
 
 
 def assert_ends_soon_though_nobody_reads(
-    command: list[str], environment: dict[str, str], told: tuple[signal.Signals, ...]
+    command: list[str], environment: dict[str, str], signals: tuple[signal.Signals, ...]
 ) -> None:
     """Signals come once the command has filled a pipe that nobody reads."""
     read, write = os.pipe()
@@ -176,7 +176,7 @@ def assert_ends_soon_though_nobody_reads(
         os.close(write)
         wait_until_it_is_full(read)
         began = time.monotonic()
-        for signum in told:
+        for signum in signals:
             process.send_signal(signum)
             time.sleep(TEN_MS)
         try:
@@ -185,17 +185,17 @@ def assert_ends_soon_though_nobody_reads(
             process.kill()
         seconds = time.monotonic() - began
     os.close(read)
-    says_one_of(told, process.returncode, log.decode())
+    names_one_of(signals, process.returncode, log.decode())
     assert seconds < 7  # five, and some for a busy machine
 
 
 @pytest.mark.parametrize("alarm", [True, False], ids=["with-SIGALRM", "as-on-Windows"])
 @pytest.mark.parametrize(
-    "told", [(TERM,), (TERM, TERM), (INT, TERM)], ids=["once", "twice", "both"]
+    "signals", [(TERM,), (TERM, TERM), (INT, TERM)], ids=["once", "twice", "both"]
 )
 def test_stopped_while_nobody_reads_stdout_the_tap_ends_within_five_seconds(
     alarm: bool,
-    told: tuple[signal.Signals, ...],
+    signals: tuple[signal.Signals, ...],
     account: Account,
     config: Callable[..., Path],
     environment: dict[str, str],
@@ -209,12 +209,12 @@ def test_stopped_while_nobody_reads_stdout_the_tap_ends_within_five_seconds(
     with Server(account) as server:
         settings = config(server, start_date="2020-01-01")
         command = [sys.executable, "-m", "tap_invoiced", "--config", str(settings)]
-        assert_ends_soon_though_nobody_reads(command, environment, told)
+        assert_ends_soon_though_nobody_reads(command, environment, signals)
 
 
-@pytest.mark.parametrize("told", [(TERM,), (INT, TERM)], ids=["once", "both"])
+@pytest.mark.parametrize("signals", [(TERM,), (INT, TERM)], ids=["once", "both"])
 def test_stopped_while_nobody_reads_stdout_the_target_ends_within_five_seconds(
-    told: tuple[signal.Signals, ...],
+    signals: tuple[signal.Signals, ...],
     config: Callable[..., Path],
     environment: dict[str, str],
     tmp_path: Path,
@@ -225,7 +225,7 @@ def test_stopped_while_nobody_reads_stdout_the_target_ends_within_five_seconds(
     settings = config(None, base_url="http://127.0.0.1:1", ledger=f"sqlite:///{tmp_path}/l.db")
     command = [sys.executable, "-m", "target_invoiced", "--config", str(settings)]
     command += ["--input", str(tmp_path / "input")]
-    assert_ends_soon_though_nobody_reads(command, environment, told)
+    assert_ends_soon_though_nobody_reads(command, environment, signals)
 
 
 def wait_until_it_is_full(read: int) -> None:
@@ -258,7 +258,7 @@ def test_a_reader_that_pauses_after_the_signal_gets_whole_lines_and_a_last_state
             process.send_signal(TERM)
             time.sleep(1)
             out, log = process.communicate(timeout=20)
-    says_one_of((TERM,), process.returncode, log.decode())
+    names_one_of((TERM,), process.returncode, log.decode())
     messages = [json.loads(line) for line in out.splitlines()]
     assert messages[-1]["type"] == "STATE"
     ids = [one["record"]["id"] for one in messages if one["type"] == "RECORD"]

@@ -168,7 +168,7 @@ class Warehouse:
 
     @property
     def variables(self) -> dict[str, str]:
-        """How Meltano is told of it."""
+        """The plugin's definition for Meltano."""
         return {
             "TARGET_POSTGRES_SQLALCHEMY_URL": self.url,
             "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": self.schema,
@@ -301,7 +301,7 @@ def meltano(installed: Meltano, business_server: Server) -> Iterator[Meltano]:
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """What a run of `target-invoiced` left behind."""
+    """The output and the exit code of a run of `target-invoiced`."""
 
     exit_code: int
     states: list[Any]

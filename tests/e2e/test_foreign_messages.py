@@ -1,6 +1,6 @@
 """The messages with which singer-sdk tests targets go through ours, read from its own environment.
 
-What they tell is of no use to Invoiced; each stream is mapped to an endpoint that takes it.
+Invoiced has no use for this data; each stream is mapped to an endpoint that accepts it.
 """
 
 import json
@@ -211,7 +211,7 @@ def test_every_file_of_singer_sdk_is_in_the_table(folder: Path) -> None:
 def test_a_file_that_must_pass_is_written_once_with_every_state(
     name: str, read: Callable[..., bytes], load: Callable[..., Any], account: Account
 ) -> None:
-    """And when it comes again, nothing is."""
+    """When it comes again, nothing is written."""
     expected = FILES[name]
     assert isinstance(expected, Passes)
     for number in range(expected.before):

@@ -113,7 +113,7 @@ def test_target_stitch_batches_all_of_it(
     clock: Any,
     tmp_path: Path,
 ) -> None:
-    """In its dry mode, which validates, batches and keeps what it would send to Stitch."""
+    """In its dry mode, which validates, batches and keeps the requests for Stitch."""
     settings = written(tmp_path / "stitch.json", {"client_id": 1, "token": "none"})
     loader = (tools("target-stitch", "target-stitch"), "--config", settings, "--dry-run")
     sent = tmp_path / "sent.jsonl"

@@ -1,4 +1,4 @@
-"""meltano.yml as it stands, against an emulator: installed, asked, selected from, run."""
+"""meltano.yml against an emulator: install, discover, select, run."""
 
 import json
 import re
@@ -117,7 +117,7 @@ def test_a_wrong_key_does_not_pass_and_meltano_says_why(meltano: Any) -> None:
 
 
 def test_the_target_passes_meltano_s_test(meltano: Any, business: Account) -> None:
-    """Meltano 4.4.1 stumbles over a loader that has ended already, but after its verdict."""
+    """Meltano 4.4.1 fails over a loader that has ended already, after it reported the result."""
     before = len(business.events())
     with meltano.start("--environment=dev", "config", "test", "target-invoiced") as process:
         shown, _ = process.communicate(timeout=60)

@@ -16,7 +16,7 @@ STATE = {"bookmarks": {"invoices": {"updated_at": "2026-01-31T10:00:00Z"}}}
 
 
 def test_two_accounts_that_find_no_table_create_it_once(warehouse: Any) -> None:
-    """The second one looks while the first one is at it."""
+    """The second one reads while the first one writes."""
     engine = engine_for(warehouse.url, 30)
     with engine.connect() as first, ThreadPoolExecutor(1) as threads:
         first.exec_driver_sql(f"SELECT pg_advisory_xact_lock({CREATION_LOCK})")

@@ -1,4 +1,4 @@
-"""Who used `tap-invoiced` 0.3.0 goes on with its catalog and its state."""
+"""Users of `tap-invoiced` 0.3.0 continue with its catalog and its state."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""`meltano run tap-invoiced target-postgres`: the tables are the account, whatever happens."""
+"""`meltano run tap-invoiced target-postgres`: the tables equal the account, however runs end."""
 
 import os
 import random
@@ -37,7 +37,7 @@ def sums(account: Account, stream: str, column: str) -> dict[str, Any]:
 
 
 def some_edits(account: Account, clock: Any, rng: random.Random, invoices: int = 5) -> None:
-    """A day at the office: an hour passes, and a bit of everything changes."""
+    """An hour of business: a few objects of every stream change."""
     clock.seconds += HOUR_S
     customer = rng.choice(account.objects("customers"))["id"]
     account.edit("customers", customer, name=f"Name {rng.randrange(1_000)}")
@@ -132,7 +132,7 @@ def typed(
 def test_cron_lines_fill_a_database(
     typed: Callable[[str], str], warehouse: Any, business: Account, clock: Any
 ) -> None:
-    """Typed twice, with edits between: the second time goes on from the state of the first."""
+    """Typed twice, with edits between: the second run continues from the state of the first."""
     (block,) = blocks_for_here("docs/operating.md")
     typed(block)
     warehouse.is_the_account(business)
@@ -162,7 +162,7 @@ def test_the_page_s_lines_fill_a_database_and_sum_what_is_there(
 
 @pytest.fixture
 def cut(meltano: Any, warehouse: Any, business: Account) -> Callable[..., tuple[int, str]]:
-    """Starts a run, does something to it once it reads the account: exit code and log."""
+    """Starts a run and acts on it once it reads the account: exit code and log."""
 
     def start(suffix: str, what: Callable[[int], None], after_s: float) -> tuple[int, str]:
         reads = threading.Event()

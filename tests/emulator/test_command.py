@@ -40,13 +40,13 @@ def failure(*options):
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 def test_it_prints_its_address_serves_and_stops_at_a_signal(start, signum):
     process, line = start("--port", "0", "--customers", "5", "--api-key", "ours")
-    told = re.fullmatch(
+    ready = re.fullmatch(
         r"Invoiced emulator at (http://127\.0\.0\.1:\d+) - 5 customers, \d+ invoices, .*"
         r" - API key: ours\n",
         line,
     )
-    assert told, line
-    answer = requests.get(f"{told[1]}/customers", auth=("ours", ""), timeout=10)
+    assert ready, line
+    answer = requests.get(f"{ready[1]}/customers", auth=("ours", ""), timeout=10)
     assert answer.headers["X-Total-Count"] == "5"
     process.send_signal(signum)
     assert process.wait(10) == 0

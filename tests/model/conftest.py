@@ -1,4 +1,4 @@
-"""Runs of the target that take no time to start and none to wait, and what befalls them."""
+"""Runs of the target without start-up time and waits, and the faults that they meet."""
 
 import json
 import os

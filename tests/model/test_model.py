@@ -161,7 +161,7 @@ class World:
     # A run
 
     def run(self, pipeline: Pipeline, *, quiet: bool = False) -> int:
-        """One run of a pipeline, with whatever befalls it; its exit code."""
+        """One run of a pipeline, with its faults; its exit code."""
         rng, trouble = self.rng, self.trouble
         start = pipeline.start(rng, loses=self.rules.loses_states and not quiet)
         messages = self.messages(pipeline, start)
@@ -296,7 +296,7 @@ class World:
                 assert have[content] >= times, f"STATE {value} is ahead: {content}"
 
     def check(self) -> None:
-        """Nothing was doubled, lost, or given to another; to be asked when all has been sent."""
+        """Nothing was doubled, lost, or given to another. Call it when everything has been sent."""
         written, rejected = self.written(), self.rejected()
         wanted = self.wanted(lambda pipeline: len(pipeline.source))
         for content in sorted(wanted | written):
@@ -310,7 +310,7 @@ class World:
             assert not in_doubt, f"rejected without doubt: {in_doubt}"
 
     def live(self, runs: int) -> None:
-        """Some runs with trouble, then what heals all; AssertionError with the history."""
+        """Some runs with faults, then runs without. AssertionError with the history."""
         faults = self.trouble
         with Server(self.account, faults=faults) as server:
             self.url = server.url

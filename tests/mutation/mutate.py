@@ -51,7 +51,7 @@ def tests_of(project: Path) -> list[str]:
 
 
 def keep_sample(session: Path, count: int, seed: int) -> int:
-    """Drops all mutants but some that are drawn; how many are left."""
+    """Keeps a random sample of the mutants; returns its size."""
     with sqlite3.connect(session) as connection:
         jobs = [row[0] for row in connection.execute("SELECT job_id FROM work_items")]
         drawn = set(random.Random(seed).sample(sorted(jobs), min(count, len(jobs))))

@@ -104,13 +104,13 @@ def named(
     def name(resource: str, key: Any) -> str:
         return str(key) if names is None else names.get((resource, key), f"not copied: {key}")
 
-    def told(value: Any) -> Any:
+    def without_ids(value: Any) -> Any:
         if isinstance(value, list):
-            return [told(one) for one in value]
+            return [without_ids(one) for one in value]
         if not isinstance(value, dict):
             return value
         return {
-            key: name(REFERENCES[key], inner) if key in REFERENCES and inner else told(inner)
+            key: name(REFERENCES[key], inner) if key in REFERENCES and inner else without_ids(inner)
             for key, inner in value.items()
             if key not in EVERYWHERE
         }
@@ -120,7 +120,7 @@ def named(
         for row in account.objects(stream):
             key = (stream, name(stream, row["id"]))
             assert key not in found, f"{key} is there twice"
-            found[key] = told(row)
+            found[key] = without_ids(row)
     return found
 
 

@@ -29,7 +29,7 @@ KEYLESS = range(max(1, CRASHES * 2 // 10 // CRASHES_PER_TEST))
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """Who dies at a request, and what becomes of that.
+    """The process that dies at a request, and the fate of that request.
 
     `at` is the server that counts requests, or "state" where the STATEs that come out are counted;
     `most` bounds how many of them the pipe lives to see.
@@ -132,7 +132,7 @@ def test_a_copy_that_is_killed_again_and_again_is_the_same_copy(
 def test_an_answer_that_is_lost_before_the_kill_changes_nothing_either(
     shop: Account, whole_copy: Any, copying: Callable[..., Any], fuse: Callable[[], Any]
 ) -> None:
-    """The emulator carries a write out and never answers; its repetition meets the kill."""
+    """The emulator executes a write and never answers; the kill comes at its repetition."""
     at_copy = fuse()
     copy = copying(shop, at_copy={"before_request": at_copy, "faults": at_copy})
 
@@ -167,7 +167,7 @@ for number, record in enumerate(records[begin:], begin + 1):
 
 
 def payments(rng: random.Random) -> list[dict[str, Any]]:
-    """Many are equal to others, and all of them are meant."""
+    """Many are equal to others, and all of them are intended."""
     amounts = (10, 20.5, 99.99)
     return [
         {

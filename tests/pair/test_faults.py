@@ -1,4 +1,4 @@
-"""A network that fails in every way it can leaves the same copy behind, without a restart."""
+"""A network that fails in every way still leaves an equal copy, without a restart."""
 
 from collections.abc import Callable
 from typing import Any

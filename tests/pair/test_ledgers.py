@@ -74,7 +74,7 @@ def test_two_accounts_that_share_a_database_do_not_see_each_other_s_keys(
 def test_a_check_of_a_database_that_another_run_migrates_says_so(
     server: Server, run_target: Callable[..., Any], database: str
 ) -> None:
-    """As a run of 0.1.0 does as long as it lasts, a migration has the database to itself."""
+    """A migration locks the whole database, as each run of 0.1.0 does."""
     with psycopg.connect(database) as other:
         other.execute(f"SELECT pg_advisory_lock({SCHEMA_LOCK})")
         run = run_target(server, b"", "--check", ledger=database)
@@ -136,7 +136,7 @@ def test_a_write_that_was_announced_and_never_answered_is_found_out_by_the_next_
     piping: Callable[..., Any],
     tmp_path: Any,
 ) -> None:
-    """A payment has nothing to be looked up by: only its idempotency key tells."""
+    """A payment has no natural key to look it up by: only its idempotency key identifies it."""
     account.add("customers", name="Acme", number="CUST-1")
     customer = '{"customer": {"number": "CUST-1"}, "amount": 9, "id": "m1"}'
     (tmp_path / "input.singer").write_text(

@@ -76,7 +76,7 @@ def test_an_account_is_copied_whole_and_copying_it_again_costs_no_request(
     catalog_of: Callable[..., Any],
     clock: Any,
 ) -> None:
-    """Ids of the one are keys to the other. Numbers and sums tell that they are the same."""
+    """The ids of one account are the keys of the other. Numbers and sums show their equality."""
     original = seeded(customers=6, seed=7, now=clock, api_key=account.api_key)
     catalog = catalog_of(*CATALOG, *STREAMS)
     for stream in catalog["streams"]:
@@ -87,7 +87,7 @@ def test_an_account_is_copied_whole_and_copying_it_again_costs_no_request(
     copied = run_target(server, read.stdout, **settings)
     assert copied.exit_code == 0, copied.stderr
 
-    def books(one: Account) -> dict[str, Any]:
+    def totals_of(one: Account) -> dict[str, Any]:
         people = {row["id"]: row["number"] for row in one.objects("customers")}
         documents = ("invoices", "estimates", "credit_notes")
         return {
@@ -105,7 +105,7 @@ def test_an_account_is_copied_whole_and_copying_it_again_costs_no_request(
             ),
         }
 
-    assert books(account) == books(original)
+    assert totals_of(account) == totals_of(original)
     requests = server.stats.requests
     again = run_target(server, read.stdout, **settings)
     assert again.exit_code == 0

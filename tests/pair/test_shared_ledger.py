@@ -1,4 +1,4 @@
-"""Many accounts write to one PostgreSQL ledger at the same time, and none is in another's way."""
+"""Many accounts write to one PostgreSQL ledger at the same time, and none blocks another."""
 
 import json
 import subprocess
@@ -96,7 +96,7 @@ def ended(process: "subprocess.Popen[bytes]", timeout_s: float = RUN_TIMEOUT_S) 
 def test_accounts_write_at_the_same_time(
     count: int, businesses: Callable[..., list[Business]]
 ) -> None:
-    """Each run is held at its first request until all the others have come as far."""
+    """Each run is held at its first request until all the others have sent theirs."""
     all_there = threading.Barrier(count)
     met = threading.local()
 

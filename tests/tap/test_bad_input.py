@@ -108,9 +108,9 @@ def test_without_a_start_date_a_first_run_says_from_when_it_reads(
 ) -> None:
     """Later ones read on from their bookmarks, and say nothing."""
     first = run_tap(server, start_date=None)
-    (told,) = [line for line in first.stderr.splitlines() if "start_date" in line]
-    assert told.startswith("WARNING no `start_date`: the first run of customers, subscriptions,")
-    assert "Set `start_date` to read all" in told
+    (warning,) = [line for line in first.stderr.splitlines() if "start_date" in line]
+    assert warning.startswith("WARNING no `start_date`: the first run of customers, subscriptions,")
+    assert "Set `start_date` to read all" in warning
     later = run_tap(server, start_date=None, state=first.state)
     given = run_tap(server, start_date="2020-01-01")
     assert "start_date" not in later.stderr + given.stderr

@@ -136,8 +136,8 @@ def test_a_bookmark_of_an_unknown_stream_is_reported(
 ) -> None:
     run = run_tap(server, state={"bookmarks": {"invoice": {}, "shoes": {}, "items": {}}})
     assert run.exit_code == 0
-    told = [line for line in run.stderr.splitlines() if line.startswith("WARNING state: ")]
-    assert told == [
+    warnings = [line for line in run.stderr.splitlines() if line.startswith("WARNING state: ")]
+    assert warnings == [
         "WARNING state: ignoring the bookmark of unknown stream `invoice`. "
         "Did you mean `invoices`?",
         "WARNING state: ignoring the bookmark of unknown stream `shoes`",

@@ -75,7 +75,7 @@ def test_a_merged_customer_is_a_deleted_one(
 def test_an_object_that_is_read_and_deleted_in_one_run_ends_deleted(
     account: Account, clock: Any, run_tap: Callable[..., Any], catalog_of: Callable[..., Any]
 ) -> None:
-    """This run tells of it, or the next: no older version follows."""
+    """This run reports it, or the next one does: no older version follows."""
     ids = [account.add("customers", name=str(number))["id"] for number in range(5)]
 
     def delete_one(account: Account, number: int, method: str, path: str) -> None:

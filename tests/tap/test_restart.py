@@ -92,13 +92,13 @@ def test_a_stopped_run_ends_with_a_last_state(
 ) -> None:
     tap: subprocess.Popen[bytes] | None = None
 
-    def tell(account: Account, number: int, method: str, path: str) -> None:
+    def record_request(account: Account, number: int, method: str, path: str) -> None:
         if number == 25:
             assert tap is not None
             tap.send_signal(how)
             tap.send_signal(how)  # orchestrators send it twice
 
-    with Server(business, before_request=tell) as server:
+    with Server(business, before_request=record_request) as server:
         settings = config(server, start_date="2020-01-01", page_size=10)
         command = [sys.executable, "-m", "tap_invoiced", "--config", str(settings)]
         tap = subprocess.Popen(

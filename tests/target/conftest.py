@@ -15,7 +15,7 @@ Message = dict[str, Any]
 
 
 class Singer:
-    """Messages of a tap. A SCHEMA says nothing but what it is told."""
+    """Messages of a tap. A SCHEMA holds only the properties that it is given."""
 
     @staticmethod
     def schema(

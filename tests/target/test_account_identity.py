@@ -1,4 +1,4 @@
-"""A ledger is of one account: another one's objects are never taken for its own."""
+"""A ledger belongs to one account: objects of another account are never matched."""
 
 import pytest
 

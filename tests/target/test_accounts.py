@@ -1,4 +1,4 @@
-"""What the ledger knows of one account is never taken for another's."""
+"""The ledger's entries of one account are never used for another."""
 
 import stat
 from collections.abc import Callable

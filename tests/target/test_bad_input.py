@@ -214,7 +214,7 @@ def test_a_name_with_a_line_break_does_not_break_the_line(run_target, server, si
 def test_a_closed_stdout_ends_the_run_and_nothing_is_written_twice(
     environment, config, account, server, singer, run_target, tmp_path
 ):
-    """The reader of the states is gone, so all of the input comes again: the ledger knows it."""
+    """The reader of the states is gone, so the whole input comes again: the ledger has it."""
     reader, writer = os.pipe()
     os.close(reader)
     messages = [

@@ -1,4 +1,4 @@
-"""Batches of calls of the user's own: sent once, whatever of them comes again, and how."""
+"""Batches of custom calls: sent once, whichever records come again."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Calls of the user's own, against a server that takes any: paths, headers, batches."""
+"""Custom calls, against a server that accepts any: paths, headers, batches."""
 
 import json
 

@@ -83,7 +83,7 @@ def test_a_card_number_that_json_in_a_string_hides_is_kept_in_no_file(hiding):
 @pytest.mark.parametrize("hiding", HIDING)
 @pytest.mark.parametrize("name", ["notes", "attachments", "metadata"])
 def test_a_card_number_that_json_in_a_string_hides_is_not_sent(hiding, name):
-    """Whatever is kept hidden is refused: a record that waited would come back without it."""
+    """A record with a hidden value is rejected: parked, it would come back without it."""
     with pytest.raises(InvalidRecordError) as caught:
         plan("invoices", {name: hiding})
     assert CARD[1:] not in str(caught.value)

@@ -61,7 +61,7 @@ def test_card_numbers_are_refused_wherever_they_stand(
 
 
 def test_a_card_number_is_kept_nowhere(run_target, account, server, singer, tmp_path, card):
-    """Wherever it hides: in what is sent, what is not, what waits, what names an object."""
+    """Wherever it is: in attributes that are sent or not, in parked records, in keys."""
     account.add("customers", id=50, name=f"said by Invoiced: {card}", number="C-1")
     spaced = " ".join(card[at : at + 4] for at in range(0, 16, 4))
     hidden = {"mine": card, "more": {"deep": [int(card)]}}

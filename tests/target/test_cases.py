@@ -22,16 +22,16 @@ def expected(case):
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
 def test_a_case_comes_out_as_it_says(run_target, account, server, case):
-    told = expected(case)
-    for resource, objects in told.get("before", {}).items():
+    wanted = expected(case)
+    for resource, objects in wanted.get("before", {}).items():
         for attributes in objects:
             account.add(resource, **attributes)
-    settings = {"max_connections": 1, **told.get("settings", {})}
+    settings = {"max_connections": 1, **wanted.get("settings", {})}
     run = run_target(server, case.read_bytes(), **settings)
     assert run.exit_code == 0, run.stderr
-    assert [f"{request.method} {request.path}" for request in server.requests] == told["sent"]
-    assert {stream: run.counts(stream) for stream in told["became"]} == told["became"]
-    for resource, objects in told.get("after", {}).items():
+    assert [f"{request.method} {request.path}" for request in server.requests] == wanted["sent"]
+    assert {stream: run.counts(stream) for stream in wanted["became"]} == wanted["became"]
+    for resource, objects in wanted.get("after", {}).items():
         found = account.objects(resource)
         assert len(found) == len(objects), resource
         for row, attributes in zip(found, objects, strict=True):

@@ -34,7 +34,7 @@ from tests.target.bodies import created, plan, refusal, updated
     ],
 )
 def test_a_string_is_converted_where_no_string_is_accepted(stream, name, written, sent):
-    """A CSV file holds nothing else, and some databases tell JSON as text."""
+    """A CSV file holds only text, and some databases return JSON as text."""
     for body in (created(stream, **{name: written}), updated(stream, **{name: written})):
         assert json.dumps(body.get(name, sent)) == json.dumps(sent)
     assert name in created(stream, **{name: written})

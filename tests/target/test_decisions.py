@@ -22,7 +22,7 @@ from target_invoiced.singer.checkpoints import (
 
 MANY = settings(max_examples=500, deadline=None)
 
-# Which STATE may be told
+# Which STATE may be echoed
 
 
 @st.composite
@@ -30,15 +30,15 @@ def histories(draw: st.DrawFn) -> list[Step]:
     """Records that come and settle in any order, with numbered STATEs between them."""
     steps: list[Step] = []
     open_: list[int] = []
-    came = told = 0
-    for choice in draw(st.lists(st.sampled_from("came came settled settled told".split()))):
+    came = echoed = 0
+    for choice in draw(st.lists(st.sampled_from("came came settled settled echoed".split()))):
         if choice == "came":
             came += 1
             open_.append(came)
             steps.append(RecordReceived(came))
-        elif choice == "told":
-            told += 1
-            steps.append(StateReceived(told))
+        elif choice == "echoed":
+            echoed += 1
+            steps.append(StateReceived(echoed))
         elif open_:
             steps.append(RecordDone(open_.pop(draw(st.integers(0, len(open_) - 1)))))
     return steps
@@ -81,7 +81,7 @@ class Item:
     removes: bool
 
     def waits_for(self, earlier: "Item") -> bool:
-        """What the schedule promises, told in full where it keeps only the last writer."""
+        """What the schedule promises, in full where the schedule keeps only the last writer."""
         written = earlier.writes & (self.writes | self.reads)
         return bool(written or (self.removes and (earlier.reads - earlier.writes) & self.writes))
 
@@ -201,7 +201,7 @@ def test_every_reference_is_right_in_whatever_order_the_records_come(
 def test_a_record_that_waits_for_one_object_and_then_for_another_is_written_in_the_same_run(
     account: Account, server: Server, run_target: Callable[..., Any], singer: Any
 ) -> None:
-    """SQLite gave the number of a record that waits to the next one, which was then passed over."""
+    """SQLite once reused the number of a parked record for the next one, which was then skipped."""
     applied = [{"type": "invoice", "invoice": "i", "amount": 40}]
     messages = [
         *singer.stream(

@@ -82,7 +82,7 @@ def test_the_table_of_a_dry_run_says_that_nothing_was_sent(run_target, server, m
 
 
 def test_a_dry_run_finds_what_it_would_have_created(run_target, server, singer):
-    """By number, by its own id, and as what it would be by then."""
+    """By number, by its own id, and with the values it would have by then."""
     lines = [{"unit_cost": 5}]
     run = run_target(
         server,

@@ -85,7 +85,7 @@ def test_two_streams_of_one_endpoint_share_their_keys(load, singer, account):
 
 
 def test_a_child_whose_parent_is_named_by_number_has_a_key_all_the_same(load, singer, account):
-    """It was taken for a record without one once, and created anew whenever it changed."""
+    """Such a record once counted as keyless, and each change created a new object."""
     for title in ("CFO", "CEO"):
         record = {"id": "k", "customer": {"number": "OLD-1", "name": title}, "title": title}
         run, writes = load(*singer.stream("contacts", record, key=["customer", "id"]))
@@ -95,14 +95,14 @@ def test_a_child_whose_parent_is_named_by_number_has_a_key_all_the_same(load, si
 
 
 def test_a_record_without_its_key_is_created_as_often_as_it_is_meant(load, singer, account):
-    """Nothing tells it apart: two equal ones may both be meant."""
+    """Nothing distinguishes the two: both equal records may be intended."""
     run, _ = load(*singer.stream("customers", {"name": "A"}, {"id": None, "name": "A"}))
     assert run.counts("customers") == {"created": 2}
     assert len(account.objects("customers")) == 7
 
 
 def test_a_stream_that_names_no_key_is_warned_of_once(load, singer):
-    """As a tap says of a view: a later run would double what this one creates."""
+    """As taps declare views: a later run would double what this one creates."""
     run, _ = load(
         *singer.stream("customers", {"id": "a", "name": "A"}, key=()),
         *singer.stream("customers", {"id": "b", "name": "B"}, key=()),
@@ -174,7 +174,7 @@ def test_what_changes_and_changes_back_across_runs_ends_where_it_began(load, sin
 
 
 def test_a_record_that_was_refused_is_tried_again_though_it_is_what_it_was(load, singer, account):
-    """Once the key may write, what it could not is written."""
+    """Once the API key may write, the refused records are written."""
     account.forbidden.add("customers")
     messages = singer.stream("customers", {"id": "a", "name": "A"})
     refused, _ = load(*messages, max_rejects=1)
@@ -253,7 +253,7 @@ def test_two_keys_of_one_object_are_a_reject(load, singer, account):
 
 
 def test_a_record_without_a_key_takes_over_nothing(load, singer, account):
-    """Its number is taken: nothing would remember whose object that became."""
+    """Its number is taken: no ledger entry would show to which record the object belongs."""
     run, writes = load(*singer.stream("customers", {"name": "X", "number": "OLD-1"}))
     assert run.exit_code == 1
     assert "The number OLD-1 is taken" in run.complaint
@@ -317,10 +317,10 @@ def test_a_ledger_that_cannot_be_made_ends_the_run_with_its_path(
 
 
 def test_the_path_of_a_new_ledger_is_logged(run_target, server, tmp_path):
-    """One that is looked for in the wrong folder would know nothing."""
+    """A ledger path in the wrong folder would start an empty ledger without notice."""
     runs = [run_target(server, b"") for _ in range(2)]
-    told = f"INFO creating a new ledger: {tmp_path}/ledger.db"
-    assert [told in run.stderr for run in runs] == [True, False]
+    line = f"INFO creating a new ledger: {tmp_path}/ledger.db"
+    assert [line in run.stderr for run in runs] == [True, False]
 
 
 def test_a_check_creates_no_ledger(run_target, server, tmp_path):

@@ -125,7 +125,7 @@ SETTINGS = {
 
 @pytest.fixture
 def account(account):
-    """Its next ids are none that begin at 1, so that no key passes for an id by chance."""
+    """Its ids do not begin at 1, so that no key equals an id by chance."""
     for number, resource in enumerate(("customers", "invoices", "estimates", "credit_notes"), 1):
         account.add(resource, id=100 * number, name="Somebody", customer=100)
     account.add("charges", id=700, customer=100)
@@ -193,7 +193,7 @@ def test_keys_are_translated_wherever_an_id_can_stand(
 
 
 def test_an_id_of_invoiced_is_accepted_where_keys_are_not_ids(run_target, account, server, singer):
-    """The other system numbers its items; Invoiced names them as it likes."""
+    """The other system numbers its items; Invoiced chooses other ids."""
     run = run_target(
         server,
         [

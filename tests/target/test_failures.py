@@ -19,7 +19,7 @@ def test_dropped_answers_do_not_double_a_post(run_target, account, singer):
 def test_a_post_that_goes_on_behind_a_gateway_that_gave_up_is_not_doubled(
     run_target, account, singer, seconds
 ):
-    """A key does not protect it from a twin that comes while it is still under way."""
+    """A key does not protect a request from an equal one that overlaps with it."""
     faults = Faults([{"kind": "late", "seconds": seconds, "methods": ["POST"], "times": 3}])
     with Server(account, faults=faults) as server:
         records = [{"name": name} for name in "ABC"]

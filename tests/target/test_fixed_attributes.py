@@ -1,4 +1,4 @@
-"""Attributes that can only be set at creation: a change of them is never reported as an update."""
+"""Attributes that can only be set at creation: a change to them is never reported as an update."""
 
 import pytest
 

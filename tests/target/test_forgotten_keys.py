@@ -20,7 +20,7 @@ def age(file):
 
 @pytest.fixture
 def left_for_days(run_target, account, tmp_path):
-    """A run whose POSTs are carried out without an answer gives up; days later it goes on."""
+    """A run whose POSTs are executed without a response gives up; days later another continues."""
 
     def run(messages, **settings):
         lost = Faults([{"kind": "drop_after", "methods": ["POST"]}])

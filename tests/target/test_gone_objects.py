@@ -1,4 +1,4 @@
-"""What was ended or deleted in Invoiced behind the target's back, and comes again."""
+"""Objects that ended or were deleted in Invoiced by others, and come again."""
 
 import pytest
 

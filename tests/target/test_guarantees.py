@@ -1,4 +1,4 @@
-"""What the target's promises rest on, each where nothing else would show that it is gone."""
+"""The mechanisms behind the target's promises, each of which no other test would miss."""
 
 import base64
 import json
@@ -57,7 +57,7 @@ GOES_ON = {"kind": "slow", "seconds": 3, "methods": ["POST"], "path": "/invoices
 def test_a_create_that_goes_on_after_the_run_died_is_not_repeated_too_soon(
     account, run_target, singer, ids, record, waits
 ):
-    """Invoiced protects no request from a twin that comes before it has ended."""
+    """Invoiced does not protect a request from an equal one that comes before it has ended."""
     faults = Faults([{**GOES_ON, "times": 1}])
     invoice, customer = singer.stream("invoices", record), {"name": "C", "number": "C-1"}
     customer |= {"id": "c"} if ids == "external" else {}
@@ -179,7 +179,7 @@ def test_a_reference_to_a_key_that_was_created_again_is_to_the_new_object(
 def test_a_create_whose_reference_was_looked_up_in_vain_is_in_no_doubt_a_day_later(
     at, account, singer, later, ids, more
 ):
-    """It was about to be sent, and was not; then the run died of its input."""
+    """The record was announced and not sent; then bad input ended the run."""
     note = {**more, "customer_id": {"number": "C-1"}, "notes": "x"}
     lines = [json.dumps(one).encode() + b"\n" for one in singer.stream("notes", note)]
     assert at(b"".join([*lines, b"oops\n"]), ids=ids).exit_code == 1
@@ -246,7 +246,7 @@ os.fsync = named
 
 
 def test_a_reject_is_on_the_disk_before_the_state_passes_it(run_target, server, singer, tmp_path):
-    """The interpreter of that run names each file that it asks the system to write through."""
+    """The interpreter of that run prints each file that it syncs to disk."""
     (tmp_path / "sitecustomize.py").write_text(SYNCED)
     file = tmp_path / "rejects.singer"
     run = run_target(
@@ -261,7 +261,7 @@ def test_a_reject_is_on_the_disk_before_the_state_passes_it(run_target, server, 
 
 
 def test_what_the_ledger_commits_is_on_the_disk(environment, config, server, singer, tmp_path):
-    """SQLite writes its log through to the disk with every commit: strace sees it."""
+    """SQLite syncs its log to disk with every commit: strace shows it."""
 
     strace = shutil.which("strace")
     if strace is None:
@@ -309,7 +309,7 @@ def test_no_more_input_is_read_than_the_writes_in_flight_need(
 
 
 def _fed(run, content):
-    """How many bytes a process takes until it takes no more for two seconds."""
+    """How many bytes a process reads until it reads none for two seconds."""
 
     file, taken = run.stdin.fileno(), 0
     while taken < len(content):

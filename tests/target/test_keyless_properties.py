@@ -59,9 +59,9 @@ class World:
 
 
 class MovingWorld(World):
-    """One whose STATEs hold how many records came before, and stand elsewhere in each run."""
+    """An input whose STATEs hold the number of records before them, at other places in each run."""
 
-    echo_is_lost = False  # then nothing tells where an input with other STATEs begins
+    echo_is_lost = False  # then nothing shows where an input with other STATEs begins
 
     def place_of(self, state: int) -> int:
         places = [place for place, token in enumerate(self.tokens) if token != "STATE"]
@@ -76,7 +76,7 @@ class CrashError(Exception):
 
 
 class Run:
-    """One run of the target over a world: the rooms of the real one, without threads and HTTP."""
+    """One run of the target over a world: the real parts, without threads and HTTP."""
 
     def __init__(self, world: World, rng: random.Random, mishap: Callable[[], bool]) -> None:
         self.world, self.random, self.mishap = world, rng, mishap
@@ -124,7 +124,7 @@ class Run:
             self._put_down()
 
     def _send(self) -> None:
-        """Announced durably, and then carried out once under its key, or never, or unheard of."""
+        """Announced durably, then executed once under its key, or never, or without a response."""
         pending = self.ready.pop(self.random.randrange(len(self.ready)))
         order = self.requests.build(pending, {})
         self._put_down()
@@ -156,7 +156,7 @@ class Run:
             self._perhaps()
 
     def _check_safe(self, state: int) -> None:
-        """STATE passes nothing that is not there."""
+        """STATE passes no record that is not written."""
         before = Counter(self.world.tokens[: self.world.place_of(state)])
         made = Counter(self.world.created.values())
         assert all(made[token] >= before[token] for token in "abc")
@@ -199,7 +199,7 @@ def never() -> bool:
 
 
 def after(moments: int) -> Callable[[], bool]:
-    """True once, after so many moments at which it might have been."""
+    """True once, at the given one of the possible moments."""
     countdown = itertools.count(moments, -1)
     return lambda: next(countdown) == 0
 
@@ -214,7 +214,7 @@ def crashed(world: World, moments: int, seed: int) -> bool:
 
 
 def at_any_two_moments(attempt: Callable[[int, int], tuple[bool, bool]]) -> None:
-    """Attempt everything with two crashes; an attempt tells which of the two runs died."""
+    """Attempt everything with two crashes; an attempt shows which of the two runs died."""
     for first in itertools.count():
         died = True, True
         for second in itertools.count():
@@ -234,7 +234,7 @@ def at_any_two_moments(attempt: Callable[[int, int], tuple[bool, bool]]) -> None
 def test_two_runs_that_die_at_any_two_moments_create_each_payment_once(
     tokens: list[str], seed: int
 ) -> None:
-    """The second one amid what the first one had done, so that the journal is half of each."""
+    """The second crash comes before the end of the first run's work: the journal holds both."""
     wanted = Counter(token for token in tokens if token not in ("STATE", REFUSED))
 
     def attempt(first: int, second: int) -> tuple[bool, bool]:
@@ -257,7 +257,7 @@ def test_two_runs_that_die_at_any_two_moments_create_each_payment_once(
     ],
 )
 def test_states_that_stand_elsewhere_in_the_next_run_create_nothing_twice(runs: list[str]) -> None:
-    """Taps write them by the clock."""
+    """Taps write STATEs by the clock."""
     inputs = [run.split() for run in runs]
     wanted = Counter(token for token in inputs[0] if token not in ("STATE", REFUSED))
 

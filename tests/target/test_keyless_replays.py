@@ -153,7 +153,7 @@ def test_equal_records_of_every_month_are_written(load, singer, amounts, later):
 
 
 def test_an_equal_input_with_an_equal_state_a_month_later_is_written(load, singer, amounts, later):
-    """A tap whose STATE says nothing of the time, such as `{}`, sends the same one every month."""
+    """A tap whose STATE holds no time, such as `{}`, sends the same one every month."""
     load(*singer.stream("payments", payment(1)), singer.state({"done": True}))
     load(*singer.stream("payments", payment(1)), singer.state({"done": True}), env=later(MONTH_H))
     assert amounts() == [1, 1]
@@ -184,7 +184,7 @@ def test_a_replay_up_to_the_same_state_adds_nothing_in_any_order(load, singer, a
 
 
 def test_a_replay_with_one_record_more_writes_that_one(load, singer, amounts):
-    """It was committed late, at the source, and sorts before the others there."""
+    """The source committed it late, and sorts it before the others."""
     load(*singer.stream("payments", *map(payment, (1, 2, 3))), singer.state("s"))
     load(*singer.stream("payments", *map(payment, (2, 4, 1, 3))), singer.state("s"))
     assert amounts() == [1, 2, 3, 4]

@@ -1,4 +1,4 @@
-"""What the ledger is given is there as a whole or not at all."""
+"""A transaction of the ledger is kept as a whole or not at all."""
 
 import contextlib
 from decimal import Decimal
@@ -35,7 +35,7 @@ def test_a_nested_transaction_shares_the_outcome_of_the_outer_one(tmp_path: Path
 
 
 def test_a_transaction_fails_with_one_within_it_even_if_it_goes_on(tmp_path: Path) -> None:
-    """A part is never kept: neither what came before the failure nor what came behind it."""
+    """No part of it is kept: neither the writes before the failure nor those after it."""
     ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
     ledger.use("ours")
     with pytest.raises(ZeroDivisionError), ledger.transaction():

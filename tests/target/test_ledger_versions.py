@@ -103,7 +103,7 @@ def test_a_ledger_of_0_1_0_is_taken_over_without_a_doubled_or_lost_write(
 
 
 def send(server: Server, idempotency_key: str, body: dict[str, Any]) -> None:
-    """What 0.1.0 sent before it was killed, and never heard of."""
+    """The records that 0.1.0 sent before it was killed, without a response."""
     request = urllib.request.Request(
         f"{server.url}/payments",
         json.dumps(body).encode(),

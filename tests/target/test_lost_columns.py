@@ -1,4 +1,4 @@
-"""A document whose lines were lost upstream is not issued with a total of 0."""
+"""A document that lost its lines in another system is not issued with a total of 0."""
 
 import pytest
 

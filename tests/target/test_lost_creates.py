@@ -63,7 +63,7 @@ def test_of_200_creates_with_a_token_none_is_doubled_and_none_is_lost(oauth, acc
 
 
 def test_equal_creates_with_a_token_are_each_written_once(oauth, account, singer):
-    """Both are meant: an object is never taken for two records."""
+    """Both are intended: one object is never matched with two records."""
     account.add("customers", id=5, name="Acme")
     messages = singer.stream("payments", *([{"customer": 5, "amount": 9}] * 12), key=())
     run = oauth(messages, Lottery(2), max_rejects=-1)

@@ -1,4 +1,4 @@
-"""A record that waits, and a newer one of its key: the newer one has the last word."""
+"""A parked record and a newer one of its key: the newer values win."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def test_what_waited_does_not_overwrite_what_came_later(run_target, account, ser
 def test_a_record_that_waited_and_is_refused_waits_on_unless_a_file_keeps_it(
     run_target, account, server, singer
 ):
-    """STATE has passed it: nothing else would know of it."""
+    """STATE has passed it: no later run would send it again."""
     account.add("customers", id=9, name="Nobody", number="C-9")
     child = {"id": "i", "customer": "c", "number": "I-1", "due_date": "2020-01-01"}
     run_target(server, singer.stream("invoices", child), **EXTERNAL, max_rejects=-1)
@@ -33,10 +33,10 @@ def test_a_record_that_waited_and_is_refused_waits_on_unless_a_file_keeps_it(
     refused = run_target(server, parent, **EXTERNAL)
     assert refused.exit_code == 1
     assert "due date precedes date" in refused.complaint
-    mended = singer.stream("invoices", {"id": "i", "customer": "c", "due_date": "2030-01-01"})
-    assert run_target(server, mended, **EXTERNAL).exit_code == 0
+    corrected = singer.stream("invoices", {"id": "i", "customer": "c", "due_date": "2030-01-01"})
+    assert run_target(server, corrected, **EXTERNAL).exit_code == 0
     (invoice_made,) = account.objects("invoices")
-    assert invoice_made["number"] == "I-1", "what only the older record told"
+    assert invoice_made["number"] == "I-1", "only the older record has it"
 
 
 def test_a_customer_is_deleted_after_what_refers_to_it(run_target, account, server, singer):

@@ -1,4 +1,4 @@
-"""The files that runs add to: `rejects` and `responses`."""
+"""The files that runs append to: `rejects` and `responses`."""
 
 import json
 
@@ -34,9 +34,11 @@ def test_a_device_that_never_ends_is_not_read_for_what_it_holds(
 LEFT = [
     pytest.param(b'{"type": "RECORD", "stream": "customers", "rec', id="torn"),
     pytest.param(
-        b'{"type": "RECORD", "stream": "customers", "record": {"name": "mended"}}', id="whole"
+        b'{"type": "RECORD", "stream": "customers", "record": {"name": "corrected"}}', id="whole"
     ),
-    pytest.param(b'{"type": "STATE", "value": 1}\n{"name": "mended badly", }', id="mended-badly"),
+    pytest.param(
+        b'{"type": "STATE", "value": 1}\n{"name": "bad correction", }', id="corrected-badly"
+    ),
     pytest.param(b'{"type": "STATE", "value": 1}\n', id="ended"),
     pytest.param(b"", id="nothing"),
 ]
@@ -68,9 +70,9 @@ def test_a_file_that_nothing_is_added_to_is_not_touched(run_target, server, sing
 
 
 def test_the_file_of_rejects_is_left_as_it_is_where_it_is_the_input(run_target, server, tmp_path):
-    """A reject mended badly was cut off before the run said that the file cannot be its input."""
+    """A reject corrected badly was once cut off before the run refused its own input."""
     file = tmp_path / "rejects.singer"
-    file.write_bytes(b'{"name": "mended badly", }')
+    file.write_bytes(b'{"name": "corrected badly", }')
     run = run_target(server, b"", "--input", str(file), rejects=str(file))
     assert "input is the file that the setting `rejects` names" in run.complaint
-    assert file.read_bytes() == b'{"name": "mended badly", }'
+    assert file.read_bytes() == b'{"name": "corrected badly", }'

@@ -1,4 +1,4 @@
-"""Lines to messages, and what is said of a line that is none."""
+"""Lines to messages, and the errors for lines that are not messages."""
 
 import json
 import re

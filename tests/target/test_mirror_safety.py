@@ -1,4 +1,4 @@
-"""What a mirror must not take out of the books."""
+"""What a mirror must never void or delete."""
 
 
 def versioned(singer, version, *records):
@@ -14,7 +14,7 @@ MANY = [{"id": f"k{number}", "name": f"N{number}"} for number in range(60)]
 
 
 def test_a_test_of_a_mirror_deletes_nothing(run_target, account, server, singer):
-    """`--test` takes the first record only: the others are not left behind, they were left out."""
+    """`--test` writes the first record only: the others were left out, not removed."""
     assert run_target(server, versioned(singer, 1, *MANY), **MIRROR).exit_code == 0
     changed = [{**one, "name": "changed"} for one in MANY]
     assert run_target(server, versioned(singer, 2, *changed), "--test", **MIRROR).exit_code == 0
@@ -24,7 +24,7 @@ def test_a_test_of_a_mirror_deletes_nothing(run_target, account, server, singer)
 def test_what_the_new_version_brought_and_invoiced_refused_stays(
     run_target, account, server, singer
 ):
-    """Of many records, so that they are written in several turns."""
+    """With many records, so that they are written in several turns."""
     assert run_target(server, versioned(singer, 1, *MANY), **MIRROR).exit_code == 0
     refused = [{**one, "autopay": "perhaps"} for one in MANY]
     run = run_target(server, versioned(singer, 2, *refused), **MIRROR, max_rejects=-1)

@@ -157,7 +157,7 @@ ITEMS = [{"quantity": 1, "unit_cost": 100}]
 def test_a_record_void_at_its_source_takes_over_no_live_object_of_its_number(
     load, singer, account, end
 ):
-    """Somebody wrote an invoice with that number by hand: it is not the record's."""
+    """A person created an invoice with that number: it does not belong to the record."""
     account.add("customers", id=1, name="Acme", number="C-1")
     account.add("invoices", id=5, customer=1, number="INV-9", items=ITEMS)
     record = {"id": "x", "customer": {"number": "C-1"}, "number": "INV-9", "items": ITEMS, **end}

@@ -1,4 +1,4 @@
-"""One record stands for one object: keys keep all they say, and numbers are those of the moment."""
+"""One record stands for one object: keys are exact, and numbers are looked up at the time."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Records to calls: which one a record stands for, and where it goes. Tables of cases."""
+"""Records to calls: the kind of each call, and its path. Tables of cases."""
 
 import pytest
 
@@ -36,7 +36,7 @@ def refusal(stream, record, known=None, **settings):
 
 
 def where(path):
-    """A path as one reads it."""
+    """A path in readable form."""
     return "".join(map(str, path))
 
 
@@ -271,7 +271,7 @@ def test_a_child_without_its_parent_is_refused_by_name(stream, name):
 
 @pytest.mark.parametrize("written", ["3/void", "../3", "a b"], ids=repr)
 def test_what_fills_a_path_is_one_piece_of_it_and_cannot_lead_elsewhere(written):
-    """The pieces are quoted when they are put together."""
+    """The parts are quoted when they are joined."""
     path = plan("contacts", {"customer": written}).path
     assert path == ("/customers/", written, "/contacts")
 

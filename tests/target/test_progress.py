@@ -1,4 +1,4 @@
-"""A run without a terminal logs how far it is."""
+"""A run without a terminal logs its progress."""
 
 import logging
 

@@ -106,7 +106,7 @@ class Registry(Sender):
 
 @pytest.fixture
 def hasty_threads():
-    """Threads take turns as often as they can."""
+    """Threads switch as often as possible."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield

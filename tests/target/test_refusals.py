@@ -1,4 +1,4 @@
-"""What Invoiced refuses is a reject in its own words, with the parameter and status it named."""
+"""A refusal of Invoiced becomes a reject with its message, its parameter and its status."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ OWN_CALLS = {
 
 @pytest.fixture
 def account(clock):
-    """Something of everything that cannot be written to as one likes."""
+    """An object of each kind that refuses some writes."""
     account = Account(now=clock)
     account.forbidden.add("coupons")
     account.add("plans", id="pro", name="Pro", amount=10)
@@ -74,8 +74,8 @@ def test_each_refusal_is_a_reject_in_invoiceds_own_words(
     )
     assert run.exit_code == 0, run.stderr
     kept = {reject["reject"]["line"]: reject for reject in rejects_of(tmp_path / "rejects.singer")}
-    told = {name: kept.get(2 * number) for number, name in enumerate(REFUSALS, 1)}
-    said = {name: reject and reject["reject"] for name, reject in told.items()}
+    rejects = {name: kept.get(2 * number) for number, name in enumerate(REFUSALS, 1)}
+    said = {name: reject and reject["reject"] for name, reject in rejects.items()}
     for name, refused in REFUSALS.items():
         status, param = refused["status"], refused["param"]
         words = f"{refused['call']} refused ({status}): {refused['said']}"
@@ -83,7 +83,7 @@ def test_each_refusal_is_a_reject_in_invoiceds_own_words(
         assert said[name], name
         assert said[name]["reason"].startswith(words), name
         assert (said[name]["status"], said[name]["param"]) == (status, param), name
-        assert told[name]["record"] == refused["record"], "as it came, so that it can be mended"
+        assert rejects[name]["record"] == refused["record"], "unchanged, to be corrected"
     assert len(kept) == len(REFUSALS)
     assert everything(account) == before
 

@@ -1,4 +1,4 @@
-"""Refused records: endured, kept, mended."""
+"""Rejected records: counted, kept, corrected and sent again."""
 
 import json
 
@@ -86,7 +86,7 @@ def test_records_before_a_reject_are_written_and_none_behind_it(
 def test_so_it_is_when_much_of_the_input_lies_ready_behind_the_reject(
     run_target, account, server, singer
 ):
-    """A turn that ended because more lines had come took what was ready for written."""
+    """A turn that ended early, for new lines, once counted ready records as written."""
     names = [f"A{number:02}" for number in range(40)]
     messages = [
         singer.schema("customers", name={"type": "string"}),

@@ -113,7 +113,7 @@ def test_a_mirror_of_children_loses_what_its_parents_lost(load, singer, account)
 
 
 def test_a_mirror_keeps_what_was_rejected_in_the_new_version(load, singer, account):
-    """It is still there where the records come from."""
+    """It still exists in the other system."""
     load(*singer.version("customers", 1, ONE, TWO), **MIRROR)
     bad = {**TWO, "credit_limit": "much"}
     run, _ = load(*singer.version("customers", 2, ONE, bad), max_rejects=1, **MIRROR)

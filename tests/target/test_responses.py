@@ -160,7 +160,7 @@ def test_a_webhook_needs_the_file_for_what_it_does_not_take(run_target, server):
 def test_a_stopped_run_does_not_wait_for_a_slow_webhook(
     hooked, httpserver, singer, config, environment, server, file, tmp_path
 ):
-    """Twenty-five answers at a second each were waited for once, whatever the run was told."""
+    """The run does not wait for twenty-five responses of a second each, whatever signal it gets."""
     asked, held = Event(), Event()
 
     def take_its_time(request):

@@ -1,6 +1,6 @@
-"""No card number and no secret leaves the target, but for the wire to Invoiced: secrets there only.
+"""No card number and no secret leaves the target, except secrets in requests to Invoiced.
 
-Ten thousand records go through the rooms that decide, refuse, park and answer, in process: intake,
+Ten thousand records go through the parts that decide, refuse, park and answer, in process: intake,
 planning, announcing, recorder, rejects, answers, a ledger in memory and every logger at DEBUG.
 Dozens more go through the whole command, with all of its files and outputs.
 """
@@ -242,7 +242,7 @@ def test_no_card_number_is_kept_or_logged_whatever_shape_the_record_has(
 def test_no_card_number_is_kept_that_json_in_a_string_hides(
     workspace: Workspace, stream: str, case: tuple[str, dict[str, Any]]
 ) -> None:
-    """Escapes of JSON, or a number with a fraction, show it to whoever reads the string."""
+    """Escapes of JSON, or a number with a fraction, show it to a reader of the string."""
     digits, record = case
     workspace.take(stream, RECORDS[stream] | record, refuse=False)
     assert not shows(workspace.everything_kept(), digits)

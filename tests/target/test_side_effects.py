@@ -1,4 +1,4 @@
-"""Nothing that reaches a customer or a card is sent unless the settings allow it."""
+"""No e-mail and no charge is sent unless the settings allow it."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""STATE comes out behind the writes."""
+"""STATE is echoed after the writes that it covers."""
 
 import json
 import os

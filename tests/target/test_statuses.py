@@ -1,4 +1,4 @@
-"""Statuses of other systems: nothing is created live that has ended, or whose end is not clear."""
+"""Statuses of other systems: an object that has ended, or may have, is not created live."""
 
 import pytest
 
@@ -114,7 +114,7 @@ def test_a_draft_that_is_issued_where_it_comes_from_is_issued():
 
 
 def test_the_status_of_an_object_of_this_account_is_left_alone():
-    """Invoiced may have new words, and the object exists whatever they mean."""
+    """Invoiced may add statuses, and the object exists whatever they mean."""
     operation = plan("invoices", id=5, status="in_dispute", ids=Ids.INVOICED)
     assert isinstance(operation, Update)
     assert "draft" not in operation.body

@@ -1,4 +1,4 @@
-"""Which stream goes where, and what of it."""
+"""Which stream goes to which endpoint, and with which attributes."""
 
 import pytest
 

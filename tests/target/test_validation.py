@@ -1,4 +1,4 @@
-"""Records against their SCHEMA: complaints name places and rules, never values."""
+"""Records against their SCHEMA: errors name places and rules, never values."""
 
 from decimal import Decimal
 

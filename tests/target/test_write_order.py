@@ -1,6 +1,6 @@
 """Writes to one object are carried out in the order of the input, whatever names the object.
 
-The first of them is made to take longer than those behind it.
+The test makes the first of them slower than the later ones.
 """
 
 import pytest

@@ -1,4 +1,4 @@
-"""Records that come before what they refer to: parked, written later, and in the end rejected."""
+"""Records that come before their parent: parked, written later, or rejected at the end."""
 
 import json
 
@@ -67,7 +67,7 @@ def test_what_waited_in_one_run_is_written_in_the_next(load, singer, account):
 
 
 def test_all_children_of_one_late_parent_are_written_a_part_at_a_time(load, singer, account):
-    """More than the ledger is asked for at once, and than may be under way."""
+    """More records than one query of the ledger returns, and than may be in progress."""
     children = [{**INVOICE, "id": f"inv-{number}"} for number in range(1_300)]
     run = load(*singer.stream("invoices", *children), *singer.stream("customers", CUSTOMER))
     assert run.counts("invoices") == {"created": 1_300}
@@ -112,9 +112,9 @@ def test_what_a_reject_file_holds_can_be_piped_in_when_its_parent_is_there(
     """Once, though the ledger has kept the record as well."""
     load(*singer.stream("invoices", INVOICE))
     file = tmp_path / "rejects.singer"
-    mended = [json.loads(line) for line in file.read_text().splitlines()]
-    file.rename(tmp_path / "mended.singer")
-    run = load(*singer.stream("customers", CUSTOMER), *mended)
+    corrected = [json.loads(line) for line in file.read_text().splitlines()]
+    file.rename(tmp_path / "corrected.singer")
+    run = load(*singer.stream("customers", CUSTOMER), *corrected)
     assert run.exit_code == 0
     assert len(account.objects("invoices")) == 1
 
@@ -179,7 +179,7 @@ def test_without_a_ledger_what_waits_holds_the_state_back(load, singer, account)
 
 
 def test_what_waits_for_something_that_came_and_went_goes_on_waiting(load, singer, account):
-    """More of it than may be under way: it is looked at once, not for ever."""
+    """More of them than may be in progress: each is tried once, not for ever."""
     children = [{**INVOICE, "id": f"inv-{number}"} for number in range(1_300)]
     gone = {"id": "c", "_sdc_deleted_at": "2026-02-01T00:00:00Z"}
     run = load(*singer.stream("invoices", *children), *singer.stream("customers", CUSTOMER, gone))
@@ -190,7 +190,7 @@ def test_what_waits_for_something_that_came_and_went_goes_on_waiting(load, singe
 
 
 class Passing(Faults):
-    """Faults until they are over; the server goes on, and remembers its idempotency keys."""
+    """Faults until they end; the server continues, and keeps its idempotency keys."""
 
     over = False
 
@@ -201,7 +201,7 @@ class Passing(Faults):
 def test_what_has_come_since_an_earlier_run_is_taken_up_by_the_next(
     run_target, singer, account, tmp_path
 ):
-    """More of it than the ledger is asked for at once; some of it was sent without an answer."""
+    """More of them than one query of the ledger returns; some were sent without a response."""
     children = [{**INVOICE, "id": f"inv-{number}"} for number in range(300)]
     settings = {"ids": "external", "max_rejects": -1, "rejects": str(tmp_path / "rejects")}
     lost = Passing([{"kind": "drop_after", "path": "/invoices", "methods": ["POST"]}])

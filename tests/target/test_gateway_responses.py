@@ -1,4 +1,4 @@
-"""A gateway knows nothing of the account, and a failed request may have been executed."""
+"""A gateway's response proves nothing: a failed request may have been executed."""
 
 import pytest
 
@@ -10,7 +10,7 @@ FIRST_ONLY = {"times": 1}
 
 
 class Changing(Faults):
-    """Faults that a test exchanges while the server goes on, and what is done before a request."""
+    """Faults that a test changes while the server runs, and a hook before each request."""
 
     def __init__(self):
         super().__init__([])
@@ -80,7 +80,7 @@ def test_a_write_that_a_gateway_refuses_is_tried_again(through, account, singer,
 
 
 def test_a_look_up_that_a_gateway_does_not_find_is_tried_again(through, account, singer):
-    """Or a second plan would be created, or a record be parked for nothing."""
+    """Otherwise a second plan is created, or a record is parked without need."""
     account.add("plans", id="basic", name="Basic", amount=10)
     fault = {**A_404, "methods": ["GET"], "path": "/plans", **FIRST_ONLY}
     messages = singer.stream("plans", {"id": "basic", "name": "Better"})
