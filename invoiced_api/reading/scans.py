@@ -7,14 +7,15 @@ pages proves little. A scan is complete when
 - one pass saw as many rows as page 1 counted before and after it, in the order of their ids, none
   of them new since it began, and the last page still shows no other: then no row came, so none
   went either, and nothing shifted; or
-- two passes saw the same rows, and no fewer than were counted.
+- two passes saw the same rows, and no fewer than were counted; or
+- three passes or more together saw the rows that each of them counted, and no others.
 """
 
 from collections.abc import Generator, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from invoiced_api.exceptions import UnfilteredError
+from invoiced_api.exceptions import IncompleteReadError, UnfilteredError
 from invoiced_api.reading.known_rows import KnownRows
 from invoiced_api.reading.pages import ListQuery, Page, PageRequest, Params, Row
 from invoiced_api.reading.steps import MAX_LOOKS, OnRows, PageSteps, Window, incomplete
@@ -48,14 +49,20 @@ class Scan:
         self._known = KnownRows()
         self.number = 0
         self.seen = 0
+        self.counted: int | None = 0
+        self._counted_before: int | None = None
+        self._count_is_steady = True
         self.start_pass()
 
     def start_pass(self) -> None:
         """Begin another pass over the lists."""
         self._seen_before = self.seen
+        if self.number:
+            self._count_is_steady &= self._counted_before in (None, self.counted)
+            self._counted_before = self.counted
         self.number += 1
-        self.counted: int | None = 0
-        self.seen = self._again = self._new = self.pages = 0
+        self.counted = 0
+        self.seen = self._later = self._again = self._new = self.pages = 0
         self.in_id_order = True
         self.fresh = False
         self.repeats = True
@@ -93,6 +100,7 @@ class Scan:
             self.fresh |= moment >= fresh_from
             if known is None:
                 self._new += moment < (self._began or 0)
+                self._later += moment >= (self._began or 0)
                 self.seen += 1
                 if not self._is_replaced(row):
                     taken.append(row)
@@ -148,15 +156,33 @@ class Scan:
         if self.pages > 1 and self.repeats and self._short and len(self._first_ids) > 1:
             raise incomplete(listing, "every page shows the same rows: the server ignores `page`")
         agree = self.number > 1 and not self._new and self._again == self._seen_before
-        # Rows in another order on each page: no pass sees them all, and all passes together do.
-        agree |= self.number > 2 and not self._new and not self._short
+        last = self.number >= MAX_PASSES
         if self._short and (agree or self.number >= MAX_SHORT_PASSES):
-            raise incomplete(
-                listing,
-                f"{self.counted} rows are counted, and {len(self._known)} were listed in "
-                f"{self.number} passes",
-            )
-        return agree or (self.number >= MAX_PASSES and not self._short)
+            raise self._incomplete(listing, len(self._known))
+        if last and agree and not self._saw_all:
+            raise self._incomplete(listing, self.seen)
+        return (agree and self._saw_all) or self._all_known or (last and not self._short)
+
+    def _incomplete(self, listing: ListQuery, listed: int) -> IncompleteReadError:
+        return incomplete(
+            listing,
+            f"{self.counted} rows are counted, and {listed} were listed in {self.number} passes",
+        )
+
+    @property
+    def _saw_all(self) -> bool:
+        """Whether this pass saw as many rows as were counted, without those that came later."""
+        return self.counted is None or self.seen - self._later >= self.counted
+
+    @property
+    def _all_known(self) -> bool:
+        """Whether all passes together saw the rows that each of them counted, and no others.
+
+        Where rows come in another order on each page, no pass sees them all. A row that is gone
+        must not make up for one that was never seen, so the count may not have changed.
+        """
+        steady = self._count_is_steady and self.counted == self._counted_before
+        return self.number > 2 and not self._new and steady and len(self._known) == self.counted
 
     @property
     def _short(self) -> bool:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from invoiced_api.reading.pages import ListQuery, Page
 from invoiced_api.reading.scans import by_id
 from invoiced_api.reading.steps import Window
@@ -14,7 +16,7 @@ Row = dict[str, Any]
 
 
 def read(rows: list[Row], change: Callable[[int], None]) -> list[Row]:
-    """What a reader makes of a list. `change(n)` is called before and after each time
+    """Returns what a reader emits of a list. `change(n)` is called before and after each time
     that page 1 is shown; `n` counts these moments, from 1.
     """
     out: list[Row] = []
@@ -43,15 +45,19 @@ def charge(key: int, updated_at: int = 500) -> Row:
     return {"id": key, "updated_at": updated_at}
 
 
-def test_a_row_that_two_passes_missed_is_found_by_a_third() -> None:
-    """Row 3 is first on its page in both passes, and moves to the page before once that is read."""
+@pytest.mark.parametrize("passes", [2, 3, 4])
+def test_a_row_that_some_passes_missed_is_found_by_the_next(passes: int) -> None:
+    """Row 3 is first on its page in each pass, and moves to the page before once that is read.
+
+    Rows that are gone by then must not make up for it in the count.
+    """
     rows = [charge(key) for key in range(1, 7)]
 
     def change(moment: int) -> None:
-        if moment in (2, 4):  # page 1 was shown
+        if moment % 2 == 0 and moment <= 2 * passes:  # page 1 was shown
             rows.pop(0)
-        if moment == 3:  # the second pass begins
-            rows.insert(0, charge(0, BEGAN))
+        if moment % 2 == 1 and 1 < moment < 2 * passes:  # the next pass begins
+            rows.insert(0, charge(-moment, BEGAN))
 
     assert {row["id"] for row in read(rows, change)} >= {2, 3, 4, 5, 6}
 
