@@ -124,10 +124,13 @@ class RequestScheduler:
         """The requests that may be sent now, the most urgent first; each counts as in flight."""
         buffered = self.buffered_bytes
         occupied = sum(n for reader, n in self._in_flight.items() if not reader.is_failing)
-        while self._repeated and occupied < self._connections:
+        for _ in range(len(self._repeated)):
             sent = self._repeated.popleft()
+            if occupied >= self._connections or self._in_flight[sent.reader] >= self._connections:
+                self._repeated.append(sent)
+                continue
             self._in_flight[sent.reader] += 1
-            occupied += 1
+            occupied += not sent.reader.is_failing
             yield sent
         for reader in self._readers:
             if reader.failure:
