@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Callable, Collection, Iterable
+from itertools import chain
+from operator import attrgetter
 from types import GenericAlias
 from typing import Annotated, Any
 
@@ -114,9 +116,10 @@ class _TypedObjects:
         self, column: Column, unknown: Collection[str], required: Collection[str] = ()
     ) -> None:
         self._all_unknown = unknown
-        self._timestamps: list[str] = []
-        self._free_forms: list[str] = []
-        self._parts: list[tuple[str, ConvertEach]] = []
+        self._timestamps: list[tuple[str, attrgetter[Any]]] = []
+        self._free_forms: list[tuple[str, attrgetter[Any]]] = []
+        # What reads a part of each object, what converts the parts, whether each is a list of them.
+        self._parts: list[tuple[attrgetter[Any], ConvertEach, bool]] = []
         fields: list[Any] = []
         for name, part in column.selected_parts:
             of = self._type_of(name, part)
@@ -141,45 +144,47 @@ class _TypedObjects:
         )
 
     def convert_each(self, objects: Iterable[Any]) -> None:
-        """Makes records of objects, in place: with decoding, nearly all that is done to them."""
-        timestamps, free_forms, parts = self._timestamps, self._free_forms, self._parts
-        extra, dropped = self._extra, self._dropped
-        for one in objects:
-            if one is None:
-                continue
-            for name in timestamps:
-                moment = getattr(one, name)
+        """Makes records of objects, in place: with decoding, nearly all that is done to them.
+
+        Attribute by attribute, since a loop over the attributes of each object takes twice as long.
+        """
+        objects = [one for one in objects if one is not None]
+        for name, value_of in self._timestamps:
+            for one, moment in zip(objects, map(value_of, objects), strict=True):
                 if type(moment) is int:
                     setattr(one, name, HOURS[moment // HOUR_S] + SECONDS[moment % HOUR_S])
-            for name in free_forms:
-                if value := getattr(one, name):
+        for name, value_of in self._free_forms:
+            for one, value in zip(objects, map(value_of, objects), strict=True):
+                if value:
                     _keep_digits(one, name, value)
-            for name, convert_each in parts:
-                if part := getattr(one, name):
-                    convert_each(part)
-            if extra:
-                _collect_extra(one, extra)
-            for name in dropped:
+        for value_of, convert_each, is_list in self._parts:
+            found = [part for part in map(value_of, objects) if part]
+            if found:
+                convert_each(chain.from_iterable(found) if is_list else found)
+        for one in objects if self._extra else ():
+            _collect_extra(one, self._extra)
+        for name in self._dropped:
+            for one in objects:
                 setattr(one, name, UNSET)
 
     def _type_of(self, name: str, column: Column) -> Any:
         """The type of a column. Notes what is to be done to its values."""
         if column.kind is ColumnKind.OBJECT:
             objects = _TypedObjects(column, self._all_unknown)
-            self._parts.append((name, lambda part: objects.convert_each((part,))))
+            self._parts.append((attrgetter(name), objects.convert_each, False))
             return objects.type
         if column.kind is ColumnKind.LIST and column.element:
             return self._type_of_list(name, column.element)
         if column.kind is ColumnKind.DATE_TIME:
-            self._timestamps.append(name)
+            self._timestamps.append((name, attrgetter(name)))
         if column.kind is ColumnKind.FREE_FORM:
-            self._free_forms.append(name)
+            self._free_forms.append((name, attrgetter(name)))
         return TYPES[column.kind]
 
     def _type_of_list(self, name: str, element: Column) -> Any:
         if element.kind is ColumnKind.OBJECT:
             objects = _TypedObjects(element, self._all_unknown)
-            self._parts.append((name, objects.convert_each))
+            self._parts.append((attrgetter(name), objects.convert_each, True))
             return _list_of(objects.type)
         if element.kind in (ColumnKind.LIST, ColumnKind.DATE_TIME, ColumnKind.FREE_FORM):
             return NOTHING_BUT_NULL

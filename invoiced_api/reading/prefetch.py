@@ -104,11 +104,13 @@ class Prefetcher:
                 if chunk:
                     yield chunk
                     self._receive(wait=False)
-                elif reader.failure or reader.finished:
+                    continue
+                if reader.failure or reader.finished:
                     break
-                # Responses first, since what they make possible can be in flight while a chunk
-                # is encoded.
-                elif not self._receive(wait=False) and not self._scheduler.encode_one():
+                # In turns, so that a page is encoded while it is in the processor's cache, and
+                # what a response makes possible is in flight before the next one is encoded.
+                encoded = self._scheduler.encode_one()
+                if not self._receive(wait=False) and not encoded:
                     self._receive(wait=True)
         finally:
             self._scheduler.remove(reader)
