@@ -18,10 +18,11 @@ def catalog(*, extra_columns: bool = False) -> dict[str, Any]:
     Args:
         extra_columns: whether each object has the column EXTRA (the setting `extra_columns`).
     """
-    return {"streams": [_entry(resource, extra_columns) for resource in RESOURCES]}
+    return {"streams": [entry(one, extra_columns=extra_columns) for one in RESOURCES]}
 
 
-def _entry(resource: Resource, extra_columns: bool) -> dict[str, Any]:
+def entry(resource: Resource, *, extra_columns: bool = False) -> dict[str, Any]:
+    """The entry of one stream in the catalog; see `catalog`."""
     schema = invoiced_schemas.load(resource.name)
     if extra_columns or not resource.documented:
         schema = with_extra(schema)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from singer import metadata
@@ -52,13 +52,13 @@ class SelectedStream:
 
 @dataclass(frozen=True, slots=True)
 class _CatalogEntry:
-    """A stream as a catalog describes it, and as discovery does."""
+    """A stream as a catalog describes it, and as discovery does once it is selected."""
 
     name: str
     given: Mapping[str, Any]
     metadata: Metadata
-    own: Mapping[str, Any]
-    own_metadata: Metadata
+    own: Mapping[str, Any] = field(default_factory=dict)
+    own_metadata: Metadata = field(default_factory=dict)
 
     def option(self, name: str) -> Any:
         """What the catalog says about the stream, in its metadata or beside it, as Meltano does."""
@@ -102,17 +102,19 @@ def selected_streams(catalog: Any = None, *, extra_columns: bool = False) -> lis
         InvalidInputError: if the catalog has another shape, or names a stream or field that this
             tap does not have and that is not deselected.
     """
-    own = {
-        entry["tap_stream_id"]: entry
-        for entry in discovery.catalog(extra_columns=extra_columns)["streams"]
-    }
-    given = own if catalog is None else _entries(catalog)
+    if catalog is None:
+        catalog = discovery.catalog(extra_columns=extra_columns)
+    given = _entries(catalog)
     for name, entry in given.items():
-        if name not in own and not _deselected(entry):
+        if name not in BY_NAME and _entry_of(entry).selected() is not False:
             raise InvalidInputError(
-                f"catalog: unknown stream `{name}`. Known are {', '.join(own)}; {NEW_CATALOG}"
+                f"catalog: unknown stream `{name}`. Known are {', '.join(BY_NAME)}; {NEW_CATALOG}"
             )
-    found = (_stream(given[name], own[name]) for name in own if name in given)
+    found = (
+        _stream(_entry_of(given[resource.name]), resource, extra_columns)
+        for resource in BY_NAME.values()
+        if resource.name in given
+    )
     streams = [stream for stream in found if stream]
     _check_aliases(streams)
     return streams
@@ -139,16 +141,9 @@ def _metadata_of(entry: Mapping[str, Any]) -> dict[Breadcrumb, dict[str, Any]]:
     return found
 
 
-def _entry_of(given: Mapping[str, Any], own: Mapping[str, Any]) -> _CatalogEntry:
-    name = own.get("tap_stream_id") or given.get("tap_stream_id") or given["stream"]
-    return _CatalogEntry(
-        str(name), given, _metadata_of(given), own, _metadata_of(own) if own else {}
-    )
-
-
-def _deselected(given: Mapping[str, Any]) -> bool:
-    """Whether an entry of a stream that does not exist asks for nothing."""
-    return _entry_of(given, {}).selected() is False
+def _entry_of(given: Mapping[str, Any]) -> _CatalogEntry:
+    name = given.get("tap_stream_id") or given["stream"]
+    return _CatalogEntry(str(name), given, _metadata_of(given))
 
 
 def _check_aliases(streams: list[SelectedStream]) -> None:
@@ -162,17 +157,18 @@ def _check_aliases(streams: list[SelectedStream]) -> None:
             )
 
 
-def _stream(given: Mapping[str, Any], own: Mapping[str, Any]) -> SelectedStream | None:
-    entry = _entry_of(given, own)
+def _stream(entry: _CatalogEntry, resource: Resource, extra_columns: bool) -> SelectedStream | None:
     selected = entry.selected()
     if selected is False or entry.option("inclusion") == "unsupported":
         return None
+    own, given = discovery.entry(resource, extra_columns=extra_columns), entry.given
+    entry = replace(entry, own=own, own_metadata=_metadata_of(own))
     _check_fields(entry)
     if selected is None and not entry.option("selected-by-default"):
         return None
     alias = given.get("stream")
     return SelectedStream(
-        resource=BY_NAME[entry.name],
+        resource=resource,
         schema=_pruned(own["schema"], entry, given["schema"], ()),
         full_schema=own["schema"],
         alias=alias if isinstance(alias, str) and alias != entry.name else "",
