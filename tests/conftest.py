@@ -44,7 +44,7 @@ def printable(value: Any) -> Any:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_report_to_serializable() -> Any:
-    """A test that fails over an odd character is reported, too."""
+    """A failed test with an odd character in its report is reported, too."""
     return printable((yield))
 
 
@@ -60,7 +60,7 @@ class Clock:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What a command left behind."""
+    """The output and the exit code of a command."""
 
     exit_code: int
     stdout: bytes
@@ -193,7 +193,7 @@ def whole_catalog() -> dict[str, Any]:
 
 @pytest.fixture
 def catalog_of(whole_catalog: dict[str, Any]) -> Callable[..., dict[str, Any]]:
-    """A catalog with these streams only; a copy, to be changed at will."""
+    """A catalog with these streams only. It is a copy that a test may change."""
 
     def pick(*streams: str) -> dict[str, Any]:
         kept = [one for one in whole_catalog["streams"] if one["stream"] in streams]

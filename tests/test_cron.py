@@ -1,4 +1,4 @@
-"""examples/cron.sh keeps its state through whatever happens to a run."""
+"""examples/cron.sh keeps its state, however a run ends."""
 
 import json
 import os
@@ -167,7 +167,7 @@ def of_session(session: int) -> Iterator[tuple[int, str]]:
 
 
 def wait_for_the_end_of(session: int) -> None:
-    """Also of those that were left to themselves."""
+    """Also of orphaned processes."""
     deadline = time.monotonic() + 60
     while any(of_session(session)):
         assert time.monotonic() < deadline

@@ -72,7 +72,7 @@ def workspace(
 
 @pytest.fixture
 def typed(workspace: tuple[Path, dict[str, str]], shop_server: Server) -> Callable[[str], None]:
-    """Runs a block of commands as it is typed."""
+    """Runs a block of commands in a shell."""
     folder, environment = workspace
 
     def run(block: str) -> None:

@@ -1,4 +1,4 @@
-"""A client of our own for any of the emulator's servers."""
+"""Clients of the project for any server of the emulator."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

@@ -1,4 +1,4 @@
-"""`Client.send`: what it brings back, what it repeats, and what it never does."""
+"""`Client.send`: what it returns, what it sends again, and what it never does."""
 
 import contextlib
 import socketserver
@@ -217,7 +217,7 @@ def test_a_failure_remembered_under_its_key_is_tried_under_a_new_one(client_of, 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 def test_a_call_that_takes_no_key_gets_none(client_of, account, method):
-    """Not even when it is repeated after an answered failure, which renews the key of a POST."""
+    """Also when it is sent again after a failed response, which renews the key of a POST."""
     customer = account.add("customers", name="Acme")
     with faulty(account, {"kind": "status", "status": 500, "times": 1}) as server:
         client_of(server).send(Request(method=method, path=f"/customers/{customer['id']}"))
@@ -275,7 +275,7 @@ def test_retry_after_is_read_as_seconds_or_as_a_date(header, expected):
 
 
 def test_a_redirect_is_never_followed(client_of, account, server):
-    """It would carry the credentials to whoever the redirect names."""
+    """The request would carry the credentials to the host that the redirect names."""
     rule = {"kind": "redirect", "location": f"{server.url}/customers"}
     with faulty(account, {**rule, "times": 1}) as redirecting:
         assert client_of(redirecting).send(LIST).body == []
@@ -318,7 +318,7 @@ def test_no_more_requests_are_in_flight_than_the_gate_lets_through(client_of, ac
 
 
 def test_a_post_that_timed_out_is_left_as_much_time_again(httpserver):
-    """It may still be under way, and no key protects it from its twin."""
+    """The first may still be in progress, and no key protects it from the second."""
     arrived = []
     done = threading.Event()
 
@@ -344,7 +344,7 @@ def test_a_post_that_timed_out_is_left_as_much_time_again(httpserver):
 )
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 def test_a_write_whose_answer_was_lost_is_left_time_to_end(client_of, account, fault, method):
-    """It may go on at Invoiced, and a later write of ours must not be overtaken by it."""
+    """Invoiced may still execute it, and it must not overwrite a later write."""
     customer = account.add("customers", name="Acme")
     path = "/customers" if method == "POST" else f"/customers/{customer['id']}"
     with faulty(account, {**fault, "methods": [method], "times": 1}) as server:

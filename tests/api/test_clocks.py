@@ -1,4 +1,4 @@
-"""The `Date` header, and what the client makes of a clock that is wrong."""
+"""The `Date` header, and how the client treats a clock that is wrong."""
 
 import time
 

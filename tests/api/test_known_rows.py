@@ -1,4 +1,4 @@
-"""What passes over a list remember of its rows."""
+"""What the passes over a list keep about its rows."""
 
 from typing import Any
 

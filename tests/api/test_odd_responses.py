@@ -115,7 +115,7 @@ def test_a_failure_of_invoiceds_own_is_repeated_under_a_new_key(invoiced):
     ],
 )
 def test_a_write_that_somebody_else_answered_is_left_time_to_end(invoiced, body, status):
-    """As at a gateway that gave up: Invoiced may still be at work on it."""
+    """As after a gateway's timeout: Invoiced may still execute the request."""
     invoiced.post(f"{URL}/customers", body=body, status=status)
     invoiced.post(f"{URL}/customers", json={"id": 1}, status=201)
     with client() as sender:
@@ -145,7 +145,7 @@ def test_a_failure_of_the_connection_is_repeated_under_the_same_key(invoiced, fa
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_a_redirect_of_a_write_is_not_followed_and_shows_no_secret(invoiced, status):
-    """It would carry the credentials to whoever the redirect names."""
+    """The request would carry the credentials to the host that the redirect names."""
     to = "https://user:pass@elsewhere.example/customers?token=abc"
     invoiced.post(f"{URL}/customers", status=status, headers={"Location": to})
     with client() as sender, pytest.raises(FatalError) as caught:

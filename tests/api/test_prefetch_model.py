@@ -134,7 +134,7 @@ class SimulatedServer:
 
 
 class SimulatedTransport:
-    """Answers what is in flight in any order; sees to it that the bounds are kept."""
+    """Answers the requests in flight in any order, and asserts the bounds."""
 
     def __init__(self, server: SimulatedServer, connections: int) -> None:
         self._server, self._connections = server, connections
@@ -206,7 +206,7 @@ class Schedule:
                 assert not reader.buffered_bytes
 
     def _check_memory(self, readers: list[StreamReader]) -> None:
-        """What is in flight may weigh more than was reserved for it; nothing else may."""
+        """Requests in flight may be larger than their reservation; nothing else may."""
         row_bytes = max(self.row_bytes + 1, 8 * 1024)
         # Some windows come out when they have ended: what is held meanwhile is a few pages.
         pages = 11 if {"events", "subscriptions"} & self.readers.keys() else 2
@@ -214,7 +214,7 @@ class Schedule:
         assert sum(reader.buffered_bytes for reader in readers) <= most
 
     def _check_bookmark(self, name: str, rows: list[list[int]], bookmark: int) -> None:
-        """What came out of a stream that failed is all that was updated before its bookmark."""
+        """A failed stream emitted everything that was updated before its bookmark."""
         if BY_NAME[name].parent:
             return
         stamp = BY_NAME[name].replication_key

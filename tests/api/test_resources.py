@@ -100,7 +100,7 @@ def test_bookmark_columns_are_date_times_that_may_be_null(resource):
 
 @pytest.mark.parametrize(("resource", "body"), WRITES)
 def test_read_only_attributes_are_in_no_body(resource, body):
-    """But for ids that are the caller's own, which only a create may choose."""
+    """Except ids that the caller chooses, which only a create may set."""
     read_only = {"object", "total", "balance", "url", "created_at", "updated_at"}
     assert not read_only & body.keys()
     chosen = resource.natural_key == "id" and body is ENDPOINTS[resource.name].create

@@ -1,4 +1,4 @@
-"""Responses that are larger than there is room for."""
+"""Responses that are larger than the memory bound."""
 
 import gzip
 from typing import Any

@@ -81,7 +81,7 @@ def test_it_gives_up_with_the_last_failure_once_the_time_is_over():
 
 
 def test_an_attempt_that_took_all_the_time_is_not_repeated():
-    """A request may hang for a minute: the time is looked at after an attempt as well."""
+    """A request may take a minute: the time is checked after an attempt as well."""
     attempts = Attempts(failures=99, seconds=60)
     with pytest.raises(RetryableError):
         retrying(attempts, max_s=10, on_retry=lambda: None, clock=attempts.clock)

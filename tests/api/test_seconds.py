@@ -40,7 +40,7 @@ def test_changes_that_cancel_out_in_the_counts_hide_no_row() -> None:
 def test_a_second_that_is_not_over_is_read_again_until_nothing_is_new() -> None:
     """One row comes in before the page that is read, and one that was read goes: counts agree.
 
-    When the last pages were read, two more come in. Whoever went back would miss row 1.
+    When the last pages were read, two more come in. Reading those pages again would miss row 1.
     """
     ids = [10, 11, 12, 13, 14, 15]
     read: list[Any] = []

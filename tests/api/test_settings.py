@@ -1,4 +1,4 @@
-"""What the user writes, in which of the three places, and what is said when it is wrong."""
+"""Settings from the three places where users write them, and the errors for wrong ones."""
 
 import json
 

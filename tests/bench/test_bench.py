@@ -1,4 +1,4 @@
-"""What `make bench` works out and how it measures; the measuring itself takes minutes."""
+"""What `make bench` computes and how it measures. The measurement itself takes minutes."""
 
 import sys
 from pathlib import Path

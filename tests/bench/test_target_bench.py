@@ -1,4 +1,4 @@
-"""The pieces with which `make bench` measures writes, at sizes that take no time."""
+"""The parts with which `make bench` measures writes, at small sizes."""
 
 import sys
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What is typed after a command's name, and the files named there."""
+"""The command line, and the files that it names."""
 
 import json
 import shutil
@@ -66,7 +66,7 @@ def test_zsh_gets_every_option(command: str) -> None:
 def test_a_later_config_wins_key_by_key(
     business_server: Server, run_tap: Callable[..., Any], tmp_path: Path
 ) -> None:
-    """As when one file holds what is shared and another the secret."""
+    """As when one file holds the shared settings and another the secret."""
     later, last = tmp_path / "later.json", tmp_path / "last.json"
     later.write_text(json.dumps({"api_key": "emulator-key", "page_size": 0}))
     last.write_text(json.dumps({"page_size": 50}))
@@ -85,7 +85,7 @@ def test_each_config_must_be_one(server: Server, run_tap: Callable[..., Any]) ->
 def test_no_env_file_is_read(
     server: Server, run_tap: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a folder happens to hold must not choose the account that is written to."""
+    """A file that happens to be in the folder must not choose the account that is written to."""
     (tmp_path / ".env").write_text("TAP_INVOICED_API_KEY=emulator-key\n")
     monkeypatch.chdir(tmp_path)
     run = run_tap(server, api_key=None)

@@ -84,7 +84,7 @@ def test_several_signals_end_the_tap_like_one(
     config: Callable[..., Path],
     environment: dict[str, str],
 ) -> None:
-    """Orchestrators send SIGTERM twice, or SIGINT behind it; it may hit the last words."""
+    """Orchestrators send SIGTERM twice, or then SIGINT, also while the last lines are written."""
     rng = random.Random(20260301)
     with Server(business, latency_s=0.01) as server:
         settings = config(server, start_date="2020-01-01", page_size=5, max_connections=1)
@@ -229,7 +229,7 @@ def test_stopped_while_nobody_reads_stdout_the_target_ends_within_five_seconds(
 
 
 def wait_until_it_is_full(read: int) -> None:
-    """Until a pipe holds as much as it can: its writer is blocked from then on."""
+    """Fills a pipe, so that its writer is blocked."""
     deadline = time.monotonic() + 30
     before = -1
     while time.monotonic() < deadline:

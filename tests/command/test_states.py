@@ -136,7 +136,7 @@ def test_a_second_run_resumes_beside_the_ledger_in_one_sqlite_file(
     environment: dict[str, str],
     states: Callable[..., Run],
 ) -> None:
-    """The target has the file to itself: the tap reads before, the saver writes after."""
+    """The target locks the file: the tap reads before it, the saver writes after it."""
     first = pipeline(tmp_path, business_server, server, environment)
     assert first.returncode == 0, first.stderr.decode()
     assert b"this is its first run" in first.stderr
@@ -216,7 +216,7 @@ def test_a_row_that_is_no_json_stops_the_run(
 
 
 def test_a_locked_database_holds_up_no_target_and_loses_no_state(url: str, tmp_path: Path) -> None:
-    """While a run has the file, states wait; the newest is saved once the target has ended."""
+    """While a run holds the lock, states wait. The newest is saved once the target has ended."""
     StateStore(url).save("acme", "default", STATE)
     other = sqlite3.connect(tmp_path / "states.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")

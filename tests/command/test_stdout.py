@@ -1,4 +1,4 @@
-"""Where the messages go may fail like anything else."""
+"""Stdout may fail, for example when the disk is full."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Meltano shows its users every warning of Python's: there must be none of ours."""
+"""Meltano shows its users every warning of Python's: the commands must cause none."""
 
 from collections.abc import Callable
 from typing import Any

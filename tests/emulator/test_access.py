@@ -1,4 +1,4 @@
-"""Who may ask, what, and how many at once."""
+"""Authentication, and how many requests may run at once."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""The account as a test or a script handles it, past every rule."""
+"""The account as tests and scripts change it, without the rules of the API."""
 
 import pkgutil
 import subprocess

@@ -89,7 +89,7 @@ def test_a_merge_names_another_customer(account, api, body, param):
 
 
 def test_only_its_own_transaction_is_deleted_with_an_event(account, api, invoice):
-    """The shadows of a payment that is voided or applied otherwise disappear without one."""
+    """The shadow transactions of a voided or re-applied payment disappear without an event."""
     applied = {"type": "invoice", "invoice": invoice["id"], "amount": 50}
     payment = api.post("/payments", {"customer": 1, "amount": 50, "applied_to": [applied]}).json()
     (shadow,) = account.objects("transactions")

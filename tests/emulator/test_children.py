@@ -1,4 +1,4 @@
-"""What belongs to a customer or an invoice, and is found under its parent."""
+"""Children of customers and invoices, listed under their parent."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What can be made to go wrong on the way."""
+"""The faults that the emulator can inject."""
 
 import json
 import time

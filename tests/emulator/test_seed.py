@@ -1,4 +1,4 @@
-"""The seeded business: the same every time, and one an accountant would believe."""
+"""The seeded business: deterministic, and plausible to an accountant."""
 
 from collections import Counter
 from datetime import datetime, time
@@ -155,7 +155,7 @@ def test_every_child_has_its_parent(business):
 
 
 def writable(value, types):
-    """What of an object a client may send back."""
+    """The part of an object that a client may send back."""
     sent = {}
     for name in types.keys() & value.keys():
         part = PARTS.get(types[name])

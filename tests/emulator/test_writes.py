@@ -1,4 +1,4 @@
-"""What a write may say, and what becomes of it."""
+"""Request bodies that the emulator accepts, and their effects."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What it takes to copy an account: two servers, a pipe between them, and a comparison."""
+"""Two servers, a pipe between them, and a comparison: a copy of an account."""
 
 import json
 import os
@@ -50,7 +50,7 @@ class Copying:
 
     @property
     def undocumented(self) -> list[tuple[str, str, str]]:
-        """Where objects differ from the source's although the page does not say so."""
+        """The undocumented differences between the objects and those of the source."""
         return [
             (*key, path)
             for key, path in self.differences
@@ -125,7 +125,7 @@ def _command(home: Path, module: str, config: str, *more: str) -> list[str]:
 
 @pytest.fixture
 def piping(tmp_path: Path, environment: dict[str, str]) -> Callable[..., Pipe]:
-    """A pipe into an account from whatever stands for a tap. Keyword arguments are settings."""
+    """A pipe into an account from any command. Keyword arguments are settings."""
 
     def begin(server: Server, **settings: Any) -> Pipe:
         ledger = f"sqlite:///{tmp_path}/ledger.db"

@@ -27,7 +27,7 @@ class Ended:
 
 
 class Fuse(Faults):
-    """Burns down with the requests of one server; then it kills, and spoils that request.
+    """Counts the requests of one server; at the chosen one it kills, and loses that request.
 
     To be given to the server as `before_request` and as `faults`.
     """
@@ -81,7 +81,7 @@ class Pipe:
             self._running[name].kill()
 
     def run(self) -> Ended:
-        """Until both ends have ended."""
+        """Waits until both processes have ended."""
         tap, self.states = list(self.tap), []
         if self.state is not None:
             (self.folder / "state.json").write_text(json.dumps(self.state))

@@ -36,7 +36,7 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the gateway answers itself, once it has passed on `after` of the requests."""
+    """The gateway's own response, once it has passed on `after` requests."""
 
     status: int
     body: bytes = b""

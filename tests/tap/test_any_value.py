@@ -110,7 +110,7 @@ def places(value: Any, at: Place = ()) -> Iterator[Place]:
 
 
 def own_places(name: str) -> list[Place]:
-    """Where the reader itself puts a value: the id of the parent."""
+    """The attribute that the reader itself adds: the id of the parent."""
     parent = BY_NAME[name].parent
     return [(parent.attribute,)] if parent else []
 

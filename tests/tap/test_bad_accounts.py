@@ -87,7 +87,7 @@ def test_check_of_a_wrong_key_fails(business_server: Server, run_tap: Callable[.
 def test_check_of_an_account_that_does_not_answer_ends_soon_whatever_the_timeout(
     account: Account, run_tap: Callable[..., Any]
 ) -> None:
-    """Somebody waits for it: a request once had its whole minute."""
+    """`--check` must answer soon: a request once had its whole minute."""
     faults = Faults([{"kind": "stall", "seconds": 30}])
     with Server(account, faults=faults) as server:
         began = time.monotonic()

@@ -106,7 +106,7 @@ def test_a_file_that_is_no_text_is_named(
 def test_without_a_start_date_a_first_run_says_from_when_it_reads(
     server: Server, run_tap: Callable[..., Any]
 ) -> None:
-    """Later ones read on from their bookmarks, and say nothing."""
+    """Later runs read from their bookmarks and do not warn."""
     first = run_tap(server, start_date=None)
     (warning,) = [line for line in first.stderr.splitlines() if "start_date" in line]
     assert warning.startswith("WARNING no `start_date`: the first run of customers, subscriptions,")

@@ -45,7 +45,7 @@ def https() -> Iterator[HTTPServer]:
 
 
 class Proxy(BaseHTTPRequestHandler):
-    """Answers CONNECT with `status`; with 200 it carries bytes to and fro."""
+    """Answers CONNECT with `status`; after 200 it relays bytes in both directions."""
 
     status = 200
 

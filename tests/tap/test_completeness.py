@@ -71,7 +71,7 @@ def ids_of(account: Account, stream: str) -> set[int]:
 
 
 def paged_by_number(server: Server, stream: str) -> set[int]:
-    """What a reader sees that turns the pages of the sorted list(s)."""
+    """What a reader gets that requests page after page of the sorted lists."""
     seen: set[int] = set()
     lists: list[dict[str, str]] = [{}]
     if stream == "subscriptions":
@@ -131,7 +131,7 @@ def test_a_subscription_that_moves_back_to_a_list_already_read_is_emitted_by_the
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_turning_pages_would_have_lost_some(stream: str, account: Account, clock: Any) -> None:
-    """The same account and colleagues as above: the trouble is real."""
+    """The same account and edits: a plain reader does lose rows."""
     crowd(account, stream, clock)
     before = ids_of(account, stream)
     with Server(account, before_request=Colleagues(stream, clock, seed=1)) as server:

@@ -100,7 +100,7 @@ def read(
 
 @pytest.fixture(scope="module")
 def small() -> Iterator[Server]:
-    """An account with a few objects of every stream; nobody changes it."""
+    """An account with a few objects of every stream, which do not change."""
     account = seeded(customers=4, seed=7, now=lambda: NOW, api_key=API_KEY)
     with Server(account) as server:
         yield server
@@ -250,7 +250,7 @@ def test_an_account_that_only_fails_stops_the_run_at_the_second_stream(
 
 
 class DefectiveProgress(LogProgress):
-    """Raises what nobody expects while one stream is read."""
+    """Raises an unexpected error while one stream is read."""
 
     def begin(self, stream: str) -> None:
         super().begin(stream)

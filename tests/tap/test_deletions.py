@@ -1,4 +1,4 @@
-"""What left the account arrives once, as it was, with the moment it left."""
+"""A deleted object arrives once, with its last values and the time of its deletion."""
 
 from collections.abc import Callable
 from functools import partial
@@ -27,7 +27,7 @@ def reads(
 
 
 def deleted(run: Any, stream: str) -> dict[Any, str]:
-    """When each deleted object left, by id."""
+    """The time of each deletion, by id."""
     found = run.records(stream)
     return {row["id"]: row["_sdc_deleted_at"] for row in found if row.get("_sdc_deleted_at")}
 
@@ -109,7 +109,7 @@ def test_the_column_is_in_the_schema_only_when_asked_for(
 def test_deletions_that_do_not_name_their_parent_are_counted_and_skipped(
     account: Account, clock: Any, reads: Callable[..., Any]
 ) -> None:
-    """Half a key is none: no target could find the row."""
+    """A part of a key is not a key: no target could find the row."""
     customer = account.add("customers", name="Acme")["id"]
     contact = account.add("contacts", name="Nancy", _customer=customer)["id"]
     first = reads()

@@ -1,4 +1,4 @@
-"""Response -> records on the fast path, beside what the slow path makes of the same response."""
+"""Response -> records on the fast path, compared with the slow path for the same response."""
 
 import json
 from typing import Any
@@ -145,7 +145,7 @@ def test_only_values_in_the_form_of_their_columns_go_the_fast_path(
 def test_every_object_of_a_sample_account_goes_the_fast_path(
     name: str, business_server: Server
 ) -> None:
-    """Else a slip in a schema would cost all the pace, and nobody would see why."""
+    """A mistake in a schema would otherwise make every read slow without a visible cause."""
     schema = invoiced_schemas.load(name)
     stream = SelectedStream(resource=BY_NAME[name], schema=schema, full_schema=schema)
     records = Records(stream, with_deletions=False, totals=None)

@@ -30,7 +30,7 @@ def test_a_list_of_one_second_is_read_in_as_many_requests_as_it_has_pages(
 def test_a_server_that_does_not_sort_is_not_trusted_because_of_its_first_row(
     account: Account, clock: Any, run_tap: Callable[..., Any], catalog_of: Callable[..., Any]
 ) -> None:
-    """The first row is the earliest and the latest by its word; others are older and newer."""
+    """The first row claims to be the earliest and the latest; others are older and newer."""
     account.ignores_sort = True
     for number in range(450):
         moment = clock.seconds - 86_400 + (0 if number < 300 else 60 * (number % 3 - 1))

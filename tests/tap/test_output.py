@@ -1,4 +1,4 @@
-"""What the tap writes: the API's own values, in the form a target can take."""
+"""What the tap writes: the API's own values, in a form that a target accepts."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""A list of which some pages fail or are refused: what comes out, and what others wait for."""
+"""A list of which some pages fail or are refused: its rows, and the effect on other lists."""
 
 import json
 import time

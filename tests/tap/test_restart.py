@@ -1,4 +1,4 @@
-"""A run may die anywhere; the next goes on from the last STATE that was written."""
+"""A run may die anywhere; the next continues from the last STATE that was written."""
 
 import json
 import os
@@ -62,7 +62,7 @@ def test_killed_at_ten_random_points_the_union_is_complete(
     tmp_path: Path,
     environment: dict[str, str],
 ) -> None:
-    """Each restart goes on from a state written somewhere in the middle of a stream."""
+    """Each restart continues from a state written in the middle of a stream."""
     rng = random.Random(seed)
     business = seeded(customers=200, seed=seed, now=clock, api_key="emulator-key")
     warehouse = Warehouse()

@@ -1,4 +1,4 @@
-"""Object -> record, beside what singer's own Transformer makes of it."""
+"""Object -> record, compared with singer's own Transformer."""
 
 import copy
 from typing import Any
@@ -88,7 +88,7 @@ def with_unknown_booleans(transformed: Any, sent: Any) -> Any:
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(row=objects(SOME))
 def test_a_record_is_what_singer_would_have_made_of_it(row: dict[str, Any]) -> None:
-    """But for two things, in which ours keeps the truth.
+    """With two exceptions, where ours is exact.
 
     singer turns the whole numbers of a number column into floats, and makes false of an unknown
     boolean: there the sent value is put back before the two are compared.

@@ -64,7 +64,7 @@ def test_objects_that_were_not_listed_end_the_run_with_exit_1(
 def test_the_bookmark_waits_until_the_stream_is_verified(
     account: Account, clock: Any, run_tap: Callable[..., Any], catalog_of: Callable[..., Any]
 ) -> None:
-    """A STATE in the middle of the stream would let a killed run pass rows that are missing."""
+    """A STATE in the middle of the stream would let the next run skip missing rows."""
     before = {"bookmarks": {"customers": {"updated_at": "2026-02-01T00:00:00Z"}}}
     for number in range(1_500):
         account.add("customers", name=str(number), updated_at=clock.seconds - 90_000 + number)

@@ -1,4 +1,4 @@
-"""Twenty requests at a time: as complete and as ordered as one, and never one too many."""
+"""Twenty concurrent requests: complete and in order like one, and never more than twenty."""
 
 import json
 import random
@@ -84,7 +84,7 @@ def test_a_saturated_second_is_read_while_it_is_edited(
 def test_faults_in_a_twentieth_of_the_requests_change_nothing(
     seed: int, clock: Any, run_tap: Callable[..., Any]
 ) -> None:
-    """Each kind of fault, mixed; the stall is longer than the tap's patience."""
+    """Each kind of fault, mixed; the stall is longer than the tap's timeout."""
     account = seeded(customers=40, seed=seed, now=clock, api_key="emulator-key")
     share = 0.05 / len(FAULTS)
     faults = Faults([{**kind, "share": share} for kind in FAULTS], seed=seed)
