@@ -17,6 +17,10 @@ MIN_INT64, MAX_INT64 = -(2**63), 2**63 - 1
 MANY_DIGITS = b"0" * 19
 DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
 MAX_DIGITS = 20  # with the sign
+# Parts of a value that are nested deeper are not read: parsers and their users call themselves.
+MAX_NESTING = 250
+# A text, or a bracket outside of texts.
+TEXT_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 # An escaped half of a surrogate pair; whole pairs are checked later.
 SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -41,14 +45,15 @@ class BrokenText(str):
 def parse(body: bytes) -> Any:
     """The value of a JSON text. A number that a double or 64 bits would change is a NumberText.
 
-    Bytes that are not UTF-8 are accepted: the text that holds them is a BrokenText.
+    Bytes that are not UTF-8 are accepted: the text that holds them is a BrokenText. What is nested
+    too deeply is a NumberText that is no number.
 
     Example:
         >>> parse(b'{"total": 0.1000000000000000055, "id": 7}')
         {'total': '0.1000000000000000055', 'id': 7}
 
     Raises:
-        json.JSONDecodeError: if the body is not JSON, or nested too deeply.
+        json.JSONDecodeError: if the body is not JSON.
     """
     # A search like this takes a tenth of the time of a regular expression.
     if MANY_DIGITS not in body.translate(DIGITS_TO_ZERO):
@@ -57,12 +62,11 @@ def parse(body: bytes) -> Any:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass  # what is unusual is left to the parser of the standard library
     text = body.decode("utf-8-sig", "surrogateescape")
+    suspicious = bool(SURROGATE_ESCAPE.search(body)) or not _is_unicode(text)
     try:
-        value = LENIENT_DECODER.decode(text)
+        return _parsed(text, suspicious=suspicious)
     except RecursionError:
-        raise json.JSONDecodeError("nested too deeply", "", 0) from None
-    suspicious = SURROGATE_ESCAPE.search(body) or not _is_unicode(text)
-    return _marked(value) if suspicious else value
+        return _parsed(_without_deep_parts(text), suspicious=suspicious)
 
 
 def parse_fast(body: bytes) -> Any:
@@ -75,6 +79,29 @@ def parse_fast(body: bytes) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         return parse(body)
+
+
+def _parsed(text: str, *, suspicious: bool) -> Any:
+    value = LENIENT_DECODER.decode(text)
+    return _marked(value) if suspicious else value
+
+
+def _without_deep_parts(text: str) -> str:
+    """The JSON text with NaN in place of each part that is nested too deeply."""
+    kept: list[str] = []
+    depth = start = 0
+    for token in TEXT_OR_BRACKET.finditer(text):
+        if token[0] in "[{":
+            depth += 1
+            if depth == MAX_NESTING + 1:
+                kept += [text[start : token.start()], "NaN"]
+        elif token[0] in "]}":
+            depth -= 1
+            if depth == MAX_NESTING:
+                start = token.end()
+    if depth <= MAX_NESTING:
+        kept.append(text[start:])
+    return "".join(kept)
 
 
 def _integer(text: str) -> Any:

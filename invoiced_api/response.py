@@ -1,5 +1,6 @@
 """From an HTTP response to a `Response`, or to the exception that names the next step."""
 
+import json
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -9,8 +10,7 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
 
-import orjson
-
+from invoiced_api import exact_json
 from invoiced_api.exceptions import (
     FeatureMissingError,
     InvoicedError,
@@ -43,9 +43,13 @@ class Response:
 
     @property
     def total(self) -> int | None:
-        """`X-Total-Count`: how many objects the whole list has; None without that header."""
-        total = self.headers.get("X-Total-Count", "")
-        return int(total) if total.isdecimal() else None
+        """`X-Total-Count`: how many objects the whole list has; None without that header.
+
+        A proxy may send it twice.
+        """
+        counts = {count.strip() for count in self.headers.get("X-Total-Count", "").split(",")}
+        total = counts.pop()
+        return int(total) if total.isdecimal() and not counts else None
 
     @property
     def clock(self) -> int:
@@ -71,8 +75,8 @@ def parse_response(call: Request, response: RawResponse) -> Response:
         raise RetryableError(f"{call}: the response {response.status} is empty")
     if not call.raw:
         try:
-            body = orjson.loads(body) if body else None
-        except orjson.JSONDecodeError:
+            body = exact_json.parse_fast(body) if body else None
+        except json.JSONDecodeError:
             raise RetryableError(f"{call}: the response {response.status} is not JSON") from None
     return Response(headers=response.headers, body=body, status=response.status)
 
@@ -131,8 +135,8 @@ def _failure(call: Request, response: RawResponse) -> InvoicedError:
 def _error_body(response: RawResponse) -> dict[str, Any]:
     """Invoiced's own `{"type", "message", "param"}`, or {} if something in between responded."""
     try:
-        body = orjson.loads(response.data)
-    except orjson.JSONDecodeError:
+        body = exact_json.parse_fast(response.data)
+    except json.JSONDecodeError:
         return {}
     return body if isinstance(body, dict) else {}
 

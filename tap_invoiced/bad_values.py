@@ -78,10 +78,17 @@ def shown(value: Any) -> str:
     """The start of a value as JSON, for a message."""
     try:
         text = orjson.dumps(value, default=repr).decode()
-    except (TypeError, ValueError):  # a lone surrogate, an integer beyond 64 bits
-        text = repr(value)
+    except (TypeError, ValueError):  # a lone surrogate, an integer beyond 64 bits, many levels
+        text = _represented(value)
     # Before it is cut: the log's filter does not recognise a part of a card number.
     text = hide_card_numbers(text)
     if len(text) > MAX_SHOWN_CHARACTERS:
         text = f"{text[: MAX_SHOWN_CHARACTERS - 3]}..."
     return text
+
+
+def _represented(value: Any) -> str:
+    try:
+        return repr(value)
+    except RecursionError:
+        return "a value of too many levels"

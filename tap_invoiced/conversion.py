@@ -30,6 +30,8 @@ SECONDS_TEXT = re.compile(r"-?\d{9,12}", re.ASCII)
 MAX_EXACT_DOUBLE = 2**53
 # No double has more digits than this.
 DOUBLE_DIGITS = 17
+# A part of a free-form value that is nested deeper is lost: few readers of records take it.
+MAX_NESTING = 200
 
 
 def _double(value: Any) -> float:
@@ -224,12 +226,13 @@ def scalar_rule(kind: ColumnKind, of: type) -> Rule:
     return RULES[kind].get(of, _none_has)
 
 
-def free_form(value: Any, lost: Callable[[Any, str], None]) -> Any:
+def free_form(value: Any, lost: Callable[[Any, str], None], levels: int = MAX_NESTING) -> Any:
     """A value of a part that has no columns, such as `metadata`: as it was sent.
 
     Args:
         value: any value of `exact_json`. A number keeps its digits, as text if no number does.
         lost: is called with each value that cannot be kept, and what takes its place.
+        levels: how deep the value may be nested.
     """
     kind = type(value)
     if kind is str:
@@ -239,10 +242,15 @@ def free_form(value: Any, lost: Callable[[Any, str], None]) -> Any:
     if kind is BrokenText:
         lost(value, "text with U+FFFD")
         return value.repaired
+    if kind in (list, dict) and not levels:
+        lost(value, "null")
+        return None
     if kind is list:
-        return [free_form(one, lost) for one in value]
+        return [free_form(one, lost, levels - 1) for one in value]
     if kind is dict:
-        return {free_form(name, lost): free_form(one, lost) for name, one in value.items()}
+        return {
+            free_form(name, lost): free_form(one, lost, levels - 1) for name, one in value.items()
+        }
     if kind is int and not MIN_INT64 <= value <= MAX_INT64:
         return str(value)
     return value
