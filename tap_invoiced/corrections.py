@@ -1,10 +1,9 @@
 """Rows that no bookmark reaches: moved by a merge, deleted, or dropped with their payment."""
 
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
-
-import orjson
 
 from invoiced_api.client import Client
 from invoiced_api.exceptions import NotFoundError, UnexpectedResponseError
@@ -13,8 +12,9 @@ from invoiced_api.request import Request
 from invoiced_api.resources import BY_NAME
 from invoiced_api.timestamps import to_rfc_3339
 from tap_invoiced.bookmarks import State
-from tap_invoiced.deletions import COLUMN, Deletions
+from tap_invoiced.deletions import COLUMN, EVENTS, Deletions
 from tap_invoiced.event_store import Object
+from tap_invoiced.row_identity import has_id, number_of, parse_events, parse_with_ids
 from tap_invoiced.selection import SelectedStream
 
 Params = dict[str, str | int]
@@ -57,12 +57,28 @@ class Corrections:
     def fetch(self, path: str) -> Object | None:
         """The object at a path; None if there is none."""
         try:
-            found = _json(self.client.send(Request(method="GET", path=path)).body)
+            found = self._get(Request(method="GET", path=path))[0]
         except NotFoundError:
             return None
         return found if isinstance(found, dict) else None
 
-    def _moved(self, stream: SelectedStream, customer: Any) -> Iterator[list[Object]]:
+    def _get(self, request: Request) -> tuple[Any, int | None]:
+        """What a response holds, its objects identified; and how many the list counts.
+
+        Raises:
+            UnexpectedResponseError: if it is not JSON, twice.
+        """
+        parse = parse_events if request.path.startswith(EVENTS.path) else parse_with_ids
+        for _ in range(2):
+            response = self.client.send(replace(request, raw=True))
+            try:
+                # A list is never without a body.
+                return parse(response.body or b"null"), response.total
+            except json.JSONDecodeError:
+                continue
+        raise UnexpectedResponseError(f"{request}: the response is not JSON")
+
+    def _moved(self, stream: SelectedStream, customer: int) -> Iterator[list[Object]]:
         """The objects of the customer that a merge kept, which some of them were not before."""
         resource = stream.resource
         if resource is CUSTOMERS:
@@ -71,6 +87,10 @@ class Corrections:
         if resource.parent is not None:
             attribute = resource.parent.attribute
             path = resource.path.format(**{attribute: customer})
+            if resource.parent.singleton:
+                only = self.fetch(path)
+                yield [{**only, attribute: customer}] if only else []
+                return
             try:
                 for rows in self._pages(path, {}):
                     yield [{**row, attribute: customer} for row in rows]
@@ -84,7 +104,7 @@ class Corrections:
             query["include"] = ",".join(sorted(includes))
             for rows in self._pages(resource.path, query):
                 # A server that ignored the filter would send the objects of others too.
-                yield [row for row in rows if _id(row.get(column)) == str(customer)]
+                yield [row for row in rows if number_of(row.get(column)) == customer]
 
     def _dropped(self, stream: SelectedStream) -> Iterator[list[Object]]:
         """Shadow transactions that are gone, of payments that changed since the bookmark."""
@@ -93,12 +113,14 @@ class Corrections:
         query: Params = {"updated_after": max(since - 1, 0), "include": "updated_at"}
         for payments in self._pages(PAYMENTS.path, query):
             for payment in payments:
+                if not has_id(payment):
+                    continue  # the stream of payments reports it
                 if payment.get("updated_at") == payment.get("created_at"):
                     continue  # what was never changed has all its transactions
                 for row in self._gone_transactions(payment):
                     token = f"transaction:{row['id']}"
                     changed = payment.get("updated_at")
-                    if not isinstance(changed, int) or changed >= until:
+                    if type(changed) is not int or changed >= until:
                         self.tokens.append(token)
                     if not self.deletions.is_emitted(stream, token):
                         yield [row]
@@ -111,10 +133,11 @@ class Corrections:
         for rows in self._pages(TRANSACTIONS.path, query):
             for row in rows:
                 known.pop(str(row.get("id")), None)
-        moment = payment.get("updated_at")
+        changed = payment.get("updated_at")
+        moment = changed if type(changed) is int else self.deletions.until
         for key, row in known.items():
             if self.fetch(f"{TRANSACTIONS.path}/{key}") is None:
-                yield {**row, COLUMN: to_rfc_3339(moment if isinstance(moment, int) else 0)}
+                yield {**row, COLUMN: to_rfc_3339(moment)}
 
     def _transactions_once(self, payment: Object) -> dict[str, Object]:
         """Every transaction that a payment ever had, by id, as its events show it."""
@@ -123,7 +146,7 @@ class Corrections:
         if found:
             return found
         # The events of a transaction may not count as related to its payment.
-        moments = {e["timestamp"] for e in events if isinstance(e.get("timestamp"), int)}
+        moments = {e["timestamp"] for e in events if type(e.get("timestamp")) is int}
         for second in sorted(moments):
             window: Params = {"type": "transaction", "start_date": second - TOGETHER_S}
             window["end_date"] = second + TOGETHER_S
@@ -131,7 +154,7 @@ class Corrections:
         return found
 
     def _events(self, query: Params) -> Iterator[Object]:
-        for rows in self._pages("/events", query):
+        for rows in self._pages(EVENTS.path, query):
             yield from rows
 
     def _pages(self, path: str, query: Params) -> Iterator[list[Object]]:
@@ -140,10 +163,7 @@ class Corrections:
         number, total = 1, None
         while True:
             paging = {"per_page": self.page_size, "page": number}
-            response = self.client.send(
-                Request(method="GET", path=path, params={**query, **paging})
-            )
-            rows = _json(response.body)
+            rows, counted = self._get(Request(method="GET", path=path, params={**query, **paging}))
             if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
                 raise UnexpectedResponseError(f"GET {path}: the response is not a list of objects")
             fresh = [row for row in rows if str(row.get("id")) not in seen]
@@ -151,7 +171,7 @@ class Corrections:
             if rows and not fresh:
                 raise UnexpectedResponseError(f"GET {path}: the server ignores `page`")
             yield fresh
-            total = response.total if total is None else total
+            total = counted if total is None else total
             complete = len(seen) >= total if total is not None else len(rows) < self.page_size
             if not rows or complete:
                 return
@@ -165,17 +185,9 @@ def _transactions_of(payment: Object, events: Any) -> dict[str, Object]:
         data = event.get("data")
         row = data.get("object") if isinstance(data, dict) else None
         about = str(event.get("type", "")).partition(".")[0]
-        if about != "transaction" or not isinstance(row, dict) or row.get("id") is None:
+        key = number_of(row.get("id")) if isinstance(row, dict) else None
+        if about != "transaction" or not isinstance(row, dict) or key is None:
             continue
-        if _id(row.get("payment")) == str(payment["id"]):
-            found.setdefault(str(row["id"]), row)
+        if number_of(row.get("payment")) == payment["id"]:
+            found.setdefault(str(key), row)
     return found
-
-
-def _id(value: Any) -> str:
-    """The id that a reference holds, which may be expanded to the object."""
-    return str(value.get("id") if isinstance(value, dict) else value)
-
-
-def _json(body: Any) -> Any:
-    return orjson.loads(body) if isinstance(body, bytes) else body

@@ -11,6 +11,7 @@ from invoiced_api.resources import BY_NAME
 from invoiced_api.timestamps import to_rfc_3339
 from tap_invoiced.bookmarks import State, bookmark, with_bookmark
 from tap_invoiced.event_store import EventStore, Object
+from tap_invoiced.row_identity import number_of
 from tap_invoiced.selection import SelectedStream
 
 LOGGER = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class Deletions:
     until: int = 0
     _events: EventStore = field(default_factory=EventStore)
     _incomplete: EventStore = field(default_factory=EventStore)
+    _undated: list[tuple[str, Object]] = field(default_factory=list)
     _held: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -69,12 +71,27 @@ class Deletions:
     def _collect_one(self, event: Object, kind: str) -> None:
         data = event.get("data")
         about = data.get("object") if isinstance(data, dict) else None
-        if about is None or not isinstance(event.get("timestamp"), int):
-            missing = "object" if about is None else "timestamp"
-            LOGGER.warning("event %s (%s) is skipped: it has no %s", event["id"], kind, missing)
-            return
+        if about is None:
+            LOGGER.warning("event %s (%s) is skipped: it has no object", event["id"], kind)
+        elif type(event.get("timestamp")) is int:
+            self._keep(kind, event)
+        else:
+            self._undated.append((kind, event))
+
+    def _keep(self, kind: str, event: Object) -> None:
         whole = _object(event) and kind != MERGED
         (self._events if whole else self._incomplete).add(kind, event)
+
+    def _date(self) -> None:
+        """Events that do not show when they came count as if they came last."""
+        for kind, event in self._undated:
+            LOGGER.warning(
+                "event %s (%s) has no usable `timestamp`; it counts as of %s",
+                event["id"],
+                kind,
+                to_rfc_3339(self.until),
+            )
+            self._keep(kind, {**event, "timestamp": self.until})
 
     def hold(self, state: State) -> State:
         """The state in which the deletions of each stream continue where they were left.
@@ -95,6 +112,7 @@ class Deletions:
         not name the merged customer counts only if Invoiced no longer has the customer that it
         shows.
         """
+        self._date()
         kinds = {kind for stream in self.streams for kind in _kinds(stream.resource)}
         for event in self._incomplete.events(kinds):
             known = self._complete_one(event, event["type"], fetch)
@@ -110,10 +128,11 @@ class Deletions:
             event = {**event, "data": again["data"]}
         if kind != MERGED:
             return event
-        gone = event["data"]["object"].get("original_customer")
+        shown = event["data"]["object"]
+        gone = shown.get("original_customer")
         if gone is None:
-            shown = event["data"]["object"]
-            if fetch(f"/customers/{shown.get('id')}") is not None:
+            key = number_of(shown.get("id"))
+            if key is None or fetch(f"/customers/{key}") is not None:
                 return event
             gone = shown
         return {**event, "gone": gone if isinstance(gone, dict) else {"id": gone}}
@@ -134,7 +153,7 @@ class Deletions:
             if event["type"] == MERGED and not _gone(event):
                 continue
             row = deleted_record(event)
-            if all(row.get(key) for key in stream.resource.key):
+            if all(number_of(row.get(key)) is not None for key in stream.resource.key):
                 rows.append(row)
             else:
                 without_key += 1
@@ -150,15 +169,15 @@ class Deletions:
                 " or ".join(stream.resource.key),
             )
 
-    def merged_into(self, stream: SelectedStream) -> list[Any]:
+    def merged_into(self, stream: SelectedStream) -> list[int]:
         """The ids of the customers that got objects of this stream by a merge, oldest merge first.
 
         Empty in a first run, which reads every object where it is now.
         """
         if not _moves(stream.resource) or self.is_first(stream):
             return []
-        merges = self._fresh(stream, (MERGED,))
-        return list(dict.fromkeys(_object(event).get("id") for event in merges))
+        kept = (number_of(_object(event).get("id")) for event in self._fresh(stream, (MERGED,)))
+        return list(dict.fromkeys(key for key in kept if key is not None))
 
     def is_first(self, stream: SelectedStream) -> bool:
         """Whether no earlier run read this stream."""

@@ -11,6 +11,9 @@ from typing import Any
 
 from invoiced_api.definitions import Resource
 from invoiced_api.reading.pages import Row
+from tap_invoiced.columns import ColumnKind
+from tap_invoiced.conversion import scalar_rule
+from tap_invoiced.exceptions import ConversionError
 
 
 @dataclass(slots=True)
@@ -54,15 +57,23 @@ class StreamTotals:
         sums: dict[str, Decimal] = {}
         for currency, *amounts in self._money.values():
             for name, amount in zip(self.resource.money, amounts, strict=True):
-                if amount is not None:
-                    key = f"{currency} {name}" if currency else name
-                    sums[key] = sums.get(key, Decimal()) + Decimal(str(amount))
+                if (number := _amount(amount)) is not None:
+                    key = f"{currency} {name}" if type(currency) is str and currency else name
+                    sums[key] = sums.get(key, Decimal()) + number
         return dict(sorted(sums.items()))
 
     def report(self) -> str:
         """Count, range, digest and sums in one line."""
         sums = "".join(f", {name} {amount:f}" for name, amount in self.sums().items())
         return f"{self.objects} objects, digest of ids {self.digest()}{sums}"
+
+
+def _amount(value: Any) -> Decimal | None:
+    """The number that a value means; None if it means none, which the stream's warnings show."""
+    try:
+        return Decimal(str(scalar_rule(ColumnKind.NUMBER, type(value))(value)))
+    except ConversionError:
+        return None
 
 
 def missing(read: int, counted: int, changed_since: int) -> int:
