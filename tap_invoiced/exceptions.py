@@ -2,7 +2,6 @@
 
 InvoicedError
 ├── BadValueError         a column cannot hold a value, and `on_bad_value` is "stop"
-├── MissingIdError        rows without an id could not be emitted
 ├── VerificationError     the server counts more objects than were read
 └── StreamsFailedError    some streams failed; raised at the end of the run
 
@@ -16,10 +15,6 @@ from invoiced_api.exceptions import InvoicedError
 
 class BadValueError(InvoicedError):
     """A column cannot hold a value, and the setting `on_bad_value` is "stop"."""
-
-
-class MissingIdError(InvoicedError):
-    """Some rows of a stream have no id and could not be emitted."""
 
 
 class VerificationError(InvoicedError):

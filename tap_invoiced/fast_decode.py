@@ -1,7 +1,9 @@
 """From a response to records, the fast path: msgspec decodes into the types of the columns."""
 
 import math
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 from operator import attrgetter
 from types import GenericAlias
@@ -33,6 +35,11 @@ TYPES: dict[ColumnKind, Any] = {
 
 # Converts objects, in place.
 ConvertEach = Callable[[Iterable[Any]], None]
+# Path, value, what is emitted in its place.
+Loss = tuple[str, Any, str]
+Lose = Callable[[Any, str], None]
+# The id of the row, and what it lost.
+Report = Callable[[Any, Loss], None]
 
 # A list of date-times is left to the slow path: with this type, only null goes the fast one.
 NOTHING_BUT_NULL: Any = type(None)
@@ -59,11 +66,15 @@ class TypedDecoder:
     Args:
         row: the columns of the stream.
         stamp: the column that shows when an object was updated.
+        report: takes the parts of free-form values that cannot be kept.
         without_id: a page is one object, which has no id.
     """
 
-    def __init__(self, row: Column, stamp: str, *, without_id: bool = False) -> None:
+    def __init__(
+        self, row: Column, stamp: str, report: Report, *, without_id: bool = False
+    ) -> None:
         self._row, self._stamp, self._without_id = row, stamp, without_id
+        self._report = report
         self._unknown: set[str] = set()
         self.convert_each: dict[type, ConvertEach] = {}
         self._decoder = self._compiled()
@@ -75,16 +86,19 @@ class TypedDecoder:
             json.JSONDecodeError: if the body is not JSON.
         """
         try:
-            return self._decoder.decode(body)
+            rows = self._decoder.decode(body)
         except FAILURES:
-            value = exact_json.parse(body)
-            if (
-                self._without_id
-                and isinstance(value, dict)
-                and self._row.parts.keys() & value.keys()
-            ):
-                value = {"id": 0, **value}
-            return identified(value, self._row, self._stamp)
+            return self.identified(exact_json.parse(body))
+        if len({row.id for row in rows}) < len(rows):
+            return self.identified(exact_json.parse(body))
+        return rows
+
+    def identified(self, rows: Any) -> Any:
+        """Rows of plain values, changed in place: what the readers need of them is there."""
+        for row in (rows if isinstance(rows, list) else [rows]) if self._without_id else ():
+            if isinstance(row, dict) and self._row.parts.keys() & row.keys():
+                row["id"] = 0
+        return identified(rows, self._row, self._stamp)
 
     def accept(self, unknown: Iterable[str]) -> None:
         """Let pages with these fields, which have no column, take the fast path.
@@ -100,7 +114,7 @@ class TypedDecoder:
             self._decoder = self._compiled()
 
     def _compiled(self) -> msgspec.json.Decoder[Any]:
-        objects = _TypedObjects(self._row, self._unknown, ("id", self._stamp))
+        objects = _TypedRows(self._row, self._unknown, ("id", self._stamp), self._report)
         self.convert_each[objects.type] = objects.convert_each
         rows = GenericAlias(list, (objects.type,))
         return msgspec.json.Decoder(rows, float_hook=_exact_float)
@@ -113,11 +127,16 @@ class _TypedObjects:
     """
 
     def __init__(
-        self, column: Column, unknown: Collection[str], required: Collection[str] = ()
+        self,
+        column: Column,
+        unknown: Collection[str],
+        losses: "_Losses",
+        required: Collection[str] = (),
     ) -> None:
         self._all_unknown = unknown
+        self._losses = losses
         self._timestamps: list[tuple[str, attrgetter[Any]]] = []
-        self._free_forms: list[tuple[str, attrgetter[Any]]] = []
+        self._free_forms: list[tuple[str, attrgetter[Any], Lose]] = []
         # What reads a part of each object, what converts the parts, whether each is a list of them.
         self._parts: list[tuple[attrgetter[Any], ConvertEach, bool]] = []
         fields: list[Any] = []
@@ -129,6 +148,7 @@ class _TypedObjects:
         unknown_here = self._unknown_of(column)
         renamed = {f"unknown_{number}": name for number, name in enumerate(unknown_here)}
         self._extra = list(renamed.items()) if column.keeps_extra else []
+        self._lose_extra = partial(losses.add, column.path_of(EXTRA))
         self._dropped = [*unselected, *renamed]
         if column.keeps_extra:
             renamed["extra_column"] = EXTRA
@@ -153,16 +173,16 @@ class _TypedObjects:
             for one, moment in zip(objects, map(value_of, objects), strict=True):
                 if type(moment) is int:
                     setattr(one, name, HOURS[moment // HOUR_S] + SECONDS[moment % HOUR_S])
-        for name, value_of in self._free_forms:
+        for name, value_of, lose in self._free_forms:
             for one, value in zip(objects, map(value_of, objects), strict=True):
                 if value:
-                    _keep_digits(one, name, value)
+                    _keep_digits(one, name, value, lose)
         for value_of, convert_each, is_list in self._parts:
             found = [part for part in map(value_of, objects) if part]
             if found:
                 convert_each(chain.from_iterable(found) if is_list else found)
         for one in objects if self._extra else ():
-            _collect_extra(one, self._extra)
+            _collect_extra(one, self._extra, self._lose_extra)
         for name in self._dropped:
             for one in objects:
                 setattr(one, name, UNSET)
@@ -170,7 +190,7 @@ class _TypedObjects:
     def _type_of(self, name: str, column: Column) -> Any:
         """The type of a column. Notes what is to be done to its values."""
         if column.kind is ColumnKind.OBJECT:
-            objects = _TypedObjects(column, self._all_unknown)
+            objects = _TypedObjects(column, self._all_unknown, self._losses)
             self._parts.append((attrgetter(name), objects.convert_each, False))
             return objects.type
         if column.kind is ColumnKind.LIST and column.element:
@@ -178,12 +198,13 @@ class _TypedObjects:
         if column.kind is ColumnKind.DATE_TIME:
             self._timestamps.append((name, attrgetter(name)))
         if column.kind is ColumnKind.FREE_FORM:
-            self._free_forms.append((name, attrgetter(name)))
+            lose = partial(self._losses.add, column.path)
+            self._free_forms.append((name, attrgetter(name), lose))
         return TYPES[column.kind]
 
     def _type_of_list(self, name: str, element: Column) -> Any:
         if element.kind is ColumnKind.OBJECT:
-            objects = _TypedObjects(element, self._all_unknown)
+            objects = _TypedObjects(element, self._all_unknown, self._losses)
             self._parts.append((attrgetter(name), objects.convert_each, True))
             return _list_of(objects.type)
         if element.kind in (ColumnKind.LIST, ColumnKind.DATE_TIME, ColumnKind.FREE_FORM):
@@ -197,17 +218,64 @@ class _TypedObjects:
         return [name for name in names if "." not in name]
 
 
-def _keep_digits(one: Any, name: str, value: dict[str, Any]) -> None:
+class _TypedRows(_TypedObjects):
+    """The rows of a stream. What their free-form parts lose is reported."""
+
+    def __init__(
+        self, row: Column, unknown: Collection[str], required: Collection[str], report: Report
+    ) -> None:
+        super().__init__(row, unknown, _Losses(), required)
+        self._report = report
+
+    def convert_each(self, objects: Iterable[Any]) -> None:
+        """Makes records of rows, in place; one by one if some lose anything, to know which."""
+        rows = list(objects)
+        try:
+            super().convert_each(rows)
+        except _PartLostError:
+            for row in rows:
+                with self._losses.collected() as found:
+                    super().convert_each([row])
+                for loss in found:
+                    self._report(row["id"], loss)
+
+
+class _PartLostError(Exception):
+    """A part of a free-form value cannot be kept, and nothing collects what is lost."""
+
+
+class _Losses:
+    """What the free-form parts of rows lose."""
+
+    def __init__(self) -> None:
+        self._found: list[Loss] | None = None
+
+    def add(self, path: str, value: Any, emitted: str) -> None:
+        """Raises _PartLostError unless losses are collected: before the row is changed."""
+        if self._found is None:
+            raise _PartLostError
+        self._found.append((path, value, emitted))
+
+    @contextmanager
+    def collected(self) -> Iterator[list[Loss]]:
+        self._found = []
+        try:
+            yield self._found
+        finally:
+            self._found = None
+
+
+def _keep_digits(one: Any, name: str, value: dict[str, Any], lose: Lose) -> None:
     """Converts a free-form part, unless it holds texts only, as nearly all do."""
     for inner in value.values():
         if type(inner) is not str:
-            setattr(one, name, free_form(value, _nothing_lost))
+            setattr(one, name, free_form(value, lose))
             return
 
 
-def _collect_extra(one: Any, names: Iterable[tuple[str, str]]) -> None:
+def _collect_extra(one: Any, names: Iterable[tuple[str, str]], lose: Lose) -> None:
     sent = ((name, getattr(one, field)) for field, name in names)
-    extra = {name: free_form(value, _nothing_lost) for name, value in sent if value is not UNSET}
+    extra = {name: free_form(value, lose) for name, value in sent if value is not UNSET}
     if extra:
         one.extra_column = extra
 
@@ -218,10 +286,6 @@ def _exact_float(text: str) -> float:
     if len(text) > MAX_EXACT_LENGTH or not math.isfinite(number) or "e" in text or "E" in text:
         raise ValueError(text)
     return number
-
-
-def _nothing_lost(value: Any, emitted: str) -> None:
-    raise AssertionError(f"the fast path took {value!r}, which is emitted as {emitted}")
 
 
 def _list_of(of: Any) -> Any:

@@ -11,10 +11,9 @@ from invoiced_api.timestamps import to_rfc_3339
 from tap_invoiced.bad_values import BadValues
 from tap_invoiced.columns import ColumnKind, row_column
 from tap_invoiced.deletions import COLUMN, COLUMN_SCHEMA
-from tap_invoiced.exceptions import MissingIdError
-from tap_invoiced.fast_decode import TypedDecoder
+from tap_invoiced.fast_decode import Loss, TypedDecoder
 from tap_invoiced.messages import record_lines
-from tap_invoiced.row_identity import has_id
+from tap_invoiced.row_identity import has_id, restored
 from tap_invoiced.selection import SelectedStream
 from tap_invoiced.transform import Transformer
 from tap_invoiced.verification import StreamTotals
@@ -28,6 +27,7 @@ class Records:
     Attributes:
         schema: what the records keep to.
         parse: makes rows of the body of a page.
+        identified: the same of objects that came in another way.
         bad_values: the values that are not emitted as they were sent.
         without_id: how many rows had no id, and so are not emitted.
     """
@@ -56,9 +56,12 @@ class Records:
         self._transform = Transformer(row, self.bad_values)
         parent = stream.resource.parent
         self._pages = TypedDecoder(
-            row, stream.resource.replication_key, without_id=bool(parent and parent.singleton)
+            row,
+            stream.resource.replication_key,
+            self._report_loss,
+            without_id=bool(parent and parent.singleton),
         )
-        self.parse = self._pages.parse
+        self.parse, self.identified = self._pages.parse, self._pages.identified
 
     def lines(self, rows: list[Row]) -> bytes:
         """A RECORD line per row. The rows are changed in place.
@@ -77,18 +80,28 @@ class Records:
                 self._pages.convert_each[kind](same)
         return record_lines(self._message_name, rows, to_rfc_3339(int(time.time())))
 
-    def require_ids(self) -> None:
-        """Raise MissingIdError if a row had no id, and so was not emitted."""
+    def name_missing_ids(self) -> None:
+        """Log how many rows were not emitted, if any: without an id, no target could keep them."""
         if self.without_id:
-            raise MissingIdError(
-                f"{self.without_id} rows have no usable `id` and were not emitted. Report them to "
-                "Invoiced"
+            LOGGER.warning(
+                "%s: %d without a usable `id` not emitted. The stream keeps its bookmark, so the "
+                "next run reads them again. Report them to Invoiced",
+                self._name,
+                self.without_id,
             )
+
+    def _report_loss(self, key: Any, loss: Loss) -> None:
+        path, value, emitted = loss
+        self.bad_values.add(key, path, value, ColumnKind.FREE_FORM.value, emitted)
 
     def _with_id(self, rows: list[Any]) -> list[Any]:
         """The rows that can be keyed; the others are reported."""
+        others = [row for row in rows if not has_id(row)]
+        for row in restored(others):
+            key = row["id"]
+            self.bad_values.add(key, "id", key, "the id of one object only", "it was sent")
         kept = [row for row in rows if has_id(row)]
-        for row in rows:
+        for row in others:
             if not has_id(row):
                 key = row["id"].sent
                 self.bad_values.add("(no id)", "id", key, "an id", "no record")

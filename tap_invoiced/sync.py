@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from invoiced_api import exact_json
 from invoiced_api.client import Client
 from invoiced_api.definitions import ReadStrategy
 from invoiced_api.exceptions import (
@@ -30,6 +29,7 @@ from tap_invoiced.exceptions import VerificationError
 from tap_invoiced.messages import Messages
 from tap_invoiced.progress import Progress, StreamReport, metrics, verified_metric
 from tap_invoiced.records import Records
+from tap_invoiced.row_identity import parse_events, parse_with_ids
 from tap_invoiced.selection import SelectedStream
 from tap_invoiced.settings import TapSettings
 from tap_invoiced.verification import StreamTotals, missing
@@ -111,7 +111,7 @@ class Sync:
             RetryableError: if the network or Invoiced fails for all streams.
             RunInterruptedError: after a signal.
         """
-        parents = ParentLists(self.settings.page_size)
+        parents = ParentLists(self.settings.page_size, parse_with_ids)
         syncs = [self._stream_sync(stream, parents) for stream in streams]
         connections = self.settings.connection.max_connections
         try:
@@ -159,7 +159,7 @@ class Sync:
         with self._contained(one.name, one.reading):
             try:
                 self._read(one, ahead)
-                one.records.require_ids()
+                one.records.name_missing_ids()
                 self._verify(one, ahead)
             except ForbiddenError as refusal:
                 self._refused(one, refusal, corrections)
@@ -247,8 +247,9 @@ class Sync:
         return reading.clock - self.settings.lookback_seconds
 
     def _advance(self, one: StreamSync, second: int) -> None:
-        # A bookmark waits until its stream is verified, and for rows that have no id.
-        if one.totals is None and not one.records.without_id:
+        # A bookmark waits until its stream is verified, and for rows and parents without an id.
+        complete = one.reading.complete and not one.records.without_id
+        if one.totals is None and complete:
             self.state = with_bookmark(self.state, one.name, one.replication_key, second)
         if (
             self._records_since_state >= STATE_EVERY_RECORDS
@@ -273,7 +274,7 @@ class Sync:
         # From here on a stream's bookmark moves; where its deletions were left must not be lost.
         self.state = deletions.hold(self.state)
         page_size, collect = self.settings.page_size, deletions.collect
-        reading = reader_of(EVENTS, page_size, deletions.since, collect, exact_json.parse)
+        reading = reader_of(EVENTS, page_size, deletions.since, collect, parse_events)
         reading.budget = self._budget()
         ahead.add_first(reading)
         with self._contained(DELETIONS, reading):
@@ -297,7 +298,7 @@ class Sync:
         for rows in corrections.rows(one.stream):
             deleted += sum(row.get(COLUMN) is not None for row in rows)
             if rows:
-                self.messages.block(one.records.lines(rows))
+                self.messages.block(one.records.lines(one.records.identified(rows)))
         if deleted:
             LOGGER.info("%s: %d deleted", one.name, deleted)
         self.state = corrections.with_bookmark(self.state, one.stream)

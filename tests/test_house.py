@@ -114,8 +114,8 @@ FLOORS = {
     "singer_invoiced": ("saver", "cli", "__main__"),
     "tap_invoiced": (
         "bookmarks columns date_times event_store exceptions messages progress settings",
-        "bad_values containment conversion discovery state_file verification",
-        "row_identity selection transform",
+        "bad_values containment conversion discovery state_file",
+        "row_identity selection transform verification",
         "deletions fast_decode",
         "corrections records",
         "sync",

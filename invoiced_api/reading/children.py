@@ -1,15 +1,19 @@
 """Streams whose lists are below each object of another resource."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from invoiced_api.definitions import Parent
-from invoiced_api.reading.pages import ListQuery, Page, Row
+from invoiced_api.exceptions import NotFoundError
+from invoiced_api.reading.pages import ListQuery, Page, Row, StandInId
 from invoiced_api.reading.scans import by_id
 from invoiced_api.reading.steps import OnRows, PageSteps, Window
 from invoiced_api.reading.streams import StreamReader
 from invoiced_api.reading.windows import Encode, WindowReader
+
+LOGGER = logging.getLogger(__name__)
 
 # How many lists of children are in flight at once.
 MAX_CHILD_LISTS = 64
@@ -20,18 +24,20 @@ class ParentList:
 
     Attributes:
         ids: those read so far; it only grows.
+        without_id: how many parents have no usable id, so that nothing below them can be read.
         reader: reads the parents. Whichever child needs a page of it requests that page.
     """
 
-    def __init__(self, reader_of: Callable[[Encode], StreamReader], having: str | None) -> None:
+    def __init__(self, reader_of: Callable[[Encode], StreamReader], parent: Parent) -> None:
         """Prepare the list.
 
         Args:
             reader_of: makes the reader of the parents, with what takes their rows.
-            having: attribute of parents that have children; None if any may have some.
+            parent: which resource, and which of its objects have children.
         """
         self.ids: list[Any] = []
-        self._having = having
+        self.without_id = 0
+        self._parent = parent
         self._seen: set[Any] = set()
         self.reader = reader_of(self._collect)
 
@@ -42,12 +48,24 @@ class ParentList:
             self.reader.advance()
 
     def _collect(self, rows: list[Row]) -> bytes:
+        having = self._parent.having
         for row in rows:
-            wanted = self._having is None or row.get(self._having) is not None
+            wanted = having is None or row.get(having) is not None
             if wanted and row["id"] not in self._seen:
                 self._seen.add(row["id"])
-                self.ids.append(row["id"])
+                self._open(row["id"])
         return b""
+
+    def _open(self, key: Any) -> None:
+        if not isinstance(key, StandInId):
+            self.ids.append(key)
+        elif not key.shared:
+            self.without_id += 1
+            LOGGER.warning(
+                "%s: one has no usable `id`, so what is below it is not read. The streams below "
+                "keep their bookmarks",
+                self._parent.resource,
+            )
 
 
 class ChildReader(StreamReader):
@@ -74,6 +92,8 @@ class ChildReader(StreamReader):
             encode: makes a chunk's content of rows.
         """
         super().__init__((), since, encode)
+        self._absent: list[NotFoundError] = []
+        self._found = False
         self._parents = parents
         self._parent = parent
         self._below = below
@@ -95,6 +115,11 @@ class ChildReader(StreamReader):
         return self._parents.reader.finished and not self._pending_parents and not self._windows
 
     @property
+    def complete(self) -> bool:
+        """Whether the lists of all parents can be read."""
+        return not self._parents.without_id and not self._absent
+
+    @property
     def _pending_parents(self) -> int:
         return len(self._parents.ids) - self._opened
 
@@ -105,6 +130,8 @@ class ChildReader(StreamReader):
         super().advance()
         if self._cut_short:
             return
+        if self.finished and self._absent and not self._found:
+            self.failure = self._absent[0]
         while self._pending_parents and len(self._windows) < MAX_CHILD_LISTS:
             read = partial(self._children, self._parents.ids[self._opened])
             self._opened += 1
@@ -123,6 +150,7 @@ class ChildReader(StreamReader):
     def receive(self, window: WindowReader, page: Page) -> None:
         """Take in a page, of a list of children or of the parents."""
         if not self.shares(window):
+            self._found = True
             super().receive(window, page)
             return
         try:
@@ -131,9 +159,17 @@ class ChildReader(StreamReader):
             self.fail(window, failure)
 
     def fail(self, window: WindowReader, failure: Exception) -> None:
-        """Note a failure; without the list of parents, every stream below it fails."""
+        """Note a failure; without the list of parents, every stream below it fails.
+
+        A parent may claim children that Invoiced does not have. If no parent has any, it is the
+        list that is missing.
+        """
         if self.shares(window):
             self._parents.reader.fail(window, failure)
+        elif isinstance(failure, NotFoundError) and self._parent.having:
+            self._absent.append(failure)
+            window.request, window.in_flight = None, False
+            LOGGER.warning("%s. The stream keeps its bookmark", failure)
         else:
             super().fail(window, failure)
 

@@ -5,7 +5,7 @@ from functools import partial
 from types import MappingProxyType
 
 from invoiced_api.reading.pages import ListQuery, Page, PageRequest, Params, Row
-from invoiced_api.reading.scans import Scan, looked_at, page_request, within
+from invoiced_api.reading.scans import Scan, looked_at, page_request
 from invoiced_api.reading.spool import Spool
 from invoiced_api.reading.steps import OnRows, PageSteps, Window, incomplete
 from invoiced_api.reading.streams import StreamReader
@@ -170,7 +170,7 @@ class FullScanReader(StreamReader):
     def _encode_page(self, window: WindowReader, rows: list[Row]) -> None:
         self._start_encoding(rows)
         here = Window(self._since)
-        taken = [r for r in self._scan.take(rows) if within(self._scan.moment(r), here)]
+        taken = [row for row in self._scan.take(rows) if self._scan.belongs_to(row, here)]
         if not taken:
             return
         moments = [self._scan.moment(row) for row in taken]

@@ -42,6 +42,9 @@ class IncrementalReader(StreamReader):
            │ `sort`                 │ a page is not sorted
            └──> full scan <─────────┘
                     └──ended, its rows sorted here──> finished
+
+    It has more fields than a class should have: fifteen are those of every reader, and the others
+    are the state of the picture.
     """
 
     def __init__(self, lists: Sequence[ListQuery], since: int, encode: Encode) -> None:

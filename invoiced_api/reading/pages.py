@@ -27,6 +27,26 @@ class SalvagedRows(list[Any]):
     unreadable: tuple[str, ...] = ()
 
 
+class StandInId:
+    """Takes the place of an id, so that the row still counts as one of its page.
+
+    Attributes:
+        sent: what Invoiced sent.
+        shared: whether it is an id, which another object of the page has too.
+    """
+
+    sent: Any = None
+    shared = False
+
+
+class StandInNumber(StandInId, int):
+    """Where ids are numbers: a negative one."""
+
+
+class StandInText(StandInId, str):
+    """Where ids are texts."""
+
+
 class TypedRow(msgspec.Struct, gc=False):
     """A row that a reader's parser decoded into the types of its attributes.
 
@@ -133,7 +153,8 @@ class Page:
         total: `X-Total-Count`; None without it.
         clock: the earlier of the server's clock and ours, in UNIX seconds.
         asked: how many rows were requested.
-        older: how many of `undated` claim to be older than what was requested.
+        outside: how many of `undated` claim to be older than what was requested, or to be newer
+            than the end of the window.
         single: the response was one object in place of a list.
         refused: the server does not serve this page (see `PageRequest.may_be_refused`).
         unreadable: names each row that cannot be read.
@@ -145,7 +166,7 @@ class Page:
     total: int | None
     clock: int
     asked: int
-    older: int = 0
+    outside: int = 0
     single: bool = False
     refused: bool = False
     unreadable: tuple[str, ...] = ()
@@ -249,12 +270,15 @@ def page_of(request: PageRequest, response: Response) -> Page:
         )
         raise UnreadablePageError(trouble, broken=False)
     stamp = request.listing.stamp
-    dated, older = rows, 0
+    dated, outside = rows, 0
     moments: list[int] = []
     undated: list[Any] = []
     if stamp != "updated_at" or "updated_after" in request.params:
-        after = request.params.get("updated_after") if stamp == "updated_at" else None
-        dated, undated, moments, older = _by_stamp(rows, stamp, after, response.clock)
+        least, most = _bounds(request, response.clock)
+        dated, undated, moments = _by_stamp(rows, stamp, least, most)
+        end = most if "end_date" in request.params else math.inf
+        stamps = [row.get(stamp) for row in undated]
+        outside = sum(type(one) is int and not least < one <= end for one in stamps)
     return Page(
         rows=dated,
         undated=undated,
@@ -262,38 +286,50 @@ def page_of(request: PageRequest, response: Response) -> Page:
         total=response.total,
         clock=response.clock,
         asked=request.per_page,
-        older=older,
+        outside=outside,
         single=single,
         unreadable=rows.unreadable if isinstance(rows, SalvagedRows) else (),
     )
 
 
-def _by_stamp(
-    rows: list[Any], stamp: str, after: str | int | None, clock: int
-) -> tuple[list[Any], list[Any], list[int], int]:
-    """Rows with a stamp that can be true, the others, the stamps, and how many others are older.
+def _bounds(request: PageRequest, clock: int) -> tuple[float, float]:
+    """The moments between which the rows of a page were requested.
 
-    A row of a list that was requested by `updated_after` is newer than that, and not from the
-    future. A stamp that says otherwise would hide the rows between it and the true one.
+    A row is newer than the first, and not newer than the second. A stamp that says otherwise would
+    hide the rows between it and the true one.
     """
-    least, most = -math.inf, math.inf
-    if after is not None:
-        least, most = int(after), clock + MAX_AHEAD_S
+    params = request.params
+    if "updated_after" in params:
+        return int(params["updated_after"]), clock + MAX_AHEAD_S
+    if "start_date" in params:
+        return int(params["start_date"]) - 1, int(params.get("end_date", clock + MAX_AHEAD_S))
+    return -math.inf, math.inf
+
+
+def _by_stamp(
+    rows: list[Any], stamp: str, least: float, most: float
+) -> tuple[list[Any], list[Any], list[int]]:
+    """Rows with a stamp between the bounds, the others, and the stamps."""
     typed = bool(rows) and isinstance(rows[0], TypedRow)
     stamps = list(map(attrgetter(stamp), rows)) if typed else [row.get(stamp) for row in rows]
     whole = typed or all(type(one) is int for one in stamps)
     if not rows or (whole and least < min(stamps) and max(stamps) <= most):
-        return rows, [], stamps, 0
+        return rows, [], stamps
     dated: list[Any] = []
     undated: list[Any] = []
-    older = 0
     for row, one in zip(rows, stamps, strict=True):
-        if type(one) is int and least < one <= most:
-            dated.append(row)
-        else:
-            undated.append(row)
-            older += type(one) is int and one <= least
-    return dated, undated, [row[stamp] for row in dated], older
+        (dated if type(one) is int and least < one <= most else undated).append(row)
+    return dated, undated, [row[stamp] for row in dated]
+
+
+def mostly_outside(outside: int, shown: int) -> bool:
+    """Whether a server seems to ignore the dates that it was asked for; one row is no proof.
+
+    Args:
+        outside: how many rows claim to be of other dates.
+        shown: of so many.
+    """
+    return outside > 1 and 2 * outside > shown
 
 
 def refused_page(request: PageRequest) -> Page:

@@ -254,4 +254,7 @@ class ThreadTransport:
         except NotFoundError:
             return True
         having = listing.parent_having
-        return having is not None and isinstance(parent, dict) and parent.get(having) is None
+        if having is None or not isinstance(parent, dict):
+            return False
+        # What is no id names no child.
+        return type(parent.get(having)) not in (int, str) or not parent[having]

@@ -28,10 +28,12 @@ class ParentLists:
 
     Args:
         page_size: rows per page, 1 to 100.
+        parse: makes rows of a response's body, each with its own `id`.
     """
 
-    def __init__(self, page_size: int) -> None:
+    def __init__(self, page_size: int, parse: Parse = exact) -> None:
         self._page_size = page_size
+        self._parse = parse
         self._lists: dict[tuple[str, str | None], ParentList] = {}
 
     def of(self, parent: Parent) -> ParentList:
@@ -39,9 +41,9 @@ class ParentLists:
         key = (parent.resource, parent.having)
         if key not in self._lists:
             reader: Callable[[Encode], StreamReader] = partial(
-                reader_of, BY_NAME[parent.resource], self._page_size, 0
+                reader_of, BY_NAME[parent.resource], self._page_size, 0, parse=self._parse
             )
-            self._lists[key] = ParentList(reader, parent.having)
+            self._lists[key] = ParentList(reader, parent)
         return self._lists[key]
 
 

@@ -17,7 +17,14 @@ from typing import Any
 
 from invoiced_api.exceptions import IncompleteReadError, UnfilteredError
 from invoiced_api.reading.known_rows import KnownRows
-from invoiced_api.reading.pages import ListQuery, Page, PageRequest, Params, Row
+from invoiced_api.reading.pages import (
+    ListQuery,
+    Page,
+    PageRequest,
+    Params,
+    Row,
+    mostly_outside,
+)
 from invoiced_api.reading.steps import MAX_LOOKS, OnRows, PageSteps, Window, incomplete
 
 # How often to read a list that never comes to rest: to be hidden, a row would have to be shifted
@@ -28,10 +35,15 @@ MAX_PASSES = 6
 MAX_SHORT_PASSES = 20
 # A row that was updated less than so long before a pass may be new since then.
 FRESH_S = 60
+# No object of Invoiced is older: 2010-01-01, in UNIX seconds.
+FIRST_UPDATE = 1_262_304_000
 
 
 class Scan:
     """What passes over the same lists have seen. Rows are to be taken in the order of the pages.
+
+    It has more fields than a class should have: most of them are counters that every row or page
+    raises, and `settled` and `proven_by` weigh all of them.
 
     Attributes:
         number: of the pass, from 1.
@@ -129,6 +141,14 @@ class Scan:
         """When a row was updated, 0 if it does not show that."""
         moment = row.get(self._stamp)
         return moment if type(moment) is int and moment > 0 else 0
+
+    def belongs_to(self, row: Row, window: Window) -> bool:
+        """Whether a row belongs to a window; one whose stamp cannot be true always does."""
+        moment = self.moment(row)
+        if within(moment, window):
+            return True
+        created = row.get("created_at") if moment < window.since else None
+        return moment < FIRST_UPDATE or (type(created) is int and created > moment)
 
     def knows(self, rows: Sequence[Row]) -> bool:
         """Whether every row was seen before."""
@@ -236,7 +256,7 @@ def by_id(
         if whole or scan.settled(lists[0]):
             break
         scan.start_pass()
-    rows = [row for row in newest.values() if within(scan.moment(row), window)]
+    rows = [row for row in newest.values() if scan.belongs_to(row, window)]
     rows.sort(key=scan.moment)
     for start in range(0, len(rows), lists[0].page_size):
         on_rows(rows[start : start + lists[0].page_size])
@@ -324,20 +344,24 @@ def newest_first(listing: ListQuery, window: Window, on_rows: OnRows) -> PageSte
     known: dict[Any, Row | None] = {}
     for _ in range(MAX_LOOKS):
         first = page = yield from looked_at(page_request(listing, 1, params), expects_rows=None)
-        number, shown = 1, 0
+        number, shown, outside = 1, 0, 0
         while True:
-            if not all(within(moment, window) for moment in page.moments):
-                raise UnfilteredError
             shown += page.shown
+            outside += page.outside
+            if mostly_outside(outside, shown):
+                raise UnfilteredError
             new = {row["id"]: row for row in page.rows if row["id"] not in known}
             known |= dict.fromkeys(new) if one_second else new
             if one_second and new:
                 on_rows([*new.values()])
+            # The reader itself takes these out.
+            new |= {row["id"]: row for row in page.undated if row["id"] not in known}
+            known |= dict.fromkeys(row["id"] for row in page.undated)
             if not goes_on(page, first, shown) or not new or number > max_pages(first):
                 break
             number += 1
             page = yield page_request(listing, number, params)
-        if first.total is None or len(known) >= first.total - len(first.undated):
+        if first.total is None or len(known) >= first.total:
             break
     else:
         raise incomplete(listing, f"{first.total} rows are counted, and {len(known)} were listed")

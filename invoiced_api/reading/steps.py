@@ -20,6 +20,7 @@ from invoiced_api.reading.pages import (
     PageRequest,
     Row,
     changed_since,
+    mostly_outside,
 )
 
 OnRows = Callable[[list[Row]], None]
@@ -63,7 +64,7 @@ def first_page(
         )
         if not page.shown and page.total:
             trouble = f"page 1 shows no rows, and `X-Total-Count` says {page.total}"
-        elif page.older > 1 and 2 * page.older > page.shown:
+        elif mostly_outside(page.outside, page.shown):
             trouble = "rows are older than `updated_after`: the server ignores that parameter"
         else:
             return page

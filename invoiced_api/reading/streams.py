@@ -83,6 +83,11 @@ class StreamReader:
         return not self._windows
 
     @property
+    def complete(self) -> bool:
+        """Whether a bookmark may move to what was read."""
+        return True
+
+    @property
     def is_failing(self) -> bool:
         """Whether it has failed, or its requests fail at present and are repeated."""
         if self.failure or self._cut_short:

@@ -80,7 +80,10 @@ def some(sent: dict[str, list[Any]]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(rows=st.lists(some(SENT), max_size=3), selected=st.sampled_from([(), ("items", "number")]))
+@given(
+    rows=st.lists(some(SENT), max_size=3, unique_by=lambda row: row["id"]),
+    selected=st.sampled_from([(), ("items", "number")]),
+)
 def test_both_paths_make_the_same_records(
     rows: list[dict[str, Any]], selected: tuple[str, ...]
 ) -> None:

@@ -10,8 +10,6 @@ from urllib.parse import urlsplit
 
 import pytest
 import urllib3
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from invoiced_emulator import Account, Server, seeded
 
@@ -139,23 +137,41 @@ def test_odd_values_cost_neither_rows_nor_time(
     assert '"metric": "bad_value_count", "value": 6' in run.stderr
 
 
-def test_a_row_without_an_id_fails_its_stream_and_holds_its_bookmark(
+def test_a_row_without_an_id_is_named_and_holds_the_bookmark(
     small: Account, rewriter: Rewriter, run_tap: Callable[..., Any]
 ) -> None:
+    """No target could keep it; a run after Invoiced corrected it reads it."""
     key = small.objects("customers")[4]["id"]
     rewriter.values.clear()
     expected = rows_of(run_tap(rewriter))
     rewriter.values[("customers", key)] = {"id": "null"}
     broken = run_tap(rewriter)
-    assert broken.exit_code == 1
-    assert "customers" in broken.complaint and "no usable `id`" in broken.complaint
+    assert broken.exit_code == 0, broken.stderr
     assert "customers (no id): field `id` holds null" in broken.stderr
+    assert "customers: 1 without a usable `id` not emitted" in broken.stderr
+    assert "customers" not in broken.state["bookmarks"]
     without = {place: row for place, row in expected.items() if place != ("customers", key)}
     assert rows_of(broken) == without
     rewriter.values.clear()
     healed = run_tap(rewriter, state=broken.state)
     assert healed.exit_code == 0, healed.stderr
     assert key in healed.ids("customers")
+
+
+def test_two_objects_of_one_id_both_arrive(
+    small: Account, rewriter: Rewriter, run_tap: Callable[..., Any]
+) -> None:
+    first, second, *_ = (row["id"] for row in small.objects("customers"))
+    rewriter.values.clear()
+    names = {row["id"]: row["name"] for row in small.objects("customers")}
+    rewriter.values[("customers", first)] = {"id": str(second)}
+    run = run_tap(rewriter)
+    assert run.exit_code == 0, run.stderr
+    emitted = [row["name"] for row in run.records("customers") if row["id"] == second]
+    assert sorted(emitted) == sorted([names[first], names[second]])
+    assert f"customers {second}: field `id` holds {second}, not the id of one object only" in (
+        run.stderr
+    )
 
 
 @pytest.mark.parametrize("sent", ["null", '"soon"', "99999999999999", "-62169984000", "[]"])
@@ -173,34 +189,3 @@ def test_a_row_without_a_moment_arrives_and_does_not_move_the_bookmark(
     assert rows_of(run) == expected
     assert run.stderr.count(f"invoices {key}: field `updated_at` holds") == 1
     assert run.state == usual.state
-
-
-VALUES = st.sampled_from(
-    ["null", "5", "-1.5", "1e999", "NaN", '""', '"--5"', r'"\ud83d"', "[]", "{}", "[[5]]", "true"]
-)
-
-
-@settings(
-    max_examples=6,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(data=st.data())
-def test_any_value_of_any_attribute_leaves_all_rows_of_all_streams(
-    data: st.DataObject, small: Account, rewriter: Rewriter, run_tap: Callable[..., Any]
-) -> None:
-    stream = data.draw(st.sampled_from(STREAMS))
-    rows = [row for row in small.objects(stream) if len(row) > 5]
-    row = rows[data.draw(st.integers(0, len(rows) - 1))]
-    names = sorted(row.keys() - {"id", "updated_at"})
-    name = names[data.draw(st.integers(0, len(names) - 1))]
-    rewriter.values.clear()
-    rewriter.values[(stream, row["id"])] = {name: data.draw(VALUES)}
-    run = run_tap(rewriter)
-    assert run.exit_code == 0, run.stderr
-    for other in STREAMS:
-        assert sorted(run.ids(other)) == sorted(one["id"] for one in small.objects(other))
-    (record,) = [one for one in run.records(stream) if one["id"] == row["id"]]
-    sent = rewriter.values[(stream, row["id"])][name]
-    if record.get(name) is None and sent != "null":
-        assert f"{stream} {row['id']}: field `{name}` holds" in run.stderr
