@@ -35,7 +35,8 @@ soak: CRASHES ?= 200
 soak: STEPS ?= 100000
 soak: RUNS ?= 200
 soak: $(VENV)/.test-installed
-	SOAK_CRASHES=$(CRASHES) SOAK_STEPS=$(STEPS) SOAK_RUNS=$(RUNS) $(VENV)/bin/pytest --numprocesses 2 tests/pair tests/model tests/tap/test_soak.py
+	SOAK_CRASHES=$(CRASHES) SOAK_STEPS=$(STEPS) SOAK_RUNS=$(RUNS) $(VENV)/bin/pytest --numprocesses 2 tests/pair tests/model \
+		tests/tap/test_soak.py tests/tap/test_any_attribute.py tests/tap/test_containment.py
 
 # Does a test notice if the code is broken? An hour or more for each package of the target.
 mutation: PACKAGE ?= mapping

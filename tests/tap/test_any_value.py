@@ -17,38 +17,10 @@ from invoiced_emulator import Server, seeded
 from tap_invoiced.bad_values import BadValues
 from tap_invoiced.records import Records
 from tap_invoiced.selection import SelectedStream
+from tests.tap.odd_account import MARK, VALUES, Place, path_of, places
 
 Rows = list[dict[str, Any]]
-Place = tuple[Any, ...]
 
-# What a PHP server, a proxy or a broken character set may send, as it stands in a body.
-ODD = [
-    *("null", "true", "false", "0", "1", "-1", "5", "1.0", "2.5", "-0.0", "1e3", "1e22", "1e-7"),
-    *("1e999", "-1e999", "NaN", "Infinity", "-Infinity", "0.12345678901234567890123"),
-    *("9223372036854775807", "9223372036854775808", "-9223372036854775809", "1" * 400),
-    *("-62169984000", "253402300799", "253402300800", "99999999999999", "1700000000"),
-    *('""', '"0"', '"5"', '" 5"', '"--5"', '"nan"', '"1_000"', '"12.50"', '"true"', '"yes"'),
-    *('"1700000000"', '"20260131"', '"2026-01-31"', '"0000-00-00"', '"2026-02-30T10:00:00Z"'),
-    *(r'"cut \ud83d"', r'"\udc00"', '"caf\udce9"', r'"\u0000"', '"\x01"'),
-    *("[]", "{}", "[[]]", "[null]", "[5]", '["vat"]', '[{"id": 5}]', '[{"id": "vat"}]'),
-    *('{"id": 5}', '{"id": "vat"}', '{"id": {}}', '{"id": null}', '{"1": {"id": 5}}'),
-    *('{"2": null, "1": 5}', '{"name": [{}]}', '{"object": NaN}', r'{"\ud83d": "\ud83d"}'),
-    *('{"usd": 1e999}', '{"_extra": {"_extra": 1}}', '{"created_at": "soon"}'),
-]
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(max_size=5)
-    | st.sampled_from(["id", "name", "1"]),
-    lambda inner: (
-        st.lists(inner, max_size=2)
-        | st.dictionaries(st.sampled_from(["id", "name", "items", "1", "a"]), inner, max_size=2)
-    ),
-    max_leaves=4,
-)
-VALUES = st.sampled_from(ODD) | JSON.map(json.dumps)
 NAMED = {"id": 5, "object": "part", "name": "One", "created_at": 5, "updated_at": 1_772_000_000}
 # What the emulator does not serve.
 FURTHER: dict[str, Rows] = {
@@ -59,7 +31,6 @@ FURTHER: dict[str, Rows] = {
 }
 # A balance has no id and comes alone.
 NAMES = [name for name in BY_NAME if name != "customer_balances"]
-MARK = "the value goes here"
 
 
 @pytest.fixture(scope="module")
@@ -98,17 +69,6 @@ def sample() -> Iterator[Callable[[str], Rows]]:
         yield lambda name: found[name]
 
 
-def places(value: Any, at: Place = ()) -> Iterator[Place]:
-    """Where the attributes of an object are, at any depth."""
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield (*at, name)
-            yield from places(inner, (*at, name))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from places(inner, (*at, index))
-
-
 def own_places(name: str) -> list[Place]:
     """The attribute that the reader itself adds: the id of the parent."""
     parent = BY_NAME[name].parent
@@ -124,10 +84,6 @@ def replaced(rows: Rows, row: int, place: Place, value: str) -> bytes:
     holder[place[-1]] = MARK
     body = json.dumps(rows).replace(f'"{MARK}"', value, 1)
     return body.encode("utf-8", "surrogateescape")
-
-
-def path_of(place: Place) -> str:
-    return "".join("[]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".")
 
 
 def at(record: Any, place: Place) -> Any:
