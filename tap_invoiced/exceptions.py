@@ -6,6 +6,7 @@ InvoicedError
 └── StreamsFailedError    some streams failed; raised at the end of the run
 
 ConversionError           a value is not of its column's type; caught where the value is transformed
+PartLostError             a free-form value cannot be kept whole; caught where pages are converted
 """
 
 from typing import Any
@@ -35,3 +36,7 @@ class ConversionError(Exception):
     def __init__(self, emitted: Any = None) -> None:
         super().__init__()
         self.emitted = emitted
+
+
+class PartLostError(Exception):
+    """A part of a free-form value cannot be kept, and nothing collects what rows lose."""

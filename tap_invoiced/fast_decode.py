@@ -18,6 +18,7 @@ from invoiced_api.reading.pages import TypedRow
 from tap_invoiced.columns import EXTRA, Column, ColumnKind
 from tap_invoiced.conversion import free_form
 from tap_invoiced.date_times import HOUR_S, HOURS, MAX_SECONDS, MIN_SECONDS, SECONDS
+from tap_invoiced.exceptions import PartLostError
 from tap_invoiced.row_identity import identified
 
 Integer = Annotated[int, Meta(ge=MIN_INT64, le=MAX_INT64)]
@@ -232,16 +233,12 @@ class _TypedRows(_TypedObjects):
         rows = list(objects)
         try:
             super().convert_each(rows)
-        except _PartLostError:
+        except PartLostError:
             for row in rows:
                 with self._losses.collected() as found:
                     super().convert_each([row])
                 for loss in found:
                     self._report(row["id"], loss)
-
-
-class _PartLostError(Exception):
-    """A part of a free-form value cannot be kept, and nothing collects what is lost."""
 
 
 class _Losses:
@@ -251,9 +248,9 @@ class _Losses:
         self._found: list[Loss] | None = None
 
     def add(self, path: str, value: Any, emitted: str) -> None:
-        """Raises _PartLostError unless losses are collected: before the row is changed."""
+        """Raises PartLostError unless losses are collected: before the row is changed."""
         if self._found is None:
-            raise _PartLostError
+            raise PartLostError
         self._found.append((path, value, emitted))
 
     @contextmanager
