@@ -38,6 +38,8 @@ def main() -> int:
     if not screen.is_terminal:
         screen.width = WIDTH
     OUT.mkdir(exist_ok=True)
+    # Commands keep their bytecode, as pip does when it installs them: the peers have theirs.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     began = time.monotonic()
 
     def report(name: str) -> None:
