@@ -41,26 +41,10 @@ def retrying(
             would have to wait for longer.
     """
     deadline = clock() + max_s
-    first: RetryableError | None = None
     try:
         return attempt()
     except RetryableError as failure:
         first = failure
-
-    def next_attempt() -> Result:
-        nonlocal first
-        if first:
-            failure, first = first, None
-            raise failure
-        return attempt()
-
-    def too_late(failure: Exception) -> bool:
-        # backoff looks at the time before an attempt only, which may itself take a minute, and
-        # would cut short what has to be waited for.
-        wish_s = (failure.retry_after_s if isinstance(failure, RetryableError) else None) or 0
-        if budget and budget.left_s <= wish_s:
-            return True
-        return clock() + wish_s >= deadline
 
     def announce(details: Mapping[str, Any]) -> None:
         on_retry()
@@ -70,12 +54,33 @@ def retrying(
         waits,  # type: ignore[arg-type]  # backoff's hints leave out what it sends in
         RetryableError,
         max_time=max_s,
-        giveup=too_late,
+        giveup=lambda failure: _too_late(failure, budget, deadline - clock()),
         jitter=None,
         on_backoff=announce,
         logger=None,
     )
-    return repeated(next_attempt)()
+    return repeated(_continued(first, attempt))()
+
+
+def _too_late(failure: Exception, budget: "RetryBudget | None", left_s: float) -> bool:
+    """Whether the next attempt would begin too late, also after what has to be waited for.
+
+    backoff looks at the time before an attempt only, which may itself take a minute.
+    """
+    wish_s = (failure.retry_after_s if isinstance(failure, RetryableError) else None) or 0
+    return wish_s >= left_s or bool(budget and budget.left_s <= wish_s)
+
+
+def _continued(first: RetryableError, attempt: Callable[[], Result]) -> Callable[[], Result]:
+    """Raises the failure that has happened at the first call, and makes attempts at later ones."""
+    failures = [first]
+
+    def next_attempt() -> Result:
+        if failures:
+            raise failures.pop()
+        return attempt()
+
+    return next_attempt
 
 
 class RetryBudget:

@@ -81,6 +81,12 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         for line in check_access(settings.connection):
             stdout.write(f"{line}\n".encode())
         return 0
+    _read(options, settings, stdout)
+    return 0
+
+
+def _read(options: argparse.Namespace, settings: TapSettings, stdout: Stdout) -> None:
+    """Reads the selected streams. Raises what ends the run, or the failures of streams."""
     with Client(settings.connection, warns_of_clocks=True) as client:
         streams = selected_streams(
             read_json(options.catalog, "catalog") if options.catalog else None,
@@ -102,7 +108,6 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
             sync.run(streams)
         closing_table(sync.reports)
         sync.failed.raise_if_any(len(streams))
-        return 0
 
 
 def _password(place: str | None) -> str | None:
