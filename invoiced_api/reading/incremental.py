@@ -9,7 +9,7 @@ from typing import Any
 from invoiced_api.exceptions import UnsortedError
 from invoiced_api.reading.full_scan import FullScanReader
 from invoiced_api.reading.pages import BY_ID, INCREMENTAL, ListQuery, Page, changed_since
-from invoiced_api.reading.steps import OnRows, PageSteps, Window, head, sorts
+from invoiced_api.reading.steps import OnRows, PageSteps, SortProbe, Window, head, sorts
 from invoiced_api.reading.strategies import ascending, merged, recent
 from invoiced_api.reading.streams import StreamReader
 from invoiced_api.reading.windows import Encode, EncodedChunk, WindowReader, cut
@@ -50,6 +50,7 @@ class IncrementalReader(StreamReader):
     def __init__(self, lists: Sequence[ListQuery], since: int, encode: Encode) -> None:
         super().__init__(lists, since, encode)
         self._trusts_sort = True
+        self._probe = SortProbe()
         self._opened = False
         self._tail_follows = False
         self._overfull: list[tuple[WindowReader, int]] = []
@@ -180,6 +181,7 @@ class IncrementalReader(StreamReader):
         page = yield from head(listing, window.since)
         self._heads.append(page)
         if (page.total or 0) > listing.page_size:
+            self._probe.begun = True
             sorted_by_change = yield from sorts(listing, window.since)
             # Not `&=`, which would restore what was known before the probe began: meanwhile, a
             # window may have shown a page that is not sorted.
@@ -217,13 +219,13 @@ class IncrementalReader(StreamReader):
 
     def _window(self, window: Window) -> WindowReader:
         if len(self._lists) == 1:
-            return WindowReader(partial(ascending, self._lists[0]), window)
-        return WindowReader(partial(merged, self._lists), window)
+            return WindowReader(partial(ascending, self._lists[0], self._probe), window)
+        return WindowReader(partial(merged, self._lists, self._probe), window)
 
     def _tail(self, since: int) -> WindowReader:
         if len(self._lists) == 1:
             return self._window(Window(since))
-        return WindowReader(partial(recent, self._lists), Window(since))
+        return WindowReader(partial(recent, self._lists, self._probe), Window(since))
 
     def _cut_overfull(self) -> None:
         for window, rows_ahead in self._overfull:

@@ -47,6 +47,17 @@ class Window:
     until: int | None = None
 
 
+@dataclass(slots=True)
+class SortProbe:
+    """Whether the server was asked if it honours `sort`.
+
+    Attributes:
+        begun: whether a probe has begun; if it fails, the windows are read again in another way.
+    """
+
+    begun: bool = False
+
+
 def first_page(
     listing: ListQuery, since: int, sort: str = INCREMENTAL, per_page: int = 0
 ) -> Generator[PageRequest, Page, Page]:

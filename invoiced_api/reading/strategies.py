@@ -17,16 +17,25 @@ from typing import Any
 from invoiced_api.exceptions import UnsortedError
 from invoiced_api.reading.pages import ListQuery, Page, PageRequest, Row, updated_at
 from invoiced_api.reading.seconds import crowded_second
-from invoiced_api.reading.steps import MAX_LOOKS, OnRows, PageSteps, Window, first_page, sorts
+from invoiced_api.reading.steps import (
+    MAX_LOOKS,
+    OnRows,
+    PageSteps,
+    SortProbe,
+    Window,
+    first_page,
+    sorts,
+)
 
 
 def ascending(
-    listing: ListQuery, window: Window, on_rows: OnRows, *, alone: bool = True
+    listing: ListQuery, probe: SortProbe, window: Window, on_rows: OnRows, *, alone: bool = True
 ) -> PageSteps:
     """The rows of a window of one list, if the server sorts.
 
-    A list that is not `alone` is one of several of a resource: an edit may move a row to another
-    of them, so that fewer rows than were counted prove nothing.
+    The first page that is not the last begins the probe, unless one has begun: rows of a single
+    page may be sorted by chance. A list that is not `alone` is one of several of a resource: an
+    edit may move a row to another of them, so that fewer rows than were counted prove nothing.
 
     Raises:
         UnsortedError: if the server does not sort.
@@ -37,7 +46,7 @@ def ascending(
         since = window.since
         page, agrees = yield from _next_page(listing, since, before)
         alone = alone and agrees  # among so many deletions, counts prove nothing
-        if not page.ascending:
+        if not page.ascending or not (yield from _is_sorted(listing, probe, page, since)):
             raise UnsortedError
         new = any(row["id"] not in seen for row in page.rows)
         if page.is_last or (page.total is None and page.shown < page.asked and not new):
@@ -60,6 +69,15 @@ def ascending(
                 (since, page.without_rows()) if alone else None,
             )
         del page  # else its rows live on, and the next ones get memory that is in no cache
+
+
+def _is_sorted(
+    listing: ListQuery, probe: SortProbe, page: Page, since: int
+) -> Generator[PageRequest, Page, bool]:
+    if page.is_last or probe.begun:
+        return True
+    probe.begun = True
+    return (yield from sorts(listing, since))
 
 
 def _agrees(page: Page, since: int, earlier: Page | None) -> bool:
@@ -118,13 +136,15 @@ def older_than(until: int | None, rows: list[Row]) -> list[Row]:
     return [row for row in rows if updated_at(row) < until]
 
 
-def merged(lists: Sequence[ListQuery], window: Window, on_rows: OnRows) -> PageSteps:
+def merged(
+    lists: Sequence[ListQuery], probe: SortProbe, window: Window, on_rows: OnRows
+) -> PageSteps:
     """The rows of a window that has an end, from several lists, in the order of changes.
 
     Once the clock has passed the window's end, a change moves a row out of the window to the right,
     whichever list the row goes to. So each list may be read at its own pace.
     """
-    feeds = [_Feed(listing, window) for listing in lists]
+    feeds = [_Feed(listing, probe, window) for listing in lists]
     while True:
         for feed in feeds:
             yield from feed.fill()
@@ -138,11 +158,11 @@ def merged(lists: Sequence[ListQuery], window: Window, on_rows: OnRows) -> PageS
 class _Feed:
     """One list of several, read as its rows are needed."""
 
-    def __init__(self, listing: ListQuery, window: Window) -> None:
+    def __init__(self, listing: ListQuery, probe: SortProbe, window: Window) -> None:
         self.rows: deque[Row] = deque()
         self.ended = False
         own_window = Window(window.since, window.until)
-        self._steps = ascending(listing, own_window, self.rows.extend, alone=False)
+        self._steps = ascending(listing, probe, own_window, self.rows.extend, alone=False)
         self._ask: PageRequest | None = None
 
     def fill(self) -> PageSteps:
@@ -160,7 +180,9 @@ class _Feed:
             yield self.rows.popleft()
 
 
-def recent(lists: Sequence[ListQuery], window: Window, on_rows: OnRows) -> PageSteps:
+def recent(
+    lists: Sequence[ListQuery], probe: SortProbe, window: Window, on_rows: OnRows
+) -> PageSteps:
     """The rows since a recent moment, from several lists, to the end, in the order of changes.
 
     An object may move from one list to a later one while they are read. Reading them in that order
@@ -169,6 +191,6 @@ def recent(lists: Sequence[ListQuery], window: Window, on_rows: OnRows) -> PageS
     """
     rows: list[Row] = []
     for listing in lists:
-        yield from ascending(listing, Window(window.since), rows.extend, alone=False)
+        yield from ascending(listing, probe, Window(window.since), rows.extend, alone=False)
     if rows:
         on_rows(sorted(rows, key=updated_at))
