@@ -131,6 +131,10 @@ def _facts(resource: Resource) -> Iterator[tuple[str, str]]:
         below = f"[`{resource.parent.resource}`](#{resource.parent.resource})"
         having = f" that have a `{resource.parent.having}`" if resource.parent.having else ""
         yield "parent", f"each of the {below}{having}; `{resource.parent.attribute}` is its id"
+        if resource.parent.reported_by:
+            kinds = _listed(f"{kind}.*" for kind in resource.parent.reported_by)
+            reason = f"those that changed, and those that events {kinds} name"
+            yield "parents between [sweeps](tap.md#know-the-cost-of-child-streams)", reason
     if resource.deleted_by:
         yield "deletions", f"events {_listed(resource.deleted_by)}"
 

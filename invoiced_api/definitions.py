@@ -32,7 +32,7 @@ class ReadStrategy(Enum):
     FULL_SCAN = (
         "full scan: the whole list is read, and objects updated since the bookmark are emitted"
     )
-    PER_PARENT = "full scan of a list below each object of the parent stream"
+    PER_PARENT = "per parent: a list below each object of the parent stream"
     NEWEST_FIRST = (
         "newest first: the list is read back to the bookmark, and its objects never change"
     )
@@ -47,12 +47,15 @@ class Parent:
         attribute: of the child, which holds the parent's id.
         having: attribute of parents that have children; None if any may have some.
         singleton: whether each parent has at most one object, which has no id.
+        reported_by: types of objects whose events report changes of the children, and may name the
+            parent. Without any, only a list of each parent shows what changed.
     """
 
     resource: str
     attribute: str
     having: str | None = None
     singleton: bool = False
+    reported_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,12 @@ from invoiced_api.write_bodies import (
 DATED: tuple[Mapping[str, str], ...] = ({"include": "updated_at"},)
 # The plain list leaves out what is archived.
 WITH_ARCHIVED = (*DATED, {"archived": "1", "include": "updated_at"})
-OF_A_CUSTOMER = Parent(resource="customers", attribute="customer")
+
+
+def of_a_customer(reported_by: str) -> Parent:
+    """The parent of a customer's objects, whose changes are reported by events of that type."""
+    return Parent(resource="customers", attribute="customer", reported_by=(reported_by,))
+
 
 # Parents first: an object refers to objects of the rows above its own.
 RESOURCES = (
@@ -290,7 +295,7 @@ RESOURCES = (
         path="/customers/{customer}/contacts",
         strategy=ReadStrategy.PER_PARENT,
         lists=DATED,
-        parent=OF_A_CUSTOMER,
+        parent=of_a_customer("contact"),
         deleted_by=("contact.deleted",),
         writes=WriteCalls(create=CONTACT, update=CONTACT),
     ),
@@ -299,7 +304,7 @@ RESOURCES = (
         path="/customers/{customer}/payment_sources",
         strategy=ReadStrategy.PER_PARENT,
         lists=DATED,
-        parent=OF_A_CUSTOMER,
+        parent=of_a_customer("payment_source"),
         deleted_by=("payment_source.deleted",),
         writes=WriteCalls(
             create=body("method invoiced_token gateway_token", booleans="make_default"),
@@ -312,7 +317,7 @@ RESOURCES = (
         path="/customers/{customer}/line_items",
         strategy=ReadStrategy.PER_PARENT,
         lists=DATED,
-        parent=OF_A_CUSTOMER,
+        parent=of_a_customer("line_item"),
         deleted_by=("line_item.deleted",),
         writes=WriteCalls(
             create={**LINE_ITEM, **SERVICE, **parts(NEW)},
@@ -325,7 +330,12 @@ RESOURCES = (
         path="/invoices/{invoice}/payment_plan",
         strategy=ReadStrategy.PER_PARENT,
         lists=DATED,
-        parent=Parent(resource="invoices", attribute="invoice", having="payment_plan"),
+        parent=Parent(
+            resource="invoices",
+            attribute="invoice",
+            having="payment_plan",
+            reported_by=("payment_plan",),
+        ),
         deleted_by=("payment_plan.deleted",),
         writes=WriteCalls(
             create=body(installments=ListOf(body(numbers="amount", timestamps="date"))),

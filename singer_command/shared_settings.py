@@ -7,6 +7,7 @@ TAP_SETTINGS = frozenset(
         "lookback_seconds",
         "capture_deletes",
         "verify",
+        "children_sweep_days",
         "on_bad_value",
         "extra_columns",
     }

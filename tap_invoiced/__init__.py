@@ -21,6 +21,8 @@ messages      Singer messages as lines
 event_store   EVENTSTORE
 deletions     events of deleted objects
 corrections   balances that an event changes without `updated_at`
+changed_parents  which parents' children a run has to read
+children      the streams of children of a run
 verification  compares what was read with what Invoiced counts
 row_identity  the id of a row, and when it was updated
 progress      log lines and bars

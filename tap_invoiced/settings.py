@@ -25,6 +25,8 @@ class TapSettings:
         page_size: rows per page, 1 to 100.
         lookback_seconds: how far before its bookmark a stream is read again.
         capture_deletes: whether deleted objects are emitted.
+        children_sweep_days: how many days pass between sweeps over the children of all parents; 0
+            if each run reads them all.
         verify: whether each stream is counted after it was read.
         extra_columns: whether attributes without a column are kept in EXTRA.
         stop_on_bad_value: whether a value that its column cannot hold ends the stream.
@@ -38,6 +40,7 @@ class TapSettings:
     page_size: int
     lookback_seconds: int
     capture_deletes: bool
+    children_sweep_days: int
     verify: bool
     extra_columns: bool
     stop_on_bad_value: bool
@@ -109,6 +112,14 @@ def setting_table(clock: Callable[[], float] = time.time) -> tuple[Setting, ...]
             help="whether deleted and merged objects are emitted, with `_sdc_deleted_at`",
         ),
         Setting(
+            name="children_sweep_days",
+            kind="days",
+            parse=settings.integer(0),
+            default=7,
+            help="how many days pass until child streams, such as `contacts`, are read for all "
+            "parents again; other runs read them for changed parents; 0 reads all in every run",
+        ),
+        Setting(
             name="verify",
             kind="boolean",
             parse=settings.boolean,
@@ -171,6 +182,7 @@ def tap_settings(
         page_size=values["page_size"],
         lookback_seconds=values["lookback_seconds"],
         capture_deletes=values["capture_deletes"],
+        children_sweep_days=values["children_sweep_days"],
         verify=values["verify"],
         extra_columns=values["extra_columns"],
         stop_on_bad_value=values["on_bad_value"] == "stop",

@@ -18,6 +18,8 @@ SHAPE = '{"bookmarks": {"invoices": {"updated_at": "2026-01-31T10:00:00Z"}}}'
 OWN_KEYS = ("bookmarks", "currently_syncing")
 # What a bookmark of ours holds beside the replication key.
 DELETED_AT, DELETED_EVENTS = "deleted_at", "deleted_events"
+# In the bookmark of children: until when the last run that read those of all parents is complete.
+SWEPT_AT = "swept_at"
 # What Meltano wraps a state in when it exports or stores it.
 WRAPPERS = ("singer_state", "completed")
 # Numbers from here on are milliseconds: as seconds they would be of the year 5138.
@@ -104,11 +106,11 @@ def _checked(stream: str, entry: Mapping[str, Any], now: int) -> dict[str, Any]:
         moments[key] = entry.get("replication_key_value")
         for name in [name for name in found if name.startswith(("replication_key", "starting_"))]:
             del found[name]
-    for name in (key, DELETED_AT):
+    for name in (key, DELETED_AT, SWEPT_AT):
         written = next((one for one in entry if _letters(one) == _letters(name)), None)
         if written is not None:
             moments[name] = found.pop(written)
-    if not moments.keys() - {DELETED_AT} and set(found) - {DELETED_EVENTS}:
+    if not moments.keys() - {DELETED_AT, SWEPT_AT} and set(found) - {DELETED_EVENTS}:
         names = ", ".join(f"`{name}`" for name in found)
         raise _error(stream, f"has {names} but not `{key}`")
     for name, moment in moments.items():

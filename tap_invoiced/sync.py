@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from invoiced_api.client import Client
 from invoiced_api.definitions import ReadStrategy
@@ -16,12 +17,13 @@ from invoiced_api.exceptions import (
 )
 from invoiced_api.reading.pages import Row, listings
 from invoiced_api.reading.prefetch import Prefetcher, ThreadTransport
-from invoiced_api.reading.readers import ParentLists, RecountReader, StreamReader, reader_of
+from invoiced_api.reading.readers import ChildReader, RecountReader, StreamReader, reader_of
 from invoiced_api.retry import RetryBudget
 from invoiced_api.timestamps import to_rfc_3339
 from singer_command.exceptions import RunInterruptedError
 from tap_invoiced.bad_values import BadValues
 from tap_invoiced.bookmarks import State, bookmark, finished, with_bookmark, with_current_stream
+from tap_invoiced.children import ChildStreams, with_sweep
 from tap_invoiced.containment import RUN_FAILURES, FailedStreams, OutageDetector, reason_of
 from tap_invoiced.corrections import Corrections
 from tap_invoiced.deletions import COLUMN, EVENTS, Deletions, concerned
@@ -29,7 +31,7 @@ from tap_invoiced.exceptions import VerificationError
 from tap_invoiced.messages import Messages
 from tap_invoiced.progress import Progress, StreamReport, metrics, verified_metric
 from tap_invoiced.records import Records
-from tap_invoiced.row_identity import parse_events, parse_with_ids
+from tap_invoiced.row_identity import parse_events
 from tap_invoiced.selection import SelectedStream
 from tap_invoiced.settings import TapSettings
 from tap_invoiced.verification import StreamTotals, missing
@@ -111,13 +113,14 @@ class Sync:
             RetryableError: if the network or Invoiced fails for all streams.
             RunInterruptedError: after a signal.
         """
-        parents = ParentLists(self.settings.page_size, parse_with_ids)
-        syncs = [self._stream_sync(stream, parents) for stream in streams]
-        connections = self.settings.connection.max_connections
+        settings = self.settings
+        children = ChildStreams(self.state, settings.page_size, settings.children_sweep_days)
+        syncs = [self._stream_sync(stream, children) for stream in streams]
+        connections = settings.connection.max_connections
         try:
             transport = ThreadTransport(self.client)
             with Prefetcher(transport, connections, [one.reading for one in syncs]) as ahead:
-                corrections = self._read_deletions(streams, ahead)
+                corrections = self._read_events(streams, children, ahead)
                 for one in syncs:
                     self._sync(one, ahead, corrections)
                     self._write_state()
@@ -127,7 +130,7 @@ class Sync:
         self.state = finished(self.state)
         self._write_state()
 
-    def _stream_sync(self, stream: SelectedStream, parents: ParentLists) -> StreamSync:
+    def _stream_sync(self, stream: SelectedStream, children: ChildStreams) -> StreamSync:
         resource = stream.resource
         known = bookmark(self.state, stream.name, resource.replication_key)
         since = self.settings.start_date if known is None else known
@@ -141,8 +144,12 @@ class Sync:
             totals=totals,
             bad_values=BadValues(stream.name, stop=self.settings.stop_on_bad_value),
         )
-        page_size = self.settings.page_size
-        reading = reader_of(resource, page_size, since, records.lines, records.parse, parents)
+        reading: StreamReader
+        if resource.parent:
+            reading = children.reader_of(stream, since, records.lines, records.parse)
+        else:
+            size = self.settings.page_size
+            reading = reader_of(resource, size, since, records.lines, records.parse)
         reading.budget = self._budget()
         return StreamSync(stream, since, records, totals, reading)
 
@@ -156,7 +163,7 @@ class Sync:
             ahead.discard(one.reading)
             self._fail(one.name, f"not read, because its parent `{parent.resource}` failed.")
             return
-        with self._contained(one.name, one.reading):
+        with self._contained(one.reading, partial(self._fail, one.name)):
             try:
                 self._read(one, ahead)
                 one.records.name_missing_ids()
@@ -171,8 +178,8 @@ class Sync:
                 self._emit_corrections(one, corrections)
 
     @contextmanager
-    def _contained(self, name: str, reading: StreamReader) -> Iterator[None]:
-        """Adds to `failed` what fails inside; raises it if it hits every stream alike."""
+    def _contained(self, reading: StreamReader, fail: Callable[[str], None]) -> Iterator[None]:
+        """Calls `fail` with what fails inside; raises it if it hits every stream alike."""
         try:
             yield
         except RUN_FAILURES:
@@ -183,8 +190,8 @@ class Sync:
             budget.cancel()
             if self._outages.is_outage(failure, since, self.client.last_success_at):
                 raise
-            LOGGER.debug("%s: traceback of the failure", name, exc_info=True)
-            self._fail(name, reason_of(failure))
+            LOGGER.debug("traceback of the following failure", exc_info=True)
+            fail(reason_of(failure))
 
     def _refused(
         self, one: StreamSync, refusal: RecordRejectedError, corrections: Corrections | None
@@ -225,7 +232,7 @@ class Sync:
                 self._schema(one)
         finally:
             self._report(one, records, self.clock() - began)
-        self._advance(one, self._max_bookmark(reading))
+        self._advance(one, self._max_bookmark(reading), is_last=True)
 
     def _report(self, one: StreamSync, records: int, seconds: float) -> None:
         reading = one.reading
@@ -246,11 +253,13 @@ class Sync:
         """Invoiced may commit a change this much after its stamp: no bookmark goes beyond."""
         return reading.clock - self.settings.lookback_seconds
 
-    def _advance(self, one: StreamSync, second: int) -> None:
+    def _advance(self, one: StreamSync, second: int, *, is_last: bool = False) -> None:
         # A bookmark waits until its stream is verified, and for rows and parents without an id.
         complete = one.reading.complete and not one.records.without_id
         if one.totals is None and complete:
             self.state = with_bookmark(self.state, one.name, one.replication_key, second)
+            if is_last and isinstance(one.reading, ChildReader) and one.reading.is_sweep:
+                self.state = with_sweep(self.state, one.stream, second)
         if (
             self._records_since_state >= STATE_EVERY_RECORDS
             or self.clock() - self._state_written_at >= STATE_EVERY_S
@@ -262,33 +271,57 @@ class Sync:
         self._records_since_state = 0
         self._state_written_at = self.clock()
 
-    def _read_deletions(
-        self, streams: Sequence[SelectedStream], ahead: Prefetcher
+    def _read_events(
+        self, streams: Sequence[SelectedStream], children: ChildStreams, ahead: Prefetcher
     ) -> Corrections | None:
-        """The deletions and merges up to now; None if not wanted, or if they could not be read."""
-        if not self.settings.capture_deletes:
+        """Reads the events that children and deletions need; then children know their parents.
+
+        Returns the deletions and merges up to now; None if not wanted, or if they could not be
+        read.
+        """
+        corrections = self._corrections(streams)
+        deletions = corrections.deletions if corrections else None
+        changed = children.changed_parents()
+        needed = [one.since for one in (deletions, children) if one and one.since is not None]
+        if not needed:
             return None
-        changed = [stream for stream in streams if concerned(stream.resource)]
-        deletions = Deletions(changed, self.state, self.settings.start_date)
-        corrections = Corrections(self.client, self.settings.page_size, deletions)
-        # From here on a stream's bookmark moves; where its deletions were left must not be lost.
-        self.state = deletions.hold(self.state)
-        page_size, collect = self.settings.page_size, deletions.collect
-        reading = reader_of(EVENTS, page_size, deletions.since, collect, parse_events)
+
+        def collect(events: list[Row]) -> bytes:
+            changed.collect(events)
+            return deletions.collect(events) if deletions else b""
+
+        def fail(reason: str) -> None:
+            nonlocal corrections
+            corrections = None
+            if deletions:
+                self.failed.reasons[DELETIONS] = reason
+                LOGGER.error("deletions cannot be read: %s", reason)
+            if children.since is not None and changed.until is None:
+                LOGGER.warning("children of all parents are read, without events: %s", reason)
+
+        page_size = self.settings.page_size
+        reading = reader_of(EVENTS, page_size, min(needed), collect, parse_events)
         reading.budget = self._budget()
         ahead.add_first(reading)
-        with self._contained(DELETIONS, reading):
-            try:
-                for _ in ahead.chunks(reading):
-                    pass
-                deletions.until = self._max_bookmark(reading)
-                deletions.complete(corrections.fetch)
-            except ForbiddenError as refusal:
-                self.failed.reasons[DELETIONS] = reason_of(refusal)
-                LOGGER.error("deletions cannot be read: %s", reason_of(refusal))
-                return None
-            return corrections
-        return None
+        with self._contained(reading, fail):
+            for _ in ahead.chunks(reading):
+                pass
+            changed.until = reading.clock
+            if corrections:
+                corrections.deletions.until = self._max_bookmark(reading)
+                corrections.deletions.complete(corrections.fetch)
+        children.start(changed)
+        return corrections
+
+    def _corrections(self, streams: Sequence[SelectedStream]) -> Corrections | None:
+        """What collects deletions and merges; None if no stream needs them."""
+        changed = [stream for stream in streams if concerned(stream.resource)]
+        if not self.settings.capture_deletes or not changed:
+            return None
+        deletions = Deletions(changed, self.state, self.settings.start_date)
+        # From here on a stream's bookmark moves; where its deletions were left must not be lost.
+        self.state = deletions.hold(self.state)
+        return Corrections(self.client, self.settings.page_size, deletions)
 
     def _emit_corrections(self, one: StreamSync, corrections: Corrections | None) -> None:
         """After the stream's records, so that no older version of a deleted object follows it."""

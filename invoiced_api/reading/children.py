@@ -1,7 +1,20 @@
-"""Streams whose lists are below each object of another resource."""
+"""Streams whose lists are below each object of another resource.
+
+The list of parents is read like any other list, and each parent that comes out of it opens a list
+of children:
+
+    events ──parents that they name──┐
+                                     v
+    list of parents ──ids──> lists of children, many at once ──> rows, parent by parent
+
+A sweep reads the children of all parents. Otherwise the list of parents holds those that changed
+since the bookmark, and events name others.
+"""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -68,15 +81,28 @@ class ParentList:
             )
 
 
-class ChildReader(StreamReader):
-    """Reads the lists below each parent, several at once.
+@dataclass(frozen=True, slots=True)
+class NamedParents:
+    """The parents that events name.
 
-    Rows come parent by parent, so no chunk moves a bookmark.
+    Attributes:
+        ids: of the parents.
+        until: UNIX second before which no further event will come.
+    """
+
+    ids: Collection[Any]
+    until: int
+
+
+class ChildReader(StreamReader):
+    """Reads the lists below some parents, or all of them, several at once.
+
+    It requests nothing before `read_below`, so its chunks must not be awaited before. Rows come
+    parent by parent, so no chunk moves a bookmark.
     """
 
     def __init__(
         self,
-        parents: ParentList,
         parent: Parent,
         below: Callable[[Any], Sequence[ListQuery]],
         since: int,
@@ -85,7 +111,6 @@ class ChildReader(StreamReader):
         """Prepare the reader.
 
         Args:
-            parents: the ids of the parents, shared by all streams below them.
             parent: the relation; its `attribute` of each row is set to the parent's id.
             below: gives the lists below a parent, by its id.
             since: UNIX second of the bookmark.
@@ -94,53 +119,93 @@ class ChildReader(StreamReader):
         super().__init__((), since, encode)
         self._absent: list[NotFoundError] = []
         self._found = False
-        self._parents = parents
         self._parent = parent
         self._below = below
-        self._opened = 0  # of the parents' ids
+        self._parents: ParentList | None = None
+        self._rows_since = since
+        self._named: NamedParents | None = None
+        self._known: set[Any] = set()  # ids that events name
+        self._pending: deque[Any] = deque()
+        self._taken = 0  # of the list's ids
+
+    def read_below(
+        self, parents: ParentList, rows_since: int, named: NamedParents | None = None
+    ) -> None:
+        """Choose the parents. The lists below them are read from now on.
+
+        Args:
+            parents: the list of parents, shared by all streams below them.
+            rows_since: UNIX second; children that were updated earlier are left out.
+            named: further parents; None if the list holds all parents.
+        """
+        self._parents, self._rows_since, self._named = parents, rows_since, named
+        if named:
+            self._pending.extend(named.ids)
+            self._known.update(named.ids)
+
+    @property
+    def is_sweep(self) -> bool:
+        """Whether the children of all parents are read."""
+        return self._named is None
 
     @property
     def total(self) -> int:
-        """How many parents the server counted."""
-        return self._parents.reader.total
+        """How many parents there are to read, as far as the server counted them."""
+        return (self._parents.reader.total if self._parents else 0) + len(self._known)
 
     @property
     def clock(self) -> int:
-        """The server's clock when the parents began to be read, in UNIX seconds."""
-        return self._parents.reader.clock
+        """The server's clock before the first parent became known, in UNIX seconds."""
+        clocks = [self._named.until] if self._named else []
+        if self._parents and self._parents.reader.knows_clock:
+            clocks.append(self._parents.reader.clock)
+        return min(clocks)
 
     @property
     def finished(self) -> bool:
-        """Whether the lists of all parents are out."""
-        return self._parents.reader.finished and not self._pending_parents and not self._windows
+        """Whether the lists of all chosen parents are out."""
+        if not self._parents or not self._parents.reader.finished:
+            return False
+        return not self._pending_parents and not self._windows
 
     @property
     def complete(self) -> bool:
         """Whether the lists of all parents can be read."""
-        return not self._parents.without_id and not self._absent
+        return not self._absent and not (self._parents and self._parents.without_id)
 
     @property
     def _pending_parents(self) -> int:
-        return len(self._parents.ids) - self._opened
+        listed = len(self._parents.ids) if self._parents else 0
+        return len(self._pending) + listed - self._taken
 
     def advance(self) -> None:
         """Take in parents, and open lists below them, until one of the lists fails."""
+        if not self._parents:
+            return
         self._parents.advance()
         self._cut_short = self._cut_short or self._parents.reader.failure
         super().advance()
         if self._cut_short:
             return
-        if self.finished and self._absent and not self._found:
+        if self.is_sweep and self.finished and self._absent and not self._found:
             self.failure = self._absent[0]
-        while self._pending_parents and len(self._windows) < MAX_CHILD_LISTS:
-            read = partial(self._children, self._parents.ids[self._opened])
-            self._opened += 1
-            self._windows.append(WindowReader(read, Window(self._since)))
+        while len(self._windows) < MAX_CHILD_LISTS and self._take_parents(self._parents):
+            read = partial(self._children, self._pending.popleft())
+            self._windows.append(WindowReader(read, Window(self._rows_since)))
+
+    def _take_parents(self, parents: ParentList) -> bool:
+        """Whether a parent is left, whose children were not requested."""
+        while not self._pending and self._taken < len(parents.ids):
+            listed = parents.ids[self._taken]
+            self._taken += 1
+            if listed not in self._known:
+                self._pending.append(listed)
+        return bool(self._pending)
 
     def wanted(self) -> Iterator[WindowReader]:
         """Windows of the lists of children, then those of the parents while few ids are left."""
         yield from super().wanted()
-        if self._pending_parents < MAX_CHILD_LISTS:
+        if self._parents and self._pending_parents < MAX_CHILD_LISTS:
             yield from self._parents.reader.wanted()
 
     def holds_up_output(self, window: WindowReader) -> bool:
@@ -149,7 +214,7 @@ class ChildReader(StreamReader):
 
     def receive(self, window: WindowReader, page: Page) -> None:
         """Take in a page, of a list of children or of the parents."""
-        if not self.shares(window):
+        if not self._parents or not self.shares(window):
             self._found = True
             super().receive(window, page)
             return
@@ -164,7 +229,7 @@ class ChildReader(StreamReader):
         A parent may claim children that Invoiced does not have. If no parent has any, it is the
         list that is missing.
         """
-        if self.shares(window):
+        if self._parents and self.shares(window):
             self._parents.reader.fail(window, failure)
         elif isinstance(failure, NotFoundError) and self._parent.having:
             self._absent.append(failure)

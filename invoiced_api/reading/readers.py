@@ -5,7 +5,7 @@ from functools import partial
 
 from invoiced_api.definitions import Parent, ReadStrategy, Resource
 from invoiced_api.exact_json import parse as exact
-from invoiced_api.reading.children import ChildReader, ParentList
+from invoiced_api.reading.children import ChildReader, NamedParents, ParentList
 from invoiced_api.reading.full_scan import FullScanReader
 from invoiced_api.reading.incremental import IncrementalReader, RecountReader
 from invoiced_api.reading.newest_first import NewestFirstReader
@@ -14,7 +14,15 @@ from invoiced_api.reading.streams import StreamReader
 from invoiced_api.reading.windows import Encode
 from invoiced_api.resources import BY_NAME
 
-__all__ = ["ParentLists", "RecountReader", "StreamReader", "reader_of"]
+__all__ = [
+    "ChildReader",
+    "NamedParents",
+    "ParentLists",
+    "RecountReader",
+    "StreamReader",
+    "child_reader_of",
+    "reader_of",
+]
 
 READERS: Mapping[ReadStrategy, type[IncrementalReader] | type[FullScanReader]] = {
     ReadStrategy.INCREMENTAL: IncrementalReader,
@@ -24,7 +32,7 @@ READERS: Mapping[ReadStrategy, type[IncrementalReader] | type[FullScanReader]] =
 
 
 class ParentLists:
-    """The lists of parents of one run, each read once for all streams below it.
+    """The lists of parents of one run, each read once for the streams below it.
 
     Args:
         page_size: rows per page, 1 to 100.
@@ -34,14 +42,14 @@ class ParentLists:
     def __init__(self, page_size: int, parse: Parse = exact) -> None:
         self._page_size = page_size
         self._parse = parse
-        self._lists: dict[tuple[str, str | None], ParentList] = {}
+        self._lists: dict[tuple[str, str | None, int], ParentList] = {}
 
-    def of(self, parent: Parent) -> ParentList:
-        """The list of a parent resource; the same one for each call."""
-        key = (parent.resource, parent.having)
+    def of(self, parent: Parent, since: int = 0) -> ParentList:
+        """The list of the parents that changed since a UNIX second; the same one for each call."""
+        key = (parent.resource, parent.having, since)
         if key not in self._lists:
             reader: Callable[[Encode], StreamReader] = partial(
-                reader_of, BY_NAME[parent.resource], self._page_size, 0, parse=self._parse
+                reader_of, BY_NAME[parent.resource], self._page_size, since, parse=self._parse
             )
             self._lists[key] = ParentList(reader, parent)
         return self._lists[key]
@@ -66,12 +74,21 @@ def reader_of(
         parents: the lists of parents, shared by the readers of one run.
     """
     if resource.parent:
-        return ChildReader(
-            (parents or ParentLists(page_size)).of(resource.parent),
-            resource.parent,
-            partial(listings, resource, page_size, parse=parse),
-            since,
-            encode,
-        )
+        children = child_reader_of(resource, page_size, since, encode, parse)
+        children.read_below((parents or ParentLists(page_size)).of(resource.parent), since)
+        return children
     lists = listings(resource, page_size, parse=parse)
     return READERS[resource.strategy](lists, since, encode)
+
+
+def child_reader_of(
+    resource: Resource, page_size: int, since: int, encode: Encode, parse: Parse = exact
+) -> ChildReader:
+    """The reader of a resource below parents that are not chosen yet.
+
+    The arguments are those of `reader_of`.
+    """
+    if resource.parent is None:
+        raise ValueError(f"{resource.name} has no parent")
+    below = partial(listings, resource, page_size, parse=parse)
+    return ChildReader(resource.parent, below, since, encode)

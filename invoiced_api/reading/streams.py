@@ -78,6 +78,11 @@ class StreamReader:
         return min(page.clock for page in self._heads)
 
     @property
+    def knows_clock(self) -> bool:
+        """Whether a response has shown the server's clock."""
+        return bool(self._heads)
+
+    @property
     def finished(self) -> bool:
         """Whether everything came out, as of the last `advance`."""
         return not self._windows

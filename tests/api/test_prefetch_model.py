@@ -18,7 +18,12 @@ from invoiced_api.definitions import ReadStrategy
 from invoiced_api.exceptions import InvoicedError, RecordRejectedError, RetryableError
 from invoiced_api.reading.pages import PageRequest
 from invoiced_api.reading.prefetch import Prefetcher
-from invoiced_api.reading.readers import ParentLists, reader_of
+from invoiced_api.reading.readers import (
+    NamedParents,
+    ParentLists,
+    child_reader_of,
+    reader_of,
+)
 from invoiced_api.reading.scheduler import InFlight
 from invoiced_api.reading.streams import StreamReader
 from invoiced_api.resources import BY_NAME
@@ -53,6 +58,7 @@ class SimulatedServer:
         self.busy = rng.random() < 0.4
         self.sorts = rng.random() < 0.9
         self._ids = 0
+        self.unchanged: set[int] = set()  # customers
         spread = rng.choice((1, 3, 50, 1_500))
         # More parents, now and then, than lists of children are under way at once.
         many = 200 if rng.random() < 0.04 else rng.choice((0, 1, 5, 20))
@@ -71,6 +77,15 @@ class SimulatedServer:
                 self.tables[f"/customers/{row['id']}/{kind}"] = rows
         self.first_clocks: dict[str, int] = {}
         self.lived = {path: {row["id"] for row in rows} for path, rows in self.tables.items()}
+        stamps = sorted(row["updated_at"] for row in self.tables["/customers"])
+        # Where children are not read for all customers: from when on these have changed, and which
+        # others an event names.
+        self.changed_from = rng.choice(stamps or [START])
+        named = [row["id"] for row in self.tables["/customers"] if rng.random() < 0.2]
+        self.named = [*named, 10**6]  # one that is gone
+        for row in self.tables["/customers"]:
+            if row["updated_at"] < self.changed_from and row["id"] not in named:
+                self.unchanged.add(row["id"])
 
     def respond(self, request: PageRequest, max_bytes: int | None) -> Response | Exception:
         if self.busy:
@@ -173,13 +188,20 @@ class Schedule:
         names = rng.sample(STREAMS, rng.randrange(1, len(STREAMS)))
         self.since = START - rng.choice((0, 500))
         self.parents = ParentLists(self.page_size)
+        self.sweeps = rng.random() < 0.5
         self.readers = {name: self._reader(name) for name in names}
         self.transport = SimulatedTransport(self.server, self.connections)
 
     def _reader(self, name: str) -> StreamReader:
         encode = partial(self._encode, name)
-        size, parents = self.page_size, self.parents
-        return reader_of(BY_NAME[name], size, self.since, encode, orjson.loads, parents)
+        size, parents, resource = self.page_size, self.parents, BY_NAME[name]
+        if resource.parent and resource.parent.resource == "customers" and not self.sweeps:
+            reader = child_reader_of(resource, size, self.since, encode, orjson.loads)
+            named = NamedParents(self.server.named, self.server.clock)
+            changed = parents.of(resource.parent, self.server.changed_from)
+            reader.read_below(changed, self.since, named)
+            return reader
+        return reader_of(resource, size, self.since, encode, orjson.loads, parents)
 
     def _encode(self, name: str, rows: list[Any]) -> bytes:
         stamp = BY_NAME[name].replication_key
@@ -229,8 +251,14 @@ class Schedule:
     def _check_rows(self, name: str, rows: list[list[int]]) -> None:
         resource = BY_NAME[name]
         if resource.parent:
+            left_out = set() if self.sweeps else self.server.unchanged
             expected = set.union(
-                set(), *(ids for path, ids in self.server.lived.items() if path.endswith(name))
+                set(),
+                *(
+                    ids
+                    for path, ids in self.server.lived.items()
+                    if path.endswith(name) and int(path.split("/")[2]) not in left_out
+                ),
             )
         else:
             expected = self.server.lived[resource.path]
