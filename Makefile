@@ -23,7 +23,7 @@ dagster: $(VENV)/.test-installed $(DAGSTER)/.installed $(E2E)/target-postgres/.i
 	$(VENV)/bin/python examples/dagster/demo.py --accounts $(ACCOUNTS) --revoked $(REVOKED) $(if $(PICTURE),--picture $(PICTURE))
 
 test: check
-	$(VENV)/bin/pytest --numprocesses 2
+	$(VENV)/bin/pytest --numprocesses 3
 
 check: $(VENV)/.test-installed
 	$(VENV)/bin/ruff check .

@@ -23,7 +23,7 @@ OUT = Path("bench-output")
 WIDTH = 140
 
 
-def main() -> int:
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument(
         "--peer", type=Path, required=True, metavar="PYTHON", help="of the peer's environment"
@@ -33,7 +33,11 @@ def main() -> int:
     )
     parser.add_argument("--only", choices=("tap", "target"), help="measure one of the two")
     parser.add_argument("--quick", action="store_true", help="small accounts: to see that it works")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = arguments()
     screen = Console(highlight=False, markup=False)
     if not screen.is_terminal:
         screen.width = WIDTH

@@ -240,7 +240,7 @@ class Client:
         return failure
 
     def _send_once(self, call: Request) -> Response:
-        # In any case: a header of the call's own never stands beside the client's.
+        # Whatever its case: a header of the call never repeats one of the client.
         own = {name: text for name, text in call.headers.items() if name.lower() not in self._names}
         headers = {**own, **self._headers}
         if call.idempotency_key:

@@ -18,7 +18,7 @@ LINE = body(
     json="metadata",
 )
 LINE_ITEM: Body = {**LINE, **body(catalog_item=Ref("items"))}
-# What a line of a subscription's plan has beside.
+# Further attributes of a line that a subscription's plan creates.
 SERVICE = body(booleans="prorated", timestamps="period_start period_end", plan=Ref("plans"))
 
 

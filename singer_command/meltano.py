@@ -37,7 +37,7 @@ def definition(
         name: of the command.
         description: one sentence.
         table: its settings. Those that are secret and no default become passwords.
-        capabilities: what it can do; those without a word of Meltano's are left out.
+        capabilities: what it can do; those that Meltano does not name are left out.
     """
     table = list(table)
     facts: dict[str, Any] = {

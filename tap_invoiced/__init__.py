@@ -18,7 +18,7 @@ bad_values    values that cannot be emitted
 columns       columns that the schema does not name
 date_times    date-times of every spelling
 messages      Singer messages as lines
-event_store   EVENTSTORE
+event_store   events, in a temporary file
 deletions     events of deleted objects
 corrections   balances that an event changes without `updated_at`
 changed_parents  which parents' children a run has to read

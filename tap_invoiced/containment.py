@@ -5,7 +5,7 @@ A failure ends the run
 - if no request can succeed: 401, 402, an untrusted certificate, a refusing proxy (`FatalError`),
 - if nobody reads the messages: stdout is closed or cannot be written,
 - if a signal asks for it (`RunInterruptedError`, which is no `Exception`),
-- if the network or Invoiced fails for all. That is so in two cases. No connection came about for
+- if the network or Invoiced fails for all. There are two such cases. No connection was made for
   as long as requests are repeated, and no request of any stream succeeded in that time. Or two
   streams in a row kept failing without an answer of use, and no request succeeded since the first
   of them began to fail.

@@ -74,6 +74,72 @@ EXTRA_COLUMNS = Setting(
 )
 
 
+# All but those of the connection and `start_date`.
+OWN_SETTINGS = (
+    Setting(
+        name="page_size",
+        kind="1-100",
+        parse=settings.integer(1, 100),
+        default=100,
+        help="objects per request",
+    ),
+    Setting(
+        name="lookback_seconds",
+        kind="seconds",
+        parse=settings.integer(0),
+        default=60,
+        help="overlap with the previous run, to emit changes that Invoiced commits late",
+    ),
+    Setting(
+        name="capture_deletes",
+        kind="boolean",
+        parse=settings.boolean,
+        default=False,
+        help="whether deleted and merged objects are emitted, with `_sdc_deleted_at`",
+    ),
+    Setting(
+        name="children_sweep_days",
+        kind="days",
+        parse=settings.integer(0),
+        default=7,
+        help="how many days pass until child streams, such as `contacts`, are read for all "
+        "parents again; other runs read them for changed parents; 0 reads all in every run",
+    ),
+    Setting(
+        name="verify",
+        kind="boolean",
+        parse=settings.boolean,
+        default=False,
+        help="whether each incremental stream is counted again after it was read; a missing "
+        "object is an error",
+    ),
+    Setting(
+        name="on_bad_value",
+        kind='"null" or "stop"',
+        parse=settings.one_of(("null", "stop")),
+        default="null",
+        help="what happens to a value that its column cannot hold: it becomes null with a "
+        "warning, or its stream fails",
+    ),
+    EXTRA_COLUMNS,
+    Setting(
+        name="account",
+        kind="name",
+        parse=settings.text,
+        help="the account's name in the database that `--state` names, where each account and "
+        "pipeline has a state of its own; needed only there",
+    ),
+    Setting(
+        name="pipeline",
+        kind="name",
+        parse=settings.text,
+        default="default",
+        help="the pipeline's name in the database that `--state` names, if several read one "
+        "account",
+    ),
+)
+
+
 def setting_table(clock: Callable[[], float] = time.time) -> tuple[Setting, ...]:
     """The settings of the tap, those of the connection first.
 
@@ -90,67 +156,7 @@ def setting_table(clock: Callable[[], float] = time.time) -> tuple[Setting, ...]
             help="the first run of a stream reads everything updated since then; RFC 3339, in UTC "
             "unless it has an offset; by default the last 365 days",
         ),
-        Setting(
-            name="page_size",
-            kind="1-100",
-            parse=settings.integer(1, 100),
-            default=100,
-            help="objects per request",
-        ),
-        Setting(
-            name="lookback_seconds",
-            kind="seconds",
-            parse=settings.integer(0),
-            default=60,
-            help="overlap with the previous run, to emit changes that Invoiced commits late",
-        ),
-        Setting(
-            name="capture_deletes",
-            kind="boolean",
-            parse=settings.boolean,
-            default=False,
-            help="whether deleted and merged objects are emitted, with `_sdc_deleted_at`",
-        ),
-        Setting(
-            name="children_sweep_days",
-            kind="days",
-            parse=settings.integer(0),
-            default=7,
-            help="how many days pass until child streams, such as `contacts`, are read for all "
-            "parents again; other runs read them for changed parents; 0 reads all in every run",
-        ),
-        Setting(
-            name="verify",
-            kind="boolean",
-            parse=settings.boolean,
-            default=False,
-            help="whether each incremental stream is counted again after it was read; a missing "
-            "object is an error",
-        ),
-        Setting(
-            name="on_bad_value",
-            kind='"null" or "stop"',
-            parse=settings.one_of(("null", "stop")),
-            default="null",
-            help="what happens to a value that its column cannot hold: it becomes null with a "
-            "warning, or its stream fails",
-        ),
-        EXTRA_COLUMNS,
-        Setting(
-            name="account",
-            kind="name",
-            parse=settings.text,
-            help="the account's name in the database that `--state` names, where each account and "
-            "pipeline has a state of its own; needed only there",
-        ),
-        Setting(
-            name="pipeline",
-            kind="name",
-            parse=settings.text,
-            default="default",
-            help="the pipeline's name in the database that `--state` names, if several read one "
-            "account",
-        ),
+        *OWN_SETTINGS,
     )
 
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 # Who may import whom. The emulator stands alone, or it would share the mistakes of the others.
-ARROWS = {
+ALLOWED_IMPORTS = {
     "invoiced_api": set(),
     "schemas": set(),
     "singer_command": {"invoiced_api"},
@@ -29,9 +29,9 @@ ARROWS = {
     "singer_invoiced": {"invoiced_api", "singer_command"},
     "invoiced_emulator": set(),
 }
-OURS = ARROWS.keys() - {"schemas"} | {"invoiced_schemas"}
+OURS = ALLOWED_IMPORTS.keys() - {"schemas"} | {"invoiced_schemas"}
 # Within the target, each package imports only packages that stand below it.
-TARGET_ARROWS = {
+TARGET_IMPORTS = {
     "exceptions": set(),
     "exact_json": set(),
     "stream_settings": {"exceptions"},
@@ -85,8 +85,8 @@ TARGET_ARROWS = {
     "__main__": {"cli", ""},
     "": set(),
 }
-# Floors of the other packages: a part imports only parts of the floors above it in this list.
-FLOORS = {
+# Layers of the other packages: a part imports only parts of the layers above it in this list.
+LAYERS = {
     "invoiced_api": (
         "bodies deadline exact_json concurrency exceptions redact timestamps version",
         "definitions retry settings write_bodies",
@@ -141,10 +141,10 @@ def imports(package: str) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("package", ARROWS)
+@pytest.mark.parametrize("package", ALLOWED_IMPORTS)
 def test_arrows_point_one_way(package: str) -> None:
     own_name = "invoiced_schemas" if package == "schemas" else package
-    assert imports(package) & OURS <= ARROWS[package] | {own_name}
+    assert imports(package) & OURS <= ALLOWED_IMPORTS[package] | {own_name}
 
 
 def part_of(path: Path, package: str) -> str:
@@ -171,39 +171,39 @@ def arrows_within(package: str) -> dict[str, set[str]]:
     return arrows
 
 
-@pytest.mark.parametrize("part", TARGET_ARROWS)
+@pytest.mark.parametrize("part", TARGET_IMPORTS)
 def test_arrows_within_the_target_point_one_way(part: str) -> None:
-    assert arrows_within("target_invoiced")[part] <= TARGET_ARROWS[part]
+    assert arrows_within("target_invoiced")[part] <= TARGET_IMPORTS[part]
 
 
 def test_the_arrows_within_the_target_have_no_circle() -> None:
     placed: set[str] = set()
-    while left := TARGET_ARROWS.keys() - placed:
-        free = {part for part in left if TARGET_ARROWS[part] <= placed}
+    while left := TARGET_IMPORTS.keys() - placed:
+        free = {part for part in left if TARGET_IMPORTS[part] <= placed}
         assert free, f"a circle among {sorted(left)}"
         placed |= free
 
 
 def test_the_arrows_within_the_target_cover_every_part() -> None:
-    assert arrows_within("target_invoiced").keys() == TARGET_ARROWS.keys()
+    assert arrows_within("target_invoiced").keys() == TARGET_IMPORTS.keys()
 
 
-@pytest.mark.parametrize("package", FLOORS)
-def test_a_part_imports_only_from_the_floors_before_its_own(package: str) -> None:
+@pytest.mark.parametrize("package", LAYERS)
+def test_a_part_imports_only_from_the_layers_before_its_own(package: str) -> None:
     arrows = arrows_within(package)
     below = {""} if package in ("tap_invoiced", "singer_invoiced") else set[str]()
-    for floor in FLOORS[package]:
-        for part in floor.split():
+    for layer in LAYERS[package]:
+        for part in layer.split():
             assert arrows.pop(part) <= below, f"imports of {package}.{part}"
-        below |= set(floor.split())
-    assert arrows.keys() == {""}, f"add them to FLOORS: {sorted(arrows)}"
+        below |= set(layer.split())
+    assert arrows.keys() == {""}, f"add them to LAYERS: {sorted(arrows)}"
 
 
 def module_name(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-@pytest.mark.parametrize("package", ARROWS)
+@pytest.mark.parametrize("package", ALLOWED_IMPORTS)
 def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
     """Wherever in a module the import stands, and whatever it is for."""
     modules = {module_name(path): path for path in (ROOT / package).rglob("*.py")}
@@ -220,7 +220,7 @@ def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
         arrows = {name: arrows[name] for name in arrows.keys() - free}
 
 
-@pytest.mark.parametrize("package", sorted(ARROWS.keys() - {"schemas"}))
+@pytest.mark.parametrize("package", sorted(ALLOWED_IMPORTS.keys() - {"schemas"}))
 def test_packages_are_neither_deep_nor_tiny(package: str) -> None:
     folders = [path.parent for path in (ROOT / package).rglob("__init__.py")]
     for folder in folders:
@@ -235,7 +235,7 @@ def test_what_speaks_invoiced_has_never_heard_of_singer(package: str) -> None:
 
 def test_the_arrows_cover_every_package() -> None:
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
-    assert packages == set(ARROWS)
+    assert packages == set(ALLOWED_IMPORTS)
 
 
 def test_only_one_place_waits_and_only_one_speaks_http() -> None:

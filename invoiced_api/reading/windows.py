@@ -11,7 +11,7 @@ from invoiced_api.reading.steps import OnRows, PageSteps, Window
 Encode = Callable[[list[Row]], bytes]
 
 # A window of more pages is cut into pieces of about so many: small enough that the first in order
-# is never long in coming, large enough that few pages reach beyond their window.
+# comes soon, large enough that few pages reach beyond their window.
 MAX_PIECES = 16
 
 

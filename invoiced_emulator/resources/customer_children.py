@@ -1,4 +1,4 @@
-"""What belongs to a customer looks like: contacts, payment sources, pending lines, notes, tasks."""
+"""The children of a customer: contacts, payment sources, pending lines, notes, tasks."""
 
 from invoiced_emulator.resources.definition import ResourceDefinition, Row, field_types, template
 

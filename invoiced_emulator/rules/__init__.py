@@ -7,7 +7,7 @@ customers           parents, and what keeps a customer from being deleted
 customer_children   contacts, payment sources, pending lines, notes, tasks
 documents           invoices, estimates, credit notes: totals, status, voiding
 subscriptions       price, periods and cancellation
-transactions        what they take off their documents
+transactions        the amounts by which they reduce the balance of their documents
 payments            applications, and the transactions that mirror them
 payment_plans       the installments of an invoice
 charges             charges and refunds

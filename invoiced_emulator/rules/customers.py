@@ -17,7 +17,7 @@ from invoiced_emulator.rules.changes import (
 )
 from invoiced_emulator.store.account import Account
 
-# What belongs to a customer and goes with it: with its event, and without a word.
+# Rows that a deletion of their customer deletes: with an event for each, and without one.
 _CHILDREN = (
     ("contacts", "_customer"),
     ("payment_sources", "_customer"),

@@ -1,4 +1,4 @@
-"""What the makers of sample data share: random numbers, the time, and the account to fill."""
+"""What the functions that make sample data share: random numbers, the time, the account."""
 
 from dataclasses import dataclass
 from random import Random

@@ -13,7 +13,7 @@ from target_invoiced.mapping.outcomes import Rejected
 from target_invoiced.results.message_file import MessageFile
 from target_invoiced.singer.messages import Record, Schema
 
-# How an id stands in the file, beside the reason.
+# An id in the file, before the reason.
 ID = re.compile(rb'"reject":\{"id":"([0-9a-f]{32})"')
 
 
