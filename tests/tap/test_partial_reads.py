@@ -4,9 +4,12 @@ import json
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from werkzeug import Request, Response
+
+from invoiced_emulator import Account, Server
 
 SECOND = 1_772_366_400 - 900_000
 REFUSED = {"type": "invalid_request", "message": "Page not available", "param": "page"}
@@ -135,6 +138,25 @@ def test_windows_of_events_are_cut_by_their_number(serve: Any) -> None:
     run = serve({"events": served})
     assert (run.exit_code, run.ids("events")) == (0, list(range(1, 5_001)))
     assert len(served.pages) < 3 * 50
+
+
+def test_events_of_a_few_days_are_requested_several_at_a_time(
+    account: Account, clock: Any, run_tap: Callable[..., Any], catalog_of: Callable[..., Any]
+) -> None:
+    """Windows of equal duration would leave them all in one, to be read page by page."""
+    now = clock.seconds
+    for number in range(3_000):
+        clock.seconds = now - 20 * 86_400 + 500 * number
+        account.record("created", "customers", {"id": number + 1, "customer": None})
+    clock.seconds = now
+    catalog = catalog_of("events")
+    catalog["streams"][0]["selected"] = True
+    with Server(account) as server:
+        run = run_tap(server, catalog=catalog, start_date="2016-01-01")
+        queries = [parse_qs(urlsplit(one.path).query) for one in server.requests]
+    assert run.exit_code == 0, run.stderr
+    assert len(run.ids("events")) == 3_000
+    assert max(int(query["page"][0]) for query in queries) <= 10, "of thirty"
 
 
 def test_rows_that_are_requested_one_by_one_share_the_time_for_retries(serve: Any) -> None:

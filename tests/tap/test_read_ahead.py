@@ -33,7 +33,7 @@ def test_a_quiet_run_over_parents_without_children_ends(
             account.add("charges", customer=customer, updated_at=clock.seconds - 9_000 + number)
     catalog = selected(catalog_of("charges", "notes", "contacts"))
     bookmark = {"updated_at": clock.seconds - 600}
-    state = {"bookmarks": {name: bookmark for name in ("charges", "notes", "contacts")}}
+    state = {"bookmarks": dict.fromkeys(("charges", "notes", "contacts"), bookmark)}
     with Server(account, latency_s=0.03) as server:
         run = run_tap(server, catalog=catalog, state=state)
     assert run.exit_code == 0
