@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from invoiced_api.exceptions import InvalidInputError
+from invoiced_api.redact import hide_card_numbers
 from target_invoiced import exact_json
 from target_invoiced.exact_json import MAX_DEPTH, depth_of
 from target_invoiced.singer.keepable import keepable
@@ -102,6 +103,10 @@ class ActivateVersion:
 Message = Schema | Record | Batch | State | ActivateVersion
 
 REJECT_ID = re.compile("[0-9a-f]{32}")
+# Where a line that cannot be read shows its stream.
+STREAM = re.compile(rb'"stream"\s*:\s*"([^"\\]+)"')
+# A message shows the name of a stream up to this length.
+MAX_SHOWN_STREAM = 100
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # Databases keep a version in 64 bits.
 MAX_VERSION = 2**63 - 1
@@ -137,14 +142,14 @@ class Reader:
             reject_id = _reject_id(content.get("reject"))
             return replace(found, reject_id=reject_id) if reject_id else found
         if not clean and keepable(content)[1]:
-            raise _bad(self._number, "is not JSON")
+            raise _bad(self._number, "is not JSON", content.get("stream"))
         if kind in READERS:
             return READERS[kind](_Fields(content, kind, self._number), self._number)
         if any(name in content for name in CARRIERS):
+            place = f"line {self._number} of the input{_shown(content.get('stream'))}"
             raise InvalidInputError(
-                f"line {self._number} of the input is a message of an unknown type that carries "
-                "data. Nothing after it was written. Configure the tap to send RECORD or BATCH "
-                "messages."
+                f"{place} is a message of an unknown type that carries data. Nothing after it was "
+                "written. Configure the tap to send RECORD or BATCH messages."
             )
         if kind not in self._unknown_types:
             self._unknown_types.add(kind)
@@ -180,7 +185,7 @@ def parse(line: bytes) -> tuple[Any, bool]:
 
 def _too_deep(line: bytes) -> Any:
     """The RECORD whose `record` is nested too deep to be read; None if its stream is not shown."""
-    stream = re.search(rb'"stream"\s*:\s*"([^"\\]+)"', line)
+    stream = STREAM.search(line)
     if not stream or not re.search(rb'"type"\s*:\s*"RECORD"', line, re.IGNORECASE):
         return None
     nested: Any = {}
@@ -192,24 +197,35 @@ def _too_deep(line: bytes) -> Any:
 def _object(line: bytes, number: int) -> tuple[dict[str, Any], bool]:
     content, clean = parse(line)
     if content is None and line.strip() != b"null":
+        found = STREAM.search(line)
+        stream = found[1].decode(errors="replace") if found else None
         if not line.endswith(b"\n"):
             raise InvalidInputError(
-                f"input ends in the middle of line {number}: the command before this one was cut "
-                "off. Run it again from its last state; nothing of that line was written."
+                f"input ends in the middle of line {number}{_shown(stream)}: the command before "
+                "this one was cut off. Run it again from its last state; nothing of that line was "
+                "written."
             )
-        raise _bad(number, "is not JSON")
+        raise _bad(number, "is not JSON", stream)
     if not isinstance(content, dict):
         raise _bad(number, "is not a JSON object")
     if not isinstance(content.get("type"), str):
-        raise _bad(number, 'has no "type"')
+        raise _bad(number, 'has no "type"', content.get("stream"))
     return content, clean
 
 
-def _bad(number: int, what: str) -> InvalidInputError:
+def _bad(number: int, what: str, stream: Any = None) -> InvalidInputError:
     return InvalidInputError(
-        f"line {number} of the input {what}. Only Singer messages may come in: look for output "
-        "that the command before this one should have sent to stderr."
+        f"line {number} of the input{_shown(stream)} {what}. Only Singer messages may come in: "
+        "look for output that the command before this one should have sent to stderr."
     )
+
+
+def _shown(stream: Any) -> str:
+    """The stream of a message, for an error about it; empty where it is not known."""
+    if not isinstance(stream, str) or not stream.isprintable() or not stream:
+        return ""
+    name = stream if len(stream) <= MAX_SHOWN_STREAM else f"{stream[:MAX_SHOWN_STREAM]}…"
+    return f" (stream `{hide_card_numbers(name)}`)"
 
 
 def record_of(
@@ -234,22 +250,25 @@ class _Fields:
     def __init__(self, content: dict[str, Any], kind: str, number: int) -> None:
         self._content, self._kind, self._number = content, kind, number
 
+    def _bad(self, what: str) -> InvalidInputError:
+        return _bad(self._number, f"is a {self._kind} {what}", self._content.get("stream"))
+
     def text(self, name: str) -> str:
         value = self._content.get(name)
         if not isinstance(value, str) or not value:
-            raise _bad(self._number, f'is a {self._kind} without "{name}"')
+            raise self._bad(f'without "{name}"')
         return value
 
     def object(self, name: str) -> dict[str, Any]:
         value = self._content.get(name)
         if not isinstance(value, dict):
-            raise _bad(self._number, f'is a {self._kind} whose "{name}" is not an object')
+            raise self._bad(f'whose "{name}" is not an object')
         return value
 
     def names(self, name: str) -> list[str]:
         value = self._content.get(name) or []
         if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-            raise _bad(self._number, f'is a {self._kind} whose "{name}" is not a list of names')
+            raise self._bad(f'whose "{name}" is not a list of names')
         return value
 
     def version(self) -> int | None:
@@ -263,7 +282,7 @@ class _Fields:
 
     def any(self, name: str) -> Any:
         if name not in self._content:
-            raise _bad(self._number, f'is a {self._kind} without "{name}"')
+            raise self._bad(f'without "{name}"')
         return self._content[name]
 
 

@@ -156,6 +156,21 @@ def test_an_account_out_of_reach_stops_at_the_first_write(
     ("line", "said"),
     [
         pytest.param(b"hush-hush\n", "line 4 of the input is not JSON.", id="no-json"),
+        pytest.param(
+            b'{"type": "RECORD", "stream": "customers", "record": {"name": "hush}\n',
+            "line 4 of the input (stream `customers`) is not JSON.",
+            id="no-json-that-shows-its-stream",
+        ),
+        pytest.param(
+            b'{"type": "RECORD", "stream": "customers", "records": {"name": "hush"}}\n',
+            'line 4 of the input (stream `customers`) is a RECORD whose "record" is not an object.',
+            id="record-without-record",
+        ),
+        pytest.param(
+            b'{"type": "RECORD", "record": {"name": "hush"}}\n',
+            'line 4 of the input is a RECORD without "stream".',
+            id="record-without-stream",
+        ),
         pytest.param(b'["hush"]\n', "line 4 of the input is not a JSON object.", id="no-object"),
         pytest.param(b'{"a": "hush"}\n', 'line 4 of the input has no "type".', id="no-type"),
         pytest.param(
@@ -180,7 +195,7 @@ def test_an_account_out_of_reach_stops_at_the_first_write(
         ),
         pytest.param(
             b'{"type": "RECORD", "stream": "customers", "record": {"name": "hush',
-            "input ends in the middle of line 4:",
+            "input ends in the middle of line 4 (stream `customers`): the command before this",
             id="cut-off-in-the-middle-of-a-line",
         ),
     ],

@@ -115,6 +115,6 @@ def test_what_is_shown_of_requests_and_answers_shows_no_card_number(
 
 
 def test_a_broken_line_is_not_echoed(run_target, server, card):
-    run = run_target(server, f'{{"type": "RECORD", "card": {card}\n'.encode())
-    assert "line 1 of the input is not JSON" in run.complaint
+    run = run_target(server, f'{{"type": "RECORD", "stream": "{card}", "card": {card}\n'.encode())
+    assert "line 1 of the input (stream `[hidden]`) is not JSON" in run.complaint
     assert card not in run.stderr

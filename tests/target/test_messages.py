@@ -58,12 +58,16 @@ def test_an_unknown_type_without_data_is_skipped_with_one_warning(caplog):
     assert warning.getMessage() == "line 1: skipped a message of an unknown type"
 
 
-@pytest.mark.parametrize("carrier", ["stream", "record", "records", "manifest"])
-def test_an_unknown_type_that_carries_data_ends_the_run(carrier):
-    line = json.dumps({"type": "ROWS", carrier: HUSH}).encode() + b"\n"
+@pytest.mark.parametrize(
+    ("carrier", "shown"),
+    [("stream", " (stream `s`)"), ("record", ""), ("records", ""), ("manifest", "")],
+)
+def test_an_unknown_type_that_carries_data_ends_the_run(carrier, shown):
+    line = json.dumps({"type": "ROWS", carrier: "s" if shown else HUSH}).encode() + b"\n"
     with pytest.raises(InvalidInputError) as caught:
         read(STATE, line, STATE)
-    assert str(caught.value).startswith("line 2 of the input is a message of an unknown type")
+    said = f"line 2 of the input{shown} is a message of an unknown type"
+    assert str(caught.value).startswith(said)
     assert HUSH not in str(caught.value)
 
 
@@ -210,13 +214,19 @@ def test_a_state_may_hold_anything(value):
             b'{"type": "STATE", "value": "hush-hush \xff"}\n', "is not JSON", id="no-utf-8"
         ),
         pytest.param(
-            b'{"type": "SCHEMA", "b": NaN, "stream": "hush-hush"}\n', "is not JSON", id="nan"
+            b'{"type": "SCHEMA", "hush-hush": NaN, "stream": "s"}\n',
+            "(stream `s`) is not JSON",
+            id="nan",
         ),
         pytest.param(b'["hush-hush"]\n', "is not a JSON object", id="list"),
         pytest.param(b'"hush-hush"\n', "is not a JSON object", id="string"),
         pytest.param(b"null\n", "is not a JSON object", id="null"),
-        pytest.param(b'{"stream": "hush-hush"}\n', 'has no "type"', id="no-type"),
-        pytest.param(b'{"type": 5, "stream": "hush-hush"}\n', 'has no "type"', id="type-is-5"),
+        pytest.param(b'{"hush-hush": 1}\n', 'has no "type"', id="no-type"),
+        pytest.param(
+            b'{"type": 5, "stream": "s", "a": "hush-hush"}\n',
+            '(stream `s`) has no "type"',
+            id="type-is-5",
+        ),
         pytest.param(
             b'{"type": "RECORD", "record": {"a": "hush-hush"}}\n',
             'is a RECORD without "stream"',
@@ -228,18 +238,18 @@ def test_a_state_may_hold_anything(value):
             id="record-with-empty-stream",
         ),
         pytest.param(
-            b'{"type": "RECORD", "stream": "hush-hush"}\n',
-            'is a RECORD whose "record" is not an object',
+            b'{"type": "RECORD", "stream": "s", "a": "hush-hush"}\n',
+            '(stream `s`) is a RECORD whose "record" is not an object',
             id="record-without-record",
         ),
         pytest.param(
             b'{"type": "RECORD", "stream": "s", "record": ["hush-hush"]}\n',
-            'is a RECORD whose "record" is not an object',
+            '(stream `s`) is a RECORD whose "record" is not an object',
             id="record-is-a-list",
         ),
         pytest.param(
-            b'{"type": "SCHEMA", "stream": "hush-hush"}\n',
-            'is a SCHEMA whose "schema" is not an object',
+            b'{"type": "SCHEMA", "stream": "s", "hush-hush": 1}\n',
+            '(stream `s`) is a SCHEMA whose "schema" is not an object',
             id="schema-without-schema",
         ),
         pytest.param(
@@ -249,7 +259,7 @@ def test_a_state_may_hold_anything(value):
         ),
         pytest.param(
             b'{"type": "SCHEMA", "stream": "s", "schema": {}, "key_properties": "hush-hush"}\n',
-            'is a SCHEMA whose "key_properties" is not a list of names',
+            '(stream `s`) is a SCHEMA whose "key_properties" is not a list of names',
             id="key-properties-are-a-string",
         ),
         pytest.param(
@@ -282,6 +292,7 @@ def test_input_cut_off_within_a_line_differs_from_a_broken_line(kept):
     with pytest.raises(InvalidInputError) as caught:
         read(STATE, record[:kept])
     assert re.match(
-        r"input ends in the middle of line 2: .* from its last state", str(caught.value)
+        r"input ends in the middle of line 2( \(stream `s`\))?: .* from its last state",
+        str(caught.value),
     )
     assert HUSH not in str(caught.value)
