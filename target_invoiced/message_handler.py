@@ -24,6 +24,8 @@ LOOKUP_BATCH_WHILE_SENDING = 50
 class MessageHandler:
     """Handles one message at a time, and the end of the input.
 
+    More than 12 fields, since each type of message has a stage of its own.
+
     Attributes:
         reader: gives the messages.
         intake: takes records.

@@ -78,3 +78,9 @@ def shown(client: Client, call: Request, why: str) -> dict[str, Any]:
         "body": without_card_numbers(call.body),
         "why": why,
     }
+
+
+def fetch(sender: Sender, path: str) -> dict[str, Any]:
+    """The object at a path. Raises RecordRejectedError, as NotFoundError if it is gone."""
+    body = sender.send(Request(method="GET", path=path)).body
+    return body if isinstance(body, dict) else {}

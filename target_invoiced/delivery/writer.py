@@ -7,15 +7,16 @@ from typing import Any
 from urllib.parse import quote
 
 from invoiced_api.definitions import DeleteBehaviour
-from invoiced_api.exceptions import NotFoundError, RecordRejectedError, RetryableError
+from invoiced_api.exceptions import NotFoundError, RecordRejectedError
 from invoiced_api.request import Request
 from invoiced_api.resources import ENDPOINTS
-from invoiced_api.response import Response
 from invoiced_api.retry import wait_until
+from target_invoiced.delivery.call_sender import send_call
 from target_invoiced.delivery.comparison import differs, has_ended
 from target_invoiced.delivery.lookup import References
 from target_invoiced.delivery.recovery import CreatedObjects, Recovery, moves_money
-from target_invoiced.delivery.senders import Sender
+from target_invoiced.delivery.removals import remove
+from target_invoiced.delivery.senders import Sender, fetch
 from target_invoiced.exceptions import (
     AlreadyCreatedError,
     InDoubtError,
@@ -33,7 +34,15 @@ from target_invoiced.mapping.operations import (
     Update,
     WriteRequest,
 )
-from target_invoiced.mapping.outcomes import Done, Found, Kind, Missing, Outcome, Rejected
+from target_invoiced.mapping.outcomes import (
+    Done,
+    Found,
+    Kind,
+    Missing,
+    Outcome,
+    Rejected,
+    done_of,
+)
 from target_invoiced.mapping.payloads import already_matches
 from target_invoiced.mapping.references import resolve_references
 from target_invoiced.stream_settings import DoubtPolicy
@@ -83,20 +92,18 @@ class Writer:
     def _write(self, request: WriteRequest, ids: Mapping[Any, Any]) -> Outcome | Found:
         match request.operation:
             case Create(path, body):
-                return self._create(
-                    request, request.operation, _text(path, ids), resolve_references(body, ids)
-                )
+                body = resolve_references(body, ids) if ids else body
+                return self._create(request, request.operation, _text(path, ids), body)
             case Update(path, body):
-                return self._change(
-                    request, request.operation, _text(path, ids), resolve_references(body, ids)
-                )
+                body = resolve_references(body, ids) if ids else body
+                return self._change(request, request.operation, _text(path, ids), body)
             case Remove(path, removal):
-                done = self._remove(removal, _text(path, ids))
+                done = remove(self._sender, removal, _text(path, ids))
                 self._forget(request, done)
                 return done
             case CustomCall(_, path, body):
                 call = replace(request.operation, body=resolve_references(body, ids))
-                done = self._send(request, call, _text(path, ids))
+                done = send_call(self._sender, request, call, _text(path, ids))
                 for one in path_objects(path):
                     self._references.forget_all(one.resource)
                 return done
@@ -124,7 +131,7 @@ class Writer:
         """The refusal of an update, with what to do if the object was voided in Invoiced."""
         removal = ENDPOINTS[request.resource].removal if request.resource else None
         voids = removal in (DeleteBehaviour.VOID_ONCE_ISSUED, DeleteBehaviour.VOID)
-        if not voids or not has_ended(removal, self._get(path)):
+        if not voids or not has_ended(removal, fetch(self._sender, path)):
             return _rejected(refusal)
         natural = request.natural
         number = f", and with another {natural.attribute} or none" if natural else ""
@@ -148,7 +155,7 @@ class Writer:
         wait_until(request.not_before)
         if create.singleton:
             answer = self._sender.send(Request(method="PUT", path=path, body=body), "set")
-            return _done(Kind.CREATED, answer)
+            return done_of(Kind.CREATED, answer)
         # What has ended in the other system is never another's: what was sent before is repeated.
         taken = None
         if create.natural and not (create.then and request.again):
@@ -176,7 +183,7 @@ class Writer:
             stale = request.again and request.keyed and not already_matches(done.answer, body)
             return Found(done.id) if stale and done.id is not None else done
         try:
-            gone = self._remove(create.then, f"{path}/{quote(str(done.id), safe='')}")
+            gone = remove(self._sender, create.then, f"{path}/{quote(str(done.id), safe='')}")
         except RecordRejectedError as refusal:
             return _rejected(refusal, done.id)
         return Done(Kind.VOIDED, done.id, gone.status, gone.answer)
@@ -188,14 +195,14 @@ class Writer:
         """
         protected = self._sender.honours_idempotency_keys
         if protected and not moves_money(call.path):
-            return self._with_id(_done(Kind.CREATED, self._sender.send(call, "create")), call)
+            return self._with_id(done_of(Kind.CREATED, self._sender.send(call, "create")), call)
         recovery = self._recovery(request, call)
         with self._created.one_at_a_time(call.path, call.body):
             try:
                 if request.again and not protected:
                     recovery.look_up()
                 call = replace(call, before_repeat=recovery)
-                done = self._with_id(_done(Kind.CREATED, self._sender.send(call, "create")), call)
+                done = self._with_id(done_of(Kind.CREATED, self._sender.send(call, "create")), call)
             except AlreadyCreatedError as found:
                 done = Done(Kind.CREATED, found.row.get("id"), answer=found.row)
             except UndecidableError as unknown:
@@ -204,7 +211,7 @@ class Writer:
                 if request.doubt is DoubtPolicy.REJECT:
                     raise InDoubtError(str(unknown)) from None
                 call = replace(call, before_repeat=None, idempotency_key=None)
-                done = self._with_id(_done(Kind.CREATED, self._sender.send(call, "create")), call)
+                done = self._with_id(done_of(Kind.CREATED, self._sender.send(call, "create")), call)
             self._created.add(call.path, done.id)
         return done
 
@@ -266,7 +273,7 @@ class Writer:
         """
         if not update.fixed or done.kind not in (Kind.UPDATED, Kind.UNCHANGED):
             return done
-        current = done.answer if isinstance(done.answer, dict) else self._get(path)
+        current = done.answer if isinstance(done.answer, dict) else fetch(self._sender, path)
         fixed = {
             name: self._references.find(value) if isinstance(value, NaturalKey) else value
             for name, value in update.fixed.items()
@@ -288,7 +295,7 @@ class Writer:
         if not body:
             return Done(Kind.UNCHANGED)
         if update.ended or update.autopay:
-            current = self._get(path)
+            current = fetch(self._sender, path)
             if update.ended and not has_ended(update.ended, current):
                 raise InvalidRecordError(
                     "the record is void, but the object in the account is not. Send "
@@ -303,79 +310,7 @@ class Writer:
                     '`allow_side_effects` holds "autopay"'
                 )
         call = Request(method="PATCH", path=path, body=body)
-        return _done(Kind.UPDATED, self._sender.send(call, "update"))
-
-    def _remove(self, removal: DeleteBehaviour, path: str) -> Done:
-        try:
-            return self._remove_existing(removal, path)
-        except NotFoundError as gone:
-            return Done(Kind.DELETED, status=gone.status)  # already gone is what was asked for
-
-    def _remove_existing(self, removal: DeleteBehaviour, path: str) -> Done:
-        """What a removal means may depend on what the object is by now, so it is read first."""
-        if removal is not DeleteBehaviour.DELETE:
-            current = self._get(path)
-            if has_ended(removal, current):
-                return Done(Kind.UNCHANGED, current.get("id"))
-            if removal is DeleteBehaviour.VOID_ONCE_ISSUED and not current.get("draft"):
-                call = Request(method="POST", path=f"{path}/void")
-                return self._taken_out(Kind.VOIDED, call, removal, path)
-        kind = Kind.VOIDED if removal is DeleteBehaviour.VOID else Kind.DELETED
-        return self._taken_out(kind, Request(method="DELETE", path=path), removal, path)
-
-    def _taken_out(self, kind: Kind, call: Request, removal: DeleteBehaviour, path: str) -> Done:
-        try:
-            return _done(kind, self._sender.send(call, kind.value))
-        except NotFoundError:
-            raise
-        except RecordRejectedError:
-            # What was done already, and whose answer was lost, is refused when asked for again.
-            if removal is not DeleteBehaviour.DELETE and has_ended(removal, self._get(path)):
-                return Done(kind)
-            raise
-
-    def _send(self, request: WriteRequest, send: CustomCall, path: str) -> Done:
-        call = Request(
-            method=send.method,
-            path=path,
-            body=list(request.bodies) if send.batched else send.body,
-            headers=send.headers,
-            idempotency_key=request.idempotency_key if send.method in ("POST", "PATCH") else None,
-            on_key_rotated=request.on_key_rotated,
-        )
-        wait_until(request.not_before)
-        kind = {"POST": Kind.CREATED, "DELETE": Kind.DELETED}.get(send.method, Kind.UPDATED)
-        try:
-            return _done(kind, self._sender.send(self._guarded(request, call), "call"))
-        except UndecidableError as unknown:
-            if request.doubt is DoubtPolicy.SKIP:
-                return Done(Kind.SKIPPED)
-            raise InDoubtError(str(unknown)) from None
-
-    def _guarded(self, request: WriteRequest, call: Request) -> Request:
-        """A call that must not be carried out twice, and that nothing shows to be carried out."""
-        protected = self._sender.honours_idempotency_keys
-        if call.method != "POST" or request.doubt is DoubtPolicy.SEND:
-            return call
-        if request.again and not protected:
-            raise UndecidableError(UNKNOWN_CALL)
-
-        def refuse(failure: RetryableError) -> None:
-            done = failure.answered and moves_money(call.path)
-            if not failure.unsent and (done or not protected):
-                raise UndecidableError(UNKNOWN_CALL)
-
-        return replace(call, before_repeat=refuse)
-
-    def _get(self, path: str) -> dict[str, Any]:
-        body = self._sender.send(Request(method="GET", path=path)).body
-        return body if isinstance(body, dict) else {}
-
-
-UNKNOWN_CALL = (
-    "it was sent before without a usable response, and whether it was carried out is not known. "
-    "Look at its object in Invoiced, and send the record again if it was not"
-)
+        return done_of(Kind.UPDATED, self._sender.send(call, "update"))
 
 
 def _ended_twin(natural: NaturalKey) -> str:
@@ -391,12 +326,6 @@ def _text(path: Path, ids: Mapping[Any, Any]) -> str:
         quote(str(piece), safe="") if number % 2 else piece
         for number, piece in enumerate(resolve_references(path, ids))
     )
-
-
-def _done(kind: Kind, answer: Response) -> Done:
-    body = answer.body
-    made = body.get("id") if isinstance(body, dict) else None
-    return Done(kind, made, answer.status, body)
 
 
 def _rejected(refusal: RecordRejectedError, made: int | str | None = None) -> Rejected:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from invoiced_api.response import Response
 from target_invoiced.mapping.keys import NaturalKey
 
 
@@ -83,6 +84,13 @@ class Missing:
 Outcome = Done | Rejected
 
 COLUMNS = (*(kind.value for kind in Kind), "rejected")
+
+
+def done_of(kind: Kind, response: Response) -> Done:
+    """The outcome of a write with this response."""
+    body = response.body
+    made = body.get("id") if isinstance(body, dict) else None
+    return Done(kind, made, response.status, body)
 
 
 def column(outcome: Outcome) -> str:
