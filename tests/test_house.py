@@ -228,6 +228,22 @@ def test_packages_are_neither_deep_nor_tiny(package: str) -> None:
         assert len(list(folder.glob("*.py"))) > 3, f"{folder}: fewer than three modules"
 
 
+def test_modules_functions_and_classes_of_the_target_stay_small() -> None:
+    """A class of more than 12 fields or 15 methods states the reason at its top."""
+    for path in (ROOT / "target_invoiced").rglob("*.py"):
+        source = path.read_text()
+        assert source.count("\n") <= 400, path
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.FunctionDef):
+                assert (node.end_lineno or 0) - node.lineno < 45, f"{path}: {node.name}"
+            if isinstance(node, ast.ClassDef):
+                fields = [one for one in node.body if isinstance(one, ast.AnnAssign)]
+                methods = [one for one in node.body if isinstance(one, ast.FunctionDef)]
+                own = [one for one in methods if not one.name.startswith("__")]
+                reason = "More than 1" in (ast.get_docstring(node) or "")
+                assert reason or (len(fields) <= 12 and len(own) <= 15), f"{path}: {node.name}"
+
+
 @pytest.mark.parametrize("package", NO_SINGER)
 def test_what_speaks_invoiced_has_never_heard_of_singer(package: str) -> None:
     assert "singer" not in imports(package)

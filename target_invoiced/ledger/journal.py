@@ -41,12 +41,6 @@ class Journal:
     def _ours(self) -> Any:
         return ENTRIES.c.account == self._database.account
 
-    def in_use(self) -> bool:
-        """Whether it has any entry."""
-        with self._database.transaction() as connection:
-            query = sa.select(ENTRIES.c.id).where(self._ours).limit(1)
-            return connection.execute(query).first() is not None
-
     def has_path(self, path: str) -> bool:
         """Whether an entry became the object at this path."""
         query = sa.select(ENTRIES.c.id).where(self._ours, ENTRIES.c.path == path).limit(1)

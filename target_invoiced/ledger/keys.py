@@ -1,7 +1,7 @@
 """Which object a key of another system identifies, and its content when it was last written."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -90,10 +90,6 @@ class Keys:
         if last:
             self._database.upsert(OBJECTS, list(last.values()))
 
-    def renew(self, known: ObjectMapping, idempotency_key: str, announced_at: int) -> None:
-        """Note that the create for this key is sent under another idempotency key."""
-        self.keep([replace(known, idempotency_key=idempotency_key, announced_at=announced_at)])
-
     def owner(self, resource: str, id: int | str) -> ExternalKey | None:
         """The key that has the object already; None if no key has it."""
         wanted = (OBJECTS.c.account == self._database.account) & (OBJECTS.c.resource == resource)
@@ -101,20 +97,6 @@ class Keys:
         with self._database.transaction() as connection:
             row = connection.execute(sa.select(OBJECTS.c.key).where(wanted)).first()
         return ExternalKey(resource, row.key) if row else None
-
-    def see(self, keys: Iterable[ExternalKey], version: int) -> None:
-        """Note that this version of their table contains the keys."""
-        statement = (
-            sa.update(OBJECTS)
-            .where(OBJECTS.c.account == self._database.account)
-            .where(OBJECTS.c.resource == sa.bindparam("of"))
-            .where(OBJECTS.c.key == sa.bindparam("is"))
-            .values(version=version)
-        )
-        rows = [{"of": key.resource, "is": key.value} for key in keys]
-        if rows:
-            with self._database.transaction() as connection:
-                connection.execute(statement, rows)
 
     def left_behind(
         self, stream: str, resource: str, version: int, after: str, count: int

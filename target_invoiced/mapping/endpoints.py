@@ -23,15 +23,20 @@ from target_invoiced.mapping.operations import (
 )
 from target_invoiced.mapping.outcomes import Kind
 from target_invoiced.mapping.paths import id_of, path_of, placeholders
-from target_invoiced.mapping.payloads import BodyRules, body_of, unknown_attributes
+from target_invoiced.mapping.payloads import BodyRules, body_of
 from target_invoiced.mapping.side_effects import refuse_unless_allowed
 from target_invoiced.mapping.statuses import TRUE_ONCE_ENDED, Standing, standing
 from target_invoiced.stream_settings import EndpointStream, Ids, OperationKind
+
+# Columns of a tap or a loader, and the tap's column of attributes that have none.
+OTHERS_OWN = ("_sdc_", "_extra")
 
 
 @dataclass(slots=True)
 class EndpointMapper:
     """Maps the records of one stream to writes to an endpoint.
+
+    More than 15 methods, since each decides one part of the operation by the same settings.
 
     Attributes:
         settings: of the stream.
@@ -82,7 +87,9 @@ class EndpointMapper:
 
     def unknown_attributes(self, record: Mapping[str, Any]) -> list[str]:
         """Attributes that Invoiced does not have and that are not excluded."""
-        return unknown_attributes(record, self._known)
+        return [
+            name for name in record if name not in self._known and not name.startswith(OTHERS_OWN)
+        ]
 
     def operation(self, record: Mapping[str, Any], known: int | str | None) -> Operation:
         """The write that a record asks for, without excluded attributes.
@@ -248,12 +255,14 @@ class EndpointMapper:
         placed = placeholders(self._create_path)
         accepted = {name: kind for name, kind in accepted.items() if name not in placed}
         body = body_of(record, accepted, self._rules, update=update)
-        self._lost.refuse(record, body)
         refuse_inexact(body)
+        self._lost.refuse(record, body)
         refuse_card_numbers(body, self.allow_card_like)
         return body
 
     def _path(self, template: str, record: Mapping[str, Any], known: int | str | None) -> Path:
+        if "{" not in template:
+            return (template,)
         own = known if self._external else record.get("id")
         if "{id}" in template and not self._external:
             own = id_of(record, text=self.settings.resource.natural_key == "id")

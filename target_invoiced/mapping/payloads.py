@@ -1,6 +1,6 @@
 """From a record to the body of a write: the attributes that the endpoint accepts. Pure."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -128,16 +128,6 @@ def _metadata(metadata: Any, path: str) -> dict[str, Any]:
         key: to_text(value) if isinstance(value, Decimal) else value
         for key, value in metadata.items()
     }
-
-
-def unknown_attributes(record: Mapping[str, Any], known: Collection[str]) -> list[str]:
-    """Attributes that Invoiced does not have.
-
-    `_sdc_…` belong to a tap or a loader; `_extra` is the tap's column of attributes without a
-    column.
-    """
-    own = ("_sdc_", "_extra")
-    return [name for name in record if name not in known and not name.startswith(own)]
 
 
 def already_matches(current: Any, body: Any) -> bool:

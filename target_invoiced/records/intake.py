@@ -221,16 +221,14 @@ class Intake:
         record, exclude = message.record, stream.settings.exclude
         if exclude:
             record = {name: value for name, value in record.items() if name not in exclude}
-        pending = PendingRecord(stream, message, record, self.clock(), position=self.states.came())
-        try:
-            pending.key = stream.key(message.record)
-            if pending.key and shows_card_number(pending.key.value):
-                raise InvalidRecordError("its key looks like a full card number")
-        except InvalidRecordError as problem:
-            self.record_outcome(pending, Rejected(str(problem)))
+        position = self.states.came()
+        key, problem = _key_of(message, stream)
+        keyless = stream.keyless(record, key)
+        pending = PendingRecord(stream, message, record, self.clock(), key, position)
+        if problem:
+            self.record_outcome(pending, Rejected(problem))
             return None
-        if stream.keyless(record, pending.key):
-            position = pending.position or 0
+        if keyless:
             pending.journaled = True
             pending.line = self.input_digest() + position.to_bytes(8, "big")
         return pending
@@ -243,7 +241,8 @@ class Intake:
             self.record_outcome(pending, Rejected(problem))
             return
         self._warn_of_unknown(pending)
-        pending.add_parent(known.parent if known else None)
+        if known and known.parent and pending.deletes:
+            pending.add_parent(known.parent)
         try:
             pending.plan(known.alive if known else None)
         except InvalidRecordError as problem:
@@ -252,7 +251,8 @@ class Intake:
                 return
             # Once the writes before it have finished, it may become another operation.
         if known:
-            self.unit.pin(pending, known)
+            pending.pinned = True
+            self.unit.keys.pin(known)
         if pending.journaled and pending.entry and pending.entry.batch:
             self._resend(pending, pending.entry)
         elif pending.journaled:
@@ -300,3 +300,14 @@ class Intake:
             if (stream, name) not in self._warned_of:
                 self._warned_of.add((stream, name))
                 LOGGER.warning("%s: Invoiced has no attribute `%s`: left out", stream, name)
+
+
+def _key_of(message: Record, stream: Stream) -> tuple[ExternalKey | None, str | None]:
+    """The key of a record, and why it cannot be one."""
+    try:
+        key = stream.key(message.record)
+    except InvalidRecordError as problem:
+        return None, str(problem)
+    if key and shows_card_number(key.value):
+        return None, "its key looks like a full card number"
+    return key, None

@@ -1,6 +1,6 @@
 """One stream of the input, and one record of it on its way."""
 
-from collections.abc import Collection, Hashable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -145,6 +145,7 @@ class Identity:
         objects: names of its object.
         natural_key: that it shows; None if it shows none.
         refers_to: names of the objects that it mentions.
+        parent: attributes that the path of its object needs besides the id.
     """
 
     # What names the object of the record, its natural key among them.
@@ -152,6 +153,10 @@ class Identity:
     natural_key: NaturalKey | None
     # What names the objects that the record mentions, also where no request has to know them.
     refers_to: frozenset[ObjectRef]
+    parent: Mapping[str, Any] = field(default_factory=dict)
+
+
+UNIDENTIFIED = Identity(frozenset(), None, frozenset())
 
 
 @dataclass(slots=True, eq=False)
@@ -180,6 +185,9 @@ class PendingRecord:
         planned: whether `operation` is known.
         planned_for: id of the object for which it was planned.
         batch_rest: the other records that are sent in its request.
+        deletes: whether it asks for a removal.
+        digest: of the record as its stream selects it, or of its reject id if it has no key.
+        identity: the objects that it names.
         pinned: whether the mapping of its key is cached.
         deferrals: how often it had to wait for others after all.
         retries: how many requests were repeated for it.
@@ -218,36 +226,35 @@ class PendingRecord:
     # How often it was refused and then waited for other records.
     deferrals: int = 0
     retries: int = 0
-    _digest: bytes | None = None
-    _identity: Identity | None = None
+    # Computed once, of the record as it came: what is added to it later does not count.
+    digest: bytes = field(init=False)
+    deletes: bool = field(init=False)
+    # Computed whenever it is planned.
+    identity: Identity = UNIDENTIFIED
 
-    @property
-    def digest(self) -> bytes:
-        """Of the record as its stream selects it, or of its reject id if that is all it has."""
-        if self._digest is None and self.message.reject_id and not self.key:
-            self._digest = digest("reject", self.message.reject_id)
-        if self._digest is None:
-            record = self.record
-            if any(name.startswith(SDC_PREFIX) for name in record):
-                record = {
-                    name: value
-                    for name, value in record.items()
-                    if name == DELETED_AT or not name.startswith(SDC_PREFIX)
-                }
-            self._digest = digest(record, *(() if self.key else (self.stream.name,)))
-        return self._digest
+    def __post_init__(self) -> None:
+        self.deletes = bool(self.record.get(DELETED_AT))
+        if self.message.reject_id and not self.key:
+            self.digest = digest("reject", self.message.reject_id)
+            return
+        record = self.record
+        if any(name.startswith(SDC_PREFIX) for name in record):
+            record = {
+                name: value
+                for name, value in record.items()
+                if name == DELETED_AT or not name.startswith(SDC_PREFIX)
+            }
+        self.digest = digest(record, *(() if self.key else (self.stream.name,)))
 
-    @property
-    def identity(self) -> Identity:
-        """The objects that the record names, computed once."""
-        if self._identity is None:
-            mapper = self.stream.mapper
-            self._identity = Identity(
-                frozenset(mapper.objects(self.record, self.key)),
-                mapper.natural_key(self.record),
-                frozenset(mapper.refers_to(self.record)),
-            )
-        return self._identity
+    def identify(self) -> None:
+        """Find the objects that it names."""
+        mapper, record = self.stream.mapper, self.record
+        self.identity = Identity(
+            objects=frozenset(mapper.objects(record, self.key)),
+            natural_key=mapper.natural_key(record),
+            parent=mapper.parent(record),
+            refers_to=frozenset(mapper.refers_to(record)),
+        )
 
     @property
     def named_key(self) -> dict[str, Any]:
@@ -268,23 +275,11 @@ class PendingRecord:
         key = ", ".join(f"{name}: {_brief(value)}" for name, value in self.named_key.items())
         return f"{where} ({key})" if key else where
 
-    @property
-    def batch(self) -> Iterator["PendingRecord"]:
-        """The record, and those that are sent in the same request."""
-        yield self
-        yield from self.batch_rest
-
-    @property
-    def deletes(self) -> bool:
-        """Whether the record asks for a removal."""
-        return bool(self.record.get(DELETED_AT))
-
     def merge_into(self, older: Mapping[str, Any]) -> None:
         """Add the attributes that the record lacks from an older one of its key."""
-        _ = self.digest  # of the record as it came
         self.record = {**older, **self.record}
         self.message = replace(self.message, record=self.record)
-        self._identity, self.planned = None, False
+        self.deletes, self.planned = bool(self.record.get(DELETED_AT)), False
 
     def add_parent(self, parent: str | None) -> None:
         """Add the parent from the ledger (JSON) to a record that deletes, if it names none."""
@@ -296,6 +291,7 @@ class PendingRecord:
     def plan(self, known: int | str | None) -> Operation:
         """The operation on the object with this id, or None. Raises InvalidRecordError."""
         self.planned = False
+        self.identify()
         self.operation, self.planned_for = self.stream.mapper.operation(self.record, known), known
         self.path, self.body = path_and_body(self.operation)
         self.references = frozenset(references((self.path, self.body)))
@@ -322,7 +318,7 @@ class PendingRecord:
         if isinstance(operation, CustomCall):
             changed = changed | operation.changes
         writes = self.identity.objects | changed
-        batch = [one.references | one.identity.refers_to for one in self.batch]
+        batch = [one.references | one.identity.refers_to for one in (self, *self.batch_rest)]
         reads = frozenset[Hashable]().union(in_path, *batch)
         fresh = isinstance(operation, Create) and not singleton and not self.deletes
         numbered = {one.resource for one in writes if one.resource in NUMBERED}

@@ -8,7 +8,6 @@ from typing import Any
 
 from target_invoiced.ledger import Ledger
 from target_invoiced.ledger.journal import SentBatch
-from target_invoiced.ledger.keys import ObjectMapping
 from target_invoiced.ledger.replay import Entry, Stage
 from target_invoiced.records.key_cache import KeyCache
 from target_invoiced.records.parked_buffer import ParkedBuffer
@@ -18,6 +17,8 @@ from target_invoiced.records.record import PendingRecord
 @dataclass(slots=True)
 class UnitOfWork:
     """The ledger as it will be after the next `flush`.
+
+    More than 12 fields, since each table of the ledger that it changes has a buffer.
 
     Attributes:
         ledger: of the account.
@@ -75,22 +76,6 @@ class UnitOfWork:
     def entries_changed(self) -> bool:
         """Whether the next flush changes the journal."""
         return bool(self._entries or self._ending or self._corrected)
-
-    def pin(self, pending: PendingRecord, known: ObjectMapping) -> None:
-        """Keep the mapping of the record's key cached until `unpin`."""
-        pending.pinned = True
-        self.keys.pin(known)
-
-    def unpin(self, pending: PendingRecord) -> None:
-        """Release the mapping that `pin` keeps cached."""
-        if pending.pinned and pending.key:
-            pending.pinned = False
-            self.keys.unpin(pending.key)
-
-    def get(self, pending: PendingRecord) -> ObjectMapping:
-        """The mapping of the key of a record that is pinned."""
-        assert pending.key
-        return self.keys.get(pending.key)
 
     def journal(self, pending: PendingRecord, stage: Stage, **values: Any) -> None:
         """Note how far a record without a key has come. `values` are of its entry."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from target_invoiced import exact_json
 from target_invoiced.exceptions import TooManyRejectsError
 from target_invoiced.ledger.replay import Stage
-from target_invoiced.mapping.keys import digest_of
+from target_invoiced.mapping.keys import ExternalKey, digest_of
 from target_invoiced.mapping.operations import Create
 from target_invoiced.mapping.outcomes import Done, Kind, Outcome, Rejected
 from target_invoiced.mapping.paths import object_path
@@ -51,7 +51,7 @@ class OutcomeRecorder:
 
     def record_outcome(self, pending: PendingRecord, outcome: Outcome) -> None:
         """Record the outcome of a record, and of all others of its batch."""
-        for one in pending.batch:
+        for one in (pending, *pending.batch_rest):
             self._record(one, outcome)
 
     def record_parked(self, pending: PendingRecord) -> None:
@@ -60,7 +60,7 @@ class OutcomeRecorder:
             return
         if pending.journaled:
             self.unit.journal(pending, Stage.PARKED)
-        self.unit.unpin(pending)
+        self._unpin(pending)
         if pending.position is not None:
             self._recorded.append(pending.position)
 
@@ -72,7 +72,7 @@ class OutcomeRecorder:
 
     def _record(self, pending: PendingRecord, outcome: Outcome) -> None:
         if pending.key and pending.pinned:
-            self._put_key(pending, outcome)
+            self._put_key(pending, pending.key, outcome)
         elif pending.journaled:
             self._put_entry(pending, outcome)
         reject_id = _reject_id(pending) if isinstance(outcome, Rejected) else ""
@@ -80,8 +80,9 @@ class OutcomeRecorder:
         if isinstance(outcome, Rejected) and pending.parked is not None and kept:
             # STATE has passed it, and nothing else keeps it.
             self.unit.parked.keep_parked(pending, rejected=True)
-        self.unit.parked.unpark(pending)
-        self.unit.unpin(pending)
+        if pending.parked is not None:
+            self.unit.parked.unpark(pending)
+        self._unpin(pending)
         self.report.add(pending.stream.name, outcome, pending.retries, pending.began, self.clock())
         if self.responses:
             names = pending.stream.schema.key_properties
@@ -94,8 +95,13 @@ class OutcomeRecorder:
         if pending.position is not None:
             self._recorded.append(pending.position)
 
-    def _put_key(self, pending: PendingRecord, outcome: Outcome) -> None:
-        known = self.unit.get(pending)
+    def _unpin(self, pending: PendingRecord) -> None:
+        if pending.pinned and pending.key:
+            pending.pinned = False
+            self.unit.keys.unpin(pending.key)
+
+    def _put_key(self, pending: PendingRecord, key: ExternalKey, outcome: Outcome) -> None:
+        known = self.unit.keys.get(key)
         ended = replace(known, idempotency_key=None, announced_at=None, stream=pending.stream.name)
         version = pending.message.version if pending.stream.mirrors else None
         version = known.version if version is None else version
@@ -174,7 +180,7 @@ class OutcomeRecorder:
 
 def _parent(pending: PendingRecord) -> str | None:
     """What the path of the object needs besides its id: its removal may come without it."""
-    parent = pending.stream.mapper.parent(pending.record)
+    parent = pending.identity.parent
     return exact_json.dumps(parent).decode() if parent else None
 
 

@@ -71,7 +71,7 @@ class Dispatch:
             said = f"it is the same object as {owner}: remove one of the two records"
             self.queue.finish(pending, Rejected(said))
             return
-        known = self.unit.get(pending)
+        known = self.unit.keys.get(pending.key)
         self.unit.keys.set(
             replace(known, id=id, gone=False, digest=None, idempotency_key=None, announced_at=None)
         )
@@ -112,7 +112,7 @@ class Dispatch:
 
     def _plan(self, pending: PendingRecord, parked: dict[ExternalKey, Parked]) -> bool:
         """Whether a request is needed; if not, the outcome is recorded."""
-        known = self.unit.get(pending) if pending.key else None
+        known = self.unit.keys.get(pending.key) if pending.key else None
         if pending.key in parked and pending.parked is None:
             self.parking.merge(pending, parked[pending.key])
         if known and known.digest == pending.digest and pending.parked is None:
@@ -120,7 +120,8 @@ class Dispatch:
             return False
         alive = known.alive if known else None
         if pending.parked is not None or not pending.planned or pending.planned_for != alive:
-            pending.add_parent(known.parent if known else None)
+            if known and known.parent and pending.deletes:
+                pending.add_parent(known.parent)
             try:
                 pending.plan(alive)
             except InvalidRecordError as problem:
@@ -148,7 +149,7 @@ class Dispatch:
         wanted = [
             reference
             for pending in records
-            for one in pending.batch
+            for one in (pending, *pending.batch_rest)
             for reference in one.references
             if isinstance(reference, ExternalKey)
         ]
@@ -170,7 +171,7 @@ class Dispatch:
 
     def _request(self, pending: PendingRecord, ids: dict[Reference, object]) -> WriteRequest | None:
         """None for a record that has to wait, or cannot be sent."""
-        for one in pending.batch:
+        for one in (pending, *pending.batch_rest):
             for reference in one.references:
                 if isinstance(reference, ExternalKey) and reference not in ids:
                     self._park(pending, reference)

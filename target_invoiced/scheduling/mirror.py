@@ -96,8 +96,11 @@ class Mirror:
             key=known.key,
             position=self.states.came(),
         )
-        pending.add_parent(known.parent)
-        self.unit.pin(pending, known)
+        if known.parent:
+            pending.add_parent(known.parent)
+        pending.identify()
+        pending.pinned = True
+        self.unit.keys.pin(known)
         self.queue.enqueue(pending)
 
 

@@ -142,9 +142,10 @@ class ParkedQueue:
         )
         if parked.key:
             known = self.unit.keys.look_up([parked.key]).get(parked.key)
-            self.unit.pin(pending, known or ObjectMapping(key=parked.key, stream=parked.stream))
+            pending.pinned = True
+            self.unit.keys.pin(known or ObjectMapping(key=parked.key, stream=parked.stream))
         try:
-            pending.plan(self.unit.get(pending).alive if parked.key else None)
+            pending.plan(self.unit.keys.get(parked.key).alive if parked.key else None)
         except InvalidRecordError as problem:
             LOGGER.debug("%s: will be rejected: %s", pending.place, problem)
         return pending

@@ -106,7 +106,7 @@ class WriteQueue:
         Raises:
             InvalidInputError: if too many are parked without a ledger.
         """
-        for one in pending.batch:
+        for one in (pending, *pending.batch_rest):
             self.unit.parked.park(one, missing)
             self.recorder.record_parked(one)
         pending.batch_rest = []  # each waits for itself

@@ -41,20 +41,6 @@ class RequestBuilder:
     clock: Callable[[], float]
 
     def build(self, pending: PendingRecord, ids: dict[Reference, Any]) -> WriteRequest:
-        """The request of a record; see `_build`."""
-        request = self._build(pending, ids)
-        doubt = pending.stream.settings.doubt
-        return replace(request, since=self._first_sent(pending), doubt=doubt)
-
-    def _first_sent(self, pending: PendingRecord) -> int | None:
-        """When the create or call of the record was first sent, in UNIX seconds."""
-        if pending.key and pending.pinned:
-            return self.unit.get(pending).announced_at
-        if pending.parked is not None and pending.parked.announced_at is not None:
-            return pending.parked.announced_at
-        return pending.entry.announced_at if pending.entry else None
-
-    def _build(self, pending: PendingRecord, ids: dict[Reference, Any]) -> WriteRequest:
         """The request of a record, with ids in place of the references that are known.
 
         Journals it; the caller must flush the journal before sending it. Raises InvalidRecordError.
@@ -67,11 +53,14 @@ class RequestBuilder:
             resource=pending.stream.resource,
             natural=pending.identity.natural_key,
             by_key=pending.key is not None,
+            doubt=pending.stream.settings.doubt,
         )
         if isinstance(operation, CustomCall) and operation.batched:
             bodies = pending.sent_bodies
             if bodies is None:
-                bodies = [resolve_references(one.body, ids) for one in pending.batch]
+                bodies = [
+                    resolve_references(one.body, ids) for one in (pending, *pending.batch_rest)
+                ]
             request = replace(request, bodies=bodies)
         journaled = isinstance(operation, (Create, CustomCall))
         if pending.key is None and pending.parked is not None and journaled:
@@ -81,8 +70,8 @@ class RequestBuilder:
         if pending.key is None:
             return request  # to do it twice is to do it once
         if isinstance(operation, Create) and not operation.singleton:
-            return self._keyed(pending, request)
-        known = self.unit.get(pending)
+            return self._keyed(pending, pending.key, request)
+        known = self.unit.keys.get(pending.key)
         if known.digest is not None:
             self.unit.keys.set(replace(known, digest=None))
         return request
@@ -101,21 +90,20 @@ class RequestBuilder:
             operation = replace(operation, natural=None)
         return operation
 
-    def _keyed(self, pending: PendingRecord, request: WriteRequest) -> WriteRequest:
-        known = self.unit.get(pending)
+    def _keyed(
+        self, pending: PendingRecord, own: ExternalKey, request: WriteRequest
+    ) -> WriteRequest:
+        known = self.unit.keys.get(own)
         again = known.idempotency_key is not None
         if again and known.announced_at is not None and self._expired(known.announced_at):
             self._refuse_doubt(pending)
             again = False
             known = replace(known, idempotency_key=None, generation=known.generation + 1)
-        key = known.idempotency_key or stable_key(
-            pending.key, pending.path, pending.body, known.generation
-        )
-        first = known.announced_at if again else None
-        self.unit.keys.set(
-            replace(known, digest=None, idempotency_key=key, announced_at=self._since(first))
-        )
-        return replace(self._under(pending, request, key, again), keyed=True)
+        key = known.idempotency_key or stable_key(own, pending.path, pending.body, known.generation)
+        since = self._since(known.announced_at if again else None)
+        self.unit.keys.set(replace(known, digest=None, idempotency_key=key, announced_at=since))
+        request = replace(request, keyed=True)
+        return self._under(pending, request, key, again=again, since=since)
 
     def _keyless(self, pending: PendingRecord, request: WriteRequest) -> WriteRequest:
         entry, key, since = pending.entry, uuid.uuid4().hex, int(self.now())
@@ -128,13 +116,13 @@ class RequestBuilder:
             else:
                 key, since = entry.idempotency_key, entry.announced_at
         if pending.sent_bodies is not None and again:
-            return self._under(pending, request, key, again)
+            return self._under(pending, request, key, again=again, since=since)
         batch = self._batch(request, key)
-        for one in pending.batch:
+        for one in (pending, *pending.batch_rest):
             self.unit.journal(
                 one, Stage.ANNOUNCED, idempotency_key=key, announced_at=since, batch=batch
             )
-        return self._under(pending, request, key, again)
+        return self._under(pending, request, key, again=again, since=since)
 
     def _batch(self, request: WriteRequest, key: str) -> str | None:
         """Keep a batch as it is sent; None for another request."""
@@ -146,12 +134,27 @@ class RequestBuilder:
         return key
 
     def _under(
-        self, pending: PendingRecord, request: WriteRequest, key: str, again: bool
+        self,
+        pending: PendingRecord,
+        request: WriteRequest,
+        key: str,
+        *,
+        again: bool,
+        since: int,
     ) -> WriteRequest:
-        """The request under its idempotency key; `again`, an earlier run has sent it."""
+        """The request under its idempotency key.
+
+        Args:
+            pending: its record.
+            request: without the key.
+            key: the idempotency key.
+            again: whether an earlier run has sent it.
+            since: when it was first sent, in UNIX seconds.
+        """
         return replace(
             request,
             idempotency_key=key,
+            since=since,
             not_before=self._not_before(again),
             again=again,
             on_key_rotated=self.unit.on_key_rotated(pending),
@@ -168,18 +171,18 @@ class RequestBuilder:
         if request.again:
             return
         if pending.key and pending.pinned and request.keyed:
-            known = self.unit.get(pending)
+            known = self.unit.keys.get(pending.key)
             self.unit.keys.set(replace(known, idempotency_key=None, announced_at=None))
         elif pending.parked is not None and pending.parked.number is not None:
             self.unit.ledger.parked.amend(pending.parked.number, announced_at=None)
         elif pending.journaled:
-            for one in pending.batch:
+            for one in (pending, *pending.batch_rest):
                 self.unit.unjournal(one)
 
     def give_up_key(self, pending: PendingRecord) -> None:
         """Use another idempotency key: Invoiced has stored the refusal under this one."""
         if pending.key and pending.pinned:
-            known = self.unit.get(pending)
+            known = self.unit.keys.get(pending.key)
             self.unit.keys.set(
                 replace(
                     known,
@@ -199,11 +202,10 @@ class RequestBuilder:
         if since is not None and self._expired(since):
             self._refuse_doubt(pending)
             key, since = uuid.uuid4().hex, None
+        first = self._since(since)
         if parked.number is not None:
-            self.unit.ledger.parked.amend(
-                parked.number, idempotency_key=key, announced_at=self._since(since)
-            )
-        return self._under(pending, request, key, since is not None)
+            self.unit.ledger.parked.amend(parked.number, idempotency_key=key, announced_at=first)
+        return self._under(pending, request, key, again=since is not None, since=first)
 
     def _expired(self, announced_at: int) -> bool:
         return self.now() - announced_at > KEY_LIVES_S
