@@ -68,7 +68,10 @@ class Api:
 
     account: Account
     lists: Lists = field(init=False)
-    _idempotent_responses: dict[str, tuple[float, Response]] = field(default_factory=dict)
+    # By API key and idempotency key.
+    _idempotent_responses: dict[tuple[str, str], tuple[float, Response]] = field(
+        default_factory=dict
+    )
     _routes: "Routes" = field(init=False)
     _date: tuple[int, str] = (-1, "")
 
@@ -116,7 +119,8 @@ class Api:
 
     def stored_response(self, key: str | None) -> Response | None:
         """The response that was stored under an idempotency key in the last 24 hours."""
-        kept = self._idempotent_responses.get(key) if key is not None else None
+        place = (self.account.api_key, key or "")
+        kept = self._idempotent_responses.get(place) if key is not None else None
         fresh = kept is not None and self.account.now() - kept[0] < REMEMBERED_S
         return kept[1] if kept is not None and fresh else None
 
@@ -133,8 +137,7 @@ class Api:
         if self.stored_response(key) is not None:
             return
         now = self.account.now()
-        self._idempotent_responses.pop(key, None)
-        self._idempotent_responses[key] = (now, response)
+        self._idempotent_responses[self.account.api_key, key] = (now, response)
         oldest = next(iter(self._idempotent_responses))
         if now - self._idempotent_responses[oldest][0] >= REMEMBERED_S:
             del self._idempotent_responses[oldest]
