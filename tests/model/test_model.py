@@ -13,7 +13,6 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from threading import Thread
@@ -22,54 +21,13 @@ from typing import Any
 import pytest
 
 from invoiced_emulator import Account, Server
+from tests.model.sources import KEYED, STREAMS, Message, Pipeline, Rules, Sources, meant
 
-API_KEY = "emulator-key"
-KEYS = ("k1", "k2", "k3")
-Message = dict[str, Any]
-
-SCHEMAS = {
-    "customers": {"type": "SCHEMA", "stream": "customers", "schema": {}, "key_properties": ["id"]},
-    "notes": {"type": "SCHEMA", "stream": "notes", "schema": {}, "key_properties": []},
-    "payments": {"type": "SCHEMA", "stream": "payments", "schema": {}, "key_properties": []},
-}
-
-
-@dataclass(slots=True)
-class Pipeline:
-    """A source, and what a tap has stored of it: up to which of its records each STATE covers.
-
-    `source` holds streams and records, `ends` the positions behind which the tap writes STATE.
-    `told` are the positions of the STATEs that came out, by run; `covered` is the greatest.
-    """
-
-    name: str | None
-    streams: tuple[str, ...]
-    source: list[tuple[str, Message]] = field(default_factory=list)
-    ends: set[int] = field(default_factory=set)
-    told: list[int] = field(default_factory=list)
-    covered: int = 0
-
-    def start(self, rng: random.Random, *, loses: bool) -> int:
-        """Where the tap goes on: at the last STATE, or at the one before, if that was lost."""
-        if loses and len(self.told) > 1 and rng.random() < 0.25:
-            self.told.pop()
-        return self.told[-1] if self.told else 0
-
-
+DAY_S = 24 * 3600
 # Reasons of rejects that say that the record is wrong, or what it refers to never came.
 NO_DOUBT = ("it refers to", "`amount` ", "POST /payments refused (400)")
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What may happen in a world. Only lost STATEs leave doubt of what was meant."""
-
-    loses_states: bool = True
-    equal_records: bool = True
-    shuffles: bool = True
-    pipelines: bool = True
-    waits: bool = True
-    keeps_rejects: bool = True
+# The reason for one whose idempotency key Invoiced no longer remembers.
+EXPIRED = "a run that died a day or more ago sent it"
 
 
 # How a run may die: at any request, or at the first writes or STATEs, while a commit takes long.
@@ -92,90 +50,41 @@ class World:
         self.steps = 0
         self.history: list[str] = []
         self._now = 1_772_366_400.0
-        self.account = Account(api_key=API_KEY, now=lambda: self._now)
+        self.account = Account(api_key="key-0", now=lambda: self._now)
         self.trouble, self._death = trouble[0](self), trouble[1]
-        self._numbers: Counter[str] = Counter()
         self.reasons: set[str] = set()
+        self.doubted: set[str] = set()
         self._parked: set[str] = set()
         self._known: set[str] = set()
-        self.pipelines = [Pipeline(None, ("customers", "notes", "payments"))]
-        if rules.pipelines:
-            self.pipelines.append(Pipeline("other", ("notes", "payments")))
+        # How often each content may be written more than it is wanted.
+        self._again: Counter[str] = Counter()
+        self.sources = Sources(self.rng, rules)
+        self.pipelines = self.sources.pipelines
 
     def log(self, line: str) -> None:
         self.history.append(line)
-
-    # The sources
-
-    def _record(self, pipeline: Pipeline) -> tuple[str, Message]:
-        rng, stream = self.rng, self.rng.choice(pipeline.streams)
-        key = rng.choice(KEYS)
-        self._numbers[stream] += 1
-        number = self._numbers[stream]
-        if stream == "customers":
-            return stream, {"id": key, "name": f"{key} v{number}"}
-        which = rng.choice("xy") if self.rules.equal_records else str(number)
-        if pipeline.name and not self.rules.equal_records:
-            which += pipeline.name
-        if stream == "notes":
-            return stream, {"customer": key, "notes": f"{key} {which}"}
-        amount: Any = "much" if self.rules.keeps_rejects and rng.random() < 0.1 else 5
-        return stream, {"customer": key, "amount": amount, "reference": f"{key} {which}"}
-
-    def grow(self, pipeline: Pipeline) -> None:
-        if not self.rules.waits and not self.pipelines[0].source:
-            first = [("customers", {"id": key, "name": f"{key} v0"}) for key in KEYS]
-            self.pipelines[0].source += first
-        for _ in range(self.rng.randrange(6)):
-            pipeline.source.append(self._record(pipeline))
-            if self.rng.random() < 0.3:
-                pipeline.ends.add(len(pipeline.source))
-        pipeline.ends.add(len(pipeline.source))
-
-    def messages(self, pipeline: Pipeline, start: int) -> list[Message]:
-        """What the tap writes from there on."""
-        found: list[Message] = []
-        segment: list[tuple[str, Message]] = []
-        known: set[str] = set()
-
-        def flush() -> None:
-            if self.rules.shuffles and self.rng.random() < 0.3:
-                self.rng.shuffle(segment)
-                customers = iter(sorted((r for s, r in segment if s == "customers"), key=_version))
-                segment[:] = [(s, next(customers) if s == "customers" else r) for s, r in segment]
-            for stream, record in segment:
-                if stream not in known:
-                    known.add(stream)
-                    found.append(SCHEMAS[stream])
-                found.append({"type": "RECORD", "stream": stream, "record": record})
-            segment.clear()
-
-        for position, one in enumerate(pipeline.source[start:], start + 1):
-            segment.append(one)
-            if position in pipeline.ends:
-                flush()
-                found.append({"type": "STATE", "value": {pipeline.name or "main": position}})
-        flush()
-        return found
 
     # A run
 
     def run(self, pipeline: Pipeline, *, quiet: bool = False) -> int:
         """One run of a pipeline, with its faults; its exit code."""
         rng, trouble = self.rng, self.trouble
+        if not quiet:
+            self._befall()
         start = pipeline.start(rng, loses=self.rules.loses_states and not quiet)
-        messages = self.messages(pipeline, start)
+        messages = self.sources.messages(pipeline, start)
         whole = len(messages)
-        trouble.death, trouble.share = self._death(), 0.0
+        trouble.death, trouble.share, torn = self._death(), 0.0, 0
         if not quiet:
             if rng.random() < 0.3:
                 messages = messages[: rng.randrange(whole + 1)]
+                torn = rng.choice((0, 1, 2, rng.randrange(60)))
             trouble.death = self._death(**rng.choice(DEATHS)(rng))
             if rng.random() < 0.5:
                 trouble.share = rng.choice((0.05, 0.2, 0.9))
         self.log(
             f"run of {pipeline.name or 'main'} from {start}, {len(messages)}/{whole} messages, "
-            f"{trouble.death}, faults {trouble.share}"
+            f"{trouble.death}, faults {trouble.share}, without the last {torn} bytes"
         )
         for message in messages:
             self.log(f"  {message.get('record') or message.get('value') or message['stream']}")
@@ -184,14 +93,29 @@ class World:
         covered = main.source[: main.covered]
         self._known = {record["id"] for stream, record in covered if stream == "customers"}
         self.steps += len(messages) + 1
-        code = self._target(pipeline, messages)
+        content = b"".join(json.dumps(message).encode() + b"\n" for message in messages)
+        code = self._target(pipeline, content[: max(0, len(content) - torn)])
         self.log(f"  exit code {code}")
         self._now += rng.randrange(1, 60)
         return code
 
-    def _target(self, pipeline: Pipeline, messages: list[Message]) -> int:
+    def _befall(self) -> None:
+        """What may happen between two runs."""
+        if self.rules.changes_keys and self.rng.random() < 0.1:
+            self.account.api_key = f"key-{self.rng.random()}"
+            self.log("another API key")
+        if self.rules.days_pass and self.rng.random() < 0.2:
+            self._now += DAY_S
+            self.log("a day passes")
+            # What no STATE covers is forgotten by now, and comes again.
+            self._again += self.sources.wanted(
+                lambda pipeline: len(pipeline.source),
+                lambda pipeline: pipeline.told[-1] if pipeline.told else 0,
+            )
+
+    def _target(self, pipeline: Pipeline, content: bytes) -> int:
         settings = {
-            "api_key": API_KEY,
+            "api_key": self.account.api_key,
             "base_url": self.url,
             "ids": "external",
             "ledger": f"sqlite:///{self._folder}/ledger-{self.seed}.db",
@@ -200,6 +124,7 @@ class World:
             "max_retry_seconds": 30,
             "max_connections": self.rng.choice((1, 1, 3)),
             "account": "world",
+            "streams": STREAMS,
         }
         if pipeline.name:
             settings["pipeline"] = pipeline.name
@@ -219,7 +144,6 @@ class World:
             self.trouble.target = self._forks.start(request, files)
         os.close(their_in)
         os.close(their_out)
-        content = b"".join(json.dumps(message).encode() + b"\n" for message in messages)
         feeder = Thread(target=_feed, args=(our_out, content))
         feeder.start()
         try:
@@ -263,6 +187,8 @@ class World:
                 message = json.loads(line)
                 if message["type"] == "RECORD":
                     self.reasons.add(message["reject"]["reason"])
+                    if message["stream"] in KEYED:
+                        self.doubted.add(message["record"]["id"])
                     found[meant(message["stream"], message["record"])] += 1
         return found
 
@@ -276,20 +202,16 @@ class World:
         for row in self.account.objects("payments"):
             assert names[row["customer"]] == row["reference"].split()[0], f"another's: {row}"
             found[f"payments {row['reference']} {row['amount']}"] += 1
+        for row in self.account.objects("contacts"):
+            parent = self.account.private("contacts", row["id"])["_customer"]
+            assert names[parent] == row["name"].split()[0], f"another's: {row}"
+            found[f"calls {row['name']}"] += 1
         return found
-
-    def wanted(self, upto: Callable[[Pipeline], int]) -> Counter[str]:
-        return Counter(
-            meant(stream, record)
-            for pipeline in self.pipelines
-            for stream, record in pipeline.source[: upto(pipeline)]
-            if stream != "customers"
-        )
 
     def _check_state(self, value: Message) -> None:
         """No STATE is ahead of what is written, rejected, or parked for want of its customer."""
         have = self.written() + self.rejected()
-        for content, times in self.wanted(lambda pipeline: pipeline.covered).items():
+        for content, times in self.sources.wanted(lambda pipeline: pipeline.covered).items():
             if content.split()[1] not in self._known:
                 self._parked.add(content)
             if content not in self._parked:
@@ -298,15 +220,22 @@ class World:
     def check(self) -> None:
         """Nothing was doubled, lost, or given to another. Call it when everything has been sent."""
         written, rejected = self.written(), self.rejected()
-        wanted = self.wanted(lambda pipeline: len(pipeline.source))
+        wanted = self.sources.wanted(lambda pipeline: len(pipeline.source))
         for content in sorted(wanted | written):
-            assert written[content] <= wanted[content], f"doubled: {content}"
+            most = wanted[content] + self._again[content]
+            assert written[content] <= most, f"doubled: {content}"
             assert written[content] + rejected[content] >= wanted[content], f"lost: {content}"
         customers = [row["name"] for row in self.account.objects("customers")]
-        last = {r["id"]: r["name"] for s, r in self.pipelines[0].source if s == "customers"}
-        assert sorted(customers) == sorted(last.values()), "customers are not as they were last"
+        last = self.sources.last()
+        doubtful = self.rules.changes_keys or self.rules.days_pass
+        if not doubtful:
+            assert not self.doubted, f"rejected: {self.doubted}"
+        assert sorted(name for name in customers if name.split()[0] not in self.doubted) == sorted(
+            name for key, name in last.items() if name and key not in self.doubted
+        ), "customers are not as they were last"
         if not self.rules.loses_states:
-            in_doubt = [one for one in self.reasons if not one.startswith(NO_DOUBT)]
+            known = (*NO_DOUBT, EXPIRED) if doubtful else NO_DOUBT
+            in_doubt = [one for one in self.reasons if not one.startswith(known)]
             assert not in_doubt, f"rejected without doubt: {in_doubt}"
 
     def live(self, runs: int) -> None:
@@ -317,14 +246,11 @@ class World:
             try:
                 for _ in range(runs):
                     pipeline = self.rng.choice(self.pipelines)
-                    self.grow(pipeline)
+                    self.sources.grow(pipeline)
                     self.run(pipeline)
-                for key in KEYS:
-                    self._numbers["customers"] += 1
-                    last = {"id": key, "name": f"{key} v{self._numbers['customers']}"}
-                    self.pipelines[0].source.append(("customers", last))
+                self.sources.add_last_versions()
                 for pipeline in [*self.pipelines, *self.pipelines]:
-                    self.grow(pipeline)
+                    self.sources.grow(pipeline)
                     code = self.run(pipeline, quiet=True)
                     assert code == 0, f"exit code {code}"
                 self.check()
@@ -334,17 +260,6 @@ class World:
                 raise AssertionError(
                     f"{problem}\nseed {self.seed}, {self.rules}\n{lines}"
                 ) from None
-
-
-def meant(stream: str, record: Message) -> str:
-    """A record without a key, as the oracle counts it."""
-    if stream == "payments":
-        return f"payments {record['reference']} {record['amount']}"
-    return f"{stream} {record.get('notes') or record.get('id')}"
-
-
-def _version(record: Message) -> int:
-    return int(record["name"].split(" v")[1])
 
 
 def _feed(number: int, content: bytes) -> None:
@@ -359,6 +274,8 @@ WORLDS = {
     "different-records": {"equal_records": False},
     "no-state-lost": {"loses_states": False},
     "waiting-in-the-ledger": {"loses_states": False, "keeps_rejects": False},
+    "another-api-key": {"loses_states": False, "changes_keys": True},
+    "days-later": {"loses_states": False, "days_pass": True},
     "all": {},
 }
 pytestmark = pytest.mark.timeout(max(120, STEPS // 10))
