@@ -38,9 +38,9 @@ soak: $(VENV)/.test-installed
 	SOAK_CRASHES=$(CRASHES) SOAK_STEPS=$(STEPS) SOAK_RUNS=$(RUNS) $(VENV)/bin/pytest --numprocesses 2 tests/pair tests/model \
 		tests/tap/test_soak.py tests/tap/test_any_attribute.py tests/tap/test_containment.py
 
-# Does a test notice if the code is broken? An hour or more for each package of the target.
-mutation: PACKAGE ?= mapping
-mutation: SAMPLE ?= 100
+# Does a test notice if the code is broken? Ten minutes to find which tests call what, and ten for each package.
+mutation: PACKAGE ?= mapping records scheduling ledger
+mutation: SAMPLE ?= 50
 mutation: $(VENV)/.test-installed $(MUTATION)/.installed
 	$(VENV)/bin/python tests/mutation/mutate.py $(PACKAGE) --tools $(MUTATION)/bin --sample $(SAMPLE)
 

@@ -1,13 +1,14 @@
-"""Breaks one package of the target in many small ways, and reports what no test noticed.
+"""Breaks packages of the target in many small ways, and reports what no test noticed.
 
-    python tests/mutation/mutate.py mapping --tools .venv-mutation/bin --sample 100
+    python tests/mutation/mutate.py mapping records --tools .venv-mutation/bin --sample 50
 
-Works on a copy: the files here stay as they are. Each mutant runs the tests of the target up to the
-first failure, which takes seconds; one that survives takes all of them. Exit code 1 if fewer than
-`--required` percent were noticed.
+Works on a copy: the files here stay as they are. All tests of the target run once, to find which of
+them call which function. Each mutant then runs the tests that call its function, up to the first
+failure. Exit code 1 if fewer than `--required` percent were noticed in a package.
 """
 
 import argparse
+import json
 import os
 import random
 import shutil
@@ -18,15 +19,16 @@ import tempfile
 from pathlib import Path
 
 PACKAGES = ("mapping", "records", "scheduling", "ledger")
-# Decisions that need no run of the command come first, since they fail soonest.
-FIRST = ("decisions", "planning", "bodies", "references", "state", "validation")
-TIMEOUT_S = 600
+TESTS = ("tests/target", "tests/model")
+TIMEOUT_S = 240
+# Steps of the model: a mutant has to be noticed in seconds.
+MODEL_STEPS = "300"
 CONFIG = """
 [cosmic-ray]
 module-path = ["target_invoiced/{package}"]
 timeout = {timeout}
 excluded-modules = []
-test-command = "{python} -m pytest -x -q -n 0 -p no:cacheprovider {tests}"
+test-command = "{python} tests/mutation/run_tests.py {pristine} {survey}"
 
 [cosmic-ray.distributor]
 name = "local"
@@ -43,18 +45,58 @@ def copy_of(project: Path, to: Path) -> Path:
     return to
 
 
-def tests_of(project: Path) -> list[str]:
-    first = [f"tests/target/test_{name}.py" for name in FIRST]
-    others = sorted(f"tests/target/{path.name}" for path in project.glob("tests/target/test_*.py"))
-    kept = [name for name in first if name in others]
-    return [*kept, *(name for name in others if name not in first), "tests/model"]
+def survey_of(copy: Path, environment: dict[str, str], tests: list[str], kept: Path | None) -> Path:
+    """Which functions each test calls, and how long it takes. Tests that fail are left out."""
+    if kept and kept.exists():
+        return kept.absolute()
+    calls, durations = copy / "calls.tsv", copy / "durations.json"
+    package = copy / "target_invoiced" / "__init__.py"
+    before = package.read_text()
+    tracing = copy / "tests" / "mutation" / "tracing.py"
+    started = f"exec(__import__('pathlib').Path({str(tracing)!r}).read_text(), {{}})"
+    package.write_text(f"{before}\n{started}\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider"]
+    subprocess.run(
+        [*command, "-p", "durations", *tests],
+        cwd=copy,
+        env={
+            **environment,
+            "PYTHONPATH": os.pathsep.join([str(copy), str(tracing.parent)]),
+            "MUTATION_SURVEY": str(calls),
+            "MUTATION_ROOT": str(copy),
+            "MUTATION_DURATIONS": str(durations),
+        },
+        check=False,
+    )
+    package.write_text(before)
+    took = sorted(json.loads(durations.read_text()).items())
+    numbers = {name: number for number, (name, _) in enumerate(took)}
+    places: dict[str, dict[str, set[int]]] = {}
+    for row in calls.read_text().splitlines():
+        # An odd name of a test may hold a tab or a line break: it is left out.
+        test, *place = row.split("\t")
+        if test in numbers and len(place) == 2:
+            places.setdefault(place[0], {}).setdefault(place[1], set()).add(numbers[test])
+    survey = {
+        "tests": took,
+        "calls": {
+            module: {line: sorted(tests) for line, tests in found.items()}
+            for module, found in places.items()
+        },
+    }
+    file = kept.absolute() if kept else copy / "survey.json"
+    file.write_text(json.dumps(survey))
+    return file
 
 
 def keep_sample(session: Path, count: int, seed: int) -> int:
     """Keeps a random sample of the mutants; returns its size."""
     with sqlite3.connect(session) as connection:
         jobs = [row[0] for row in connection.execute("SELECT job_id FROM work_items")]
-        drawn = set(random.Random(seed).sample(sorted(jobs), min(count, len(jobs))))
+        order = "SELECT job_id FROM mutation_specs ORDER BY module_path, start_pos_row, "
+        order += "start_pos_col, operator_name, occurrence"
+        ordered = [row[0] for row in connection.execute(order)]
+        drawn = set(random.Random(seed).sample(ordered, min(count, len(ordered))))
         for job in set(jobs) - drawn:
             connection.execute("DELETE FROM mutation_specs WHERE job_id = ?", (job,))
             connection.execute("DELETE FROM work_items WHERE job_id = ?", (job,))
@@ -72,44 +114,62 @@ def survivors(session: Path) -> list[tuple[str, int, str]]:
         return list(connection.execute(query))
 
 
-def main() -> int:
+def parsed() -> argparse.Namespace:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("package", choices=PACKAGES)
+    arguments.add_argument("packages", nargs="+", choices=PACKAGES)
     arguments.add_argument(
         "--tools", type=Path, required=True, help="where cosmic-ray is installed"
     )
-    arguments.add_argument("--sample", type=int, default=100, help="how many mutants are tried")
+    arguments.add_argument("--sample", type=int, default=50, help="mutants of each package")
     arguments.add_argument("--seed", type=int, default=0)
     arguments.add_argument("--required", type=float, default=85)
-    options = arguments.parse_args()
+    arguments.add_argument("--tests", nargs="*", default=TESTS, help="folders and files of tests")
+    arguments.add_argument(
+        "--survey", type=Path, help="file of what each test calls: read, or written if missing"
+    )
+    return arguments.parse_args()
+
+
+def run_mutants(package: str, copy: Path, options: argparse.Namespace, **paths: Path) -> bool:
+    """Try a sample of a package's mutants, and print those that survive; False if too many."""
     tool = str(options.tools.absolute() / "cosmic-ray")
-    with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
-        copy = copy_of(Path.cwd(), Path(folder))
-        session = copy / "session.sqlite"
-        (copy / "mutation.toml").write_text(
-            CONFIG.format(
-                package=options.package,
-                timeout=TIMEOUT_S,
-                python=sys.executable,
-                tests=" ".join(tests_of(copy)),
-            )
-        )
-        # The copy is imported, although the project itself is installed.
-        environment = {**os.environ, "PYTHONPATH": str(copy)}
+    config, session = copy / f"{package}.toml", copy / f"{package}.sqlite"
+    config.write_text(
+        CONFIG.format(package=package, timeout=TIMEOUT_S, python=sys.executable, **paths)
+    )
+    environment = environment_of(copy)
 
-        def run(*command: str) -> None:
-            subprocess.run([tool, *command], cwd=copy, env=environment, check=True)
+    def run(command: str) -> None:
+        arguments = [tool, command, str(config), str(session)]
+        subprocess.run(arguments, cwd=copy, env=environment, check=True)
 
-        run("baseline", "mutation.toml")  # a test that fails anyway notices nothing
-        run("init", "mutation.toml", str(session))
-        tried = keep_sample(session, options.sample, options.seed)
-        run("exec", "mutation.toml", str(session))
-        left = survivors(session)
+    run("init")
+    tried = keep_sample(session, options.sample, options.seed)
+    run("exec")
+    left = survivors(session)
     for module, line, diff in left:
         print(f"{module}:{line} survived\n{diff}\n")
     noticed = 100 * (tried - len(left)) / tried if tried else 100.0
-    print(f"{options.package}: {noticed:.0f} % of {tried} mutants were noticed")
-    return int(noticed < options.required)
+    print(f"{package}: {noticed:.0f} % of {tried} mutants were noticed", flush=True)
+    return noticed >= options.required
+
+
+def environment_of(copy: Path) -> dict[str, str]:
+    """That of a process that imports the copy, although the project itself is installed."""
+    return {**os.environ, "PYTHONPATH": str(copy), "SOAK_STEPS": MODEL_STEPS}
+
+
+def main() -> int:
+    options = parsed()
+    with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
+        copy = copy_of(Path.cwd(), Path(folder) / "copy")
+        pristine = shutil.copytree(copy / "target_invoiced", Path(folder) / "pristine")
+        survey = survey_of(copy, environment_of(copy), list(options.tests), options.survey)
+        enough = [
+            run_mutants(package, copy, options, pristine=pristine, survey=survey)
+            for package in options.packages
+        ]
+    return int(not all(enough))
 
 
 if __name__ == "__main__":

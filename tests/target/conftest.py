@@ -95,7 +95,8 @@ def later(tmp_path: Path, clock: Any) -> Callable[[float], dict[str, str]]:
         folder = tmp_path / "later"
         folder.mkdir(exist_ok=True)
         (folder / "sitecustomize.py").write_text(LATER)
-        return {"PYTHONPATH": str(folder), "SECONDS_LATER": str(total)}
+        path = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+        return {"PYTHONPATH": path, "SECONDS_LATER": str(total)}
 
     return pass_by
 
