@@ -12,6 +12,7 @@ from target_invoiced.ledger.keys import ObjectMapping
 from target_invoiced.ledger.replay import Entry, Stage
 from target_invoiced.mapping.card_numbers import shows_card_number
 from target_invoiced.mapping.keys import ExternalKey
+from target_invoiced.mapping.operations import Create
 from target_invoiced.mapping.outcomes import Done, Kind, Outcome, Rejected
 from target_invoiced.mapping.paths import placeholders
 from target_invoiced.records.batched_calls import Batches
@@ -86,6 +87,8 @@ class Intake:
     _streams: dict[str, Stream | None] = field(default_factory=dict)
     _warned_of: set[tuple[str, str]] = field(default_factory=set)
     _without_key: set[str] = field(default_factory=set)
+    # Removals of objects that an earlier run may have created.
+    _removals: dict[ExternalKey, list[PendingRecord]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._keyless = KeylessMatcher(self.unit, self._resolve, self._skip_replayed)
@@ -167,6 +170,11 @@ class Intake:
         """Take the end of the input. Returns what is wrong if records are left in doubt."""
         self._keyless.finish()
         self.send_batches()
+        for key, known in self.unit.keys.look_up(self._removals).items():
+            for removal in self._removals.pop(key):
+                removal.pinned = True
+                self.unit.keys.pin(known)
+                self.enqueue(removal)
         keyless = self._keyless
         if not keyless.doubtful:
             return None
@@ -250,6 +258,8 @@ class Intake:
                 self.record_outcome(pending, Rejected(str(problem)))
                 return
             # Once the writes before it have finished, it may become another operation.
+        if known and (pending.deletes or self._removals) and self._held_back(pending, known):
+            return
         if known:
             pending.pinned = True
             self.unit.keys.pin(known)
@@ -259,6 +269,23 @@ class Intake:
             self._batches.add(pending)
         else:
             self.enqueue(pending)
+
+    def _held_back(self, pending: PendingRecord, known: ObjectMapping) -> bool:
+        """Whether a removal waits for a later record of its key.
+
+        An earlier run may have created an object of the key. If a create of the key follows, it
+        finds that object, and the removal needs nothing more. The input came again from before the
+        create, so that the removal came first in that run, too.
+        """
+        key = known.key
+        unknown = known.alive is None and known.idempotency_key and not self.writing(key)
+        if unknown and pending.deletes:
+            self._removals.setdefault(key, []).append(pending)
+            return True
+        created = isinstance(pending.operation, Create)
+        for removal in self._removals.pop(key, ()) if created else ():
+            self.record_outcome(removal, Done(Kind.UNCHANGED))
+        return False
 
     def _resolve(self, pending: PendingRecord, entry: Entry | None) -> None:
         """Continue with a record without a key, of which an earlier run left the entry."""

@@ -134,6 +134,53 @@ def test_a_response_without_an_id_is_an_error_that_says_so(httpserver, run_targe
     assert "the response 201 holds no `id`" in run.complaint
 
 
+REMOVED = {"id": "c", "_sdc_deleted_at": "2026-03-01T00:00:00Z"}
+
+
+class Silence(Faults):
+    """No create is answered, until `over`."""
+
+    over = False
+
+    def next(self, method, path):
+        return Fault(kind="drop_after") if method == "POST" and not self.over else None
+
+
+@pytest.fixture
+def lose_create(run_target, account, singer):
+    """Runs the records while no create is answered, and then others."""
+
+    def run(lost, *records, **settings):
+        silence = Silence([])
+        with Server(account, faults=silence) as server:
+            first = run_target(server, lost, max_retry_seconds=0.3, ids="external")
+            assert first.exit_code == 1
+            silence.over = True
+            later = singer.stream("customers", *records)
+            return run_target(server, later, ids="external", **settings)
+
+    return run
+
+
+@pytest.mark.parametrize("name", ["A", "B"])
+def test_a_removal_before_a_create_in_doubt_removes_nothing(lose_create, account, singer, name):
+    """The input comes again from its start, and the removal with it."""
+    records = [REMOVED, REMOVED, {"id": "c", "name": "A"}]
+    again = [REMOVED, REMOVED, {"id": "c", "name": name}, {"id": "d", "name": "D"}]
+    run = lose_create(singer.stream("customers", *records), *again)
+    assert run.exit_code == 0, run.stderr
+    assert run.counts("customers")["unchanged"] == 2
+    assert [row["name"] for row in account.objects("customers")] == [name, "D"]
+
+
+def test_a_removal_of_what_may_have_been_created_is_a_reject(lose_create, account, singer):
+    lost = singer.stream("customers", {"id": "c", "name": "A"})
+    run = lose_create(lost, REMOVED, max_rejects=-1)
+    assert run.exit_code == 0
+    assert "it is not known whether an earlier run created it" in run.stderr
+    assert [row["name"] for row in account.objects("customers")] == ["A"]
+
+
 def test_a_keyed_record_in_doubt_stays_in_doubt_in_the_next_run(oauth, account, singer, tmp_path):
     """A reject that comes again with the next run of a schedule is not sent as if it were new."""
     account.add("customers", id=5, name="Acme", number="C-1")
