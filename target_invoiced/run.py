@@ -86,7 +86,7 @@ class TargetRun:
 
     def __post_init__(self) -> None:
         connections = self.settings.connection.max_connections
-        writer = Writer(self.sender, self.unit.ledger.verify, self._is_known)
+        writer = Writer(self.sender, self.unit.ledger.verify, self._holder)
         self._workers = WorkerPool(connections, self.events, writer.write, self.sender.retries)
         self._recorder = OutcomeRecorder(
             unit=self.unit,
@@ -118,12 +118,15 @@ class TargetRun:
             sample=self.sample,
         )
 
-    def _is_known(self, resource: str, id: int | str) -> bool:
-        """Whether the ledger has the object for another record. May be called by any thread."""
+    def _holder(self, resource: str, id: int | str) -> bytes | None:
+        """The digest of the record that has the object; empty for one with a key.
+
+        May be called by any thread.
+        """
         ledger, path = self.unit.ledger, object_path(resource, id)
         if ledger.keys.owner(resource, id) is not None:
-            return True
-        return path is not None and ledger.journal.has_path(path)
+            return b""
+        return None if path is None else ledger.journal.digest_at(path)
 
     def _intake(self, reader: MessageReader) -> Intake:
         return Intake(

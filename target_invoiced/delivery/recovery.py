@@ -42,7 +42,8 @@ class CreatedObjects:
     Several threads may share it.
     """
 
-    _ids: "OrderedDict[tuple[str, str], None]" = field(default_factory=OrderedDict)
+    # The body of each object, as a digest.
+    _ids: "OrderedDict[tuple[str, str], bytes]" = field(default_factory=OrderedDict)
     _busy: dict[bytes, tuple[threading.Lock, int]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -62,13 +63,19 @@ class CreatedObjects:
                 if users > 1:
                     self._busy[content] = lock, users - 1
 
-    def add(self, path: str, id: int | str | None) -> None:
-        """Note that an object at a path was created."""
+    def add(self, path: str, id: int | str | None, body: Any) -> None:
+        """Note that an object at a path was created from a body."""
         if id is not None:
             with self._lock:
-                self._ids[path, str(id)] = None
+                self._ids[path, str(id)] = digest([path, body])
                 if len(self._ids) > MAX_REMEMBERED:
                     self._ids.popitem(last=False)
+
+    def equal(self, path: str, id: Any, body: Any) -> bool | None:
+        """Whether this run created the object from an equal body; None if it did not create it."""
+        with self._lock:
+            made = self._ids.get((path, str(id)))
+        return None if made is None else made == digest([path, body])
 
     def has(self, path: str, id: Any) -> bool:
         """Whether this run created the object."""

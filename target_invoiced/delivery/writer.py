@@ -1,6 +1,7 @@
 """From a write request to HTTP requests, and to its outcome. Runs in several threads, stateless."""
 
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -54,19 +55,20 @@ class Writer:
     Args:
         sender: sends the requests.
         verify: raises InvalidInputError if another run may write to the account by now.
-        known: whether the ledger has the id of an object, by resource and id.
+        holder: the digest of the record that has an object in the ledger, by resource and id of
+            the object; empty for one with a key, None if the ledger does not have the object.
     """
 
     def __init__(
         self,
         sender: Sender,
         verify: Callable[[], None] = lambda: None,
-        known: Callable[[str, Any], bool] = lambda resource, id: False,
+        holder: Callable[[str, Any], bytes | None] = lambda resource, id: None,
     ) -> None:
         self._sender = sender
         self._verify = verify
         self._created = CreatedObjects()
-        self._known = known
+        self._holder = holder
         self._references = References(sender)
 
     def write(self, request: WriteRequest) -> Outcome | Found | Missing:
@@ -203,6 +205,10 @@ class Writer:
                     recovery.look_up()
                 call = replace(call, before_repeat=recovery)
                 done = self._with_id(done_of(Kind.CREATED, self._sender.send(call, "create")), call)
+                if self._is_anothers(request, call, done.id):
+                    call = _under_new_key(call)
+                    answer = self._sender.send(call, "create")
+                    done = self._with_id(done_of(Kind.CREATED, answer), call)
             except AlreadyCreatedError as found:
                 done = Done(Kind.CREATED, found.row.get("id"), answer=found.row)
             except UndecidableError as unknown:
@@ -212,8 +218,25 @@ class Writer:
                     raise InDoubtError(str(unknown)) from None
                 call = replace(call, before_repeat=None, idempotency_key=None)
                 done = self._with_id(done_of(Kind.CREATED, self._sender.send(call, "create")), call)
-            self._created.add(call.path, done.id)
+            self._created.add(call.path, done.id, call.body)
         return done
+
+    def _is_anothers(self, request: WriteRequest, call: Request, id: Any) -> bool:
+        """Whether the object of the response is counted as that of an equal record.
+
+        An earlier run sent both. The object was found when the other one was looked up, and was the
+        response to this one. Raises InDoubtError if the other record is not equal.
+        """
+        equal = self._created.equal(call.path, id, call.body)
+        if equal is None and request.again and request.resource:
+            holder = self._holder(request.resource, id)
+            equal = None if holder is None else bool(holder) and holder == request.digest
+        if equal is False:
+            raise InDoubtError(
+                f"its object {id} was taken for that of another record, whose create had no usable "
+                "response either. Look at both in Invoiced, and send the record that is missing"
+            )
+        return bool(equal)
 
     def _recovery(self, request: WriteRequest, call: Request) -> Recovery:
         natural = request.natural
@@ -222,7 +245,7 @@ class Writer:
         return Recovery(
             sender=self._sender,
             created=self._created,
-            known=self._known,
+            known=lambda resource, id: self._holder(resource, id) is not None,
             resource=request.resource,
             path=call.path,
             body=call.body if isinstance(call.body, dict) else {},
@@ -311,6 +334,14 @@ class Writer:
                 )
         call = Request(method="PATCH", path=path, body=body)
         return done_of(Kind.UPDATED, self._sender.send(call, "update"))
+
+
+def _under_new_key(call: Request) -> Request:
+    """The create of a record whose first object counts as another's. Journaled first."""
+    key = uuid.uuid4().hex
+    if call.on_key_rotated:
+        call.on_key_rotated(key)
+    return replace(call, idempotency_key=key)
 
 
 def _ended_twin(natural: NaturalKey) -> str:

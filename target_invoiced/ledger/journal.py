@@ -41,11 +41,11 @@ class Journal:
     def _ours(self) -> Any:
         return ENTRIES.c.account == self._database.account
 
-    def has_path(self, path: str) -> bool:
-        """Whether an entry became the object at this path."""
-        query = sa.select(ENTRIES.c.id).where(self._ours, ENTRIES.c.path == path).limit(1)
+    def digest_at(self, path: str) -> bytes | None:
+        """The content of the entry that became the object at this path; None if none did."""
+        query = sa.select(ENTRIES.c.digest).where(self._ours, ENTRIES.c.path == path).limit(1)
         with self._database.transaction() as connection:
-            return connection.execute(query).first() is not None
+            return connection.execute(query).scalar()
 
     def equal(self, pipeline: str, wanted: dict[bytes, int], *, run: str, now: int) -> list[Entry]:
         """Entries of these contents that this run has not matched, oldest first.

@@ -141,6 +141,7 @@ class WriteRequest:
         doubt: the policy where nothing shows whether it was executed.
         keyed: whether the record has a key. Sent `again` with another body, the stored response may
             then be of the body before.
+        digest: of the record.
         on_key_rotated: called with a new idempotency key, durably, before that is used.
     """
 
@@ -156,4 +157,5 @@ class WriteRequest:
     since: int | None = None
     doubt: DoubtPolicy = DoubtPolicy.REJECT
     keyed: bool = False
+    digest: bytes = b""
     on_key_rotated: Callable[[str], None] = field(default=_keep)

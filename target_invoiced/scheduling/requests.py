@@ -54,6 +54,7 @@ class RequestBuilder:
             natural=pending.identity.natural_key,
             by_key=pending.key is not None,
             doubt=pending.stream.settings.doubt,
+            digest=pending.digest,
         )
         if isinstance(operation, CustomCall) and operation.batched:
             bodies = pending.sent_bodies

@@ -101,6 +101,29 @@ def later(tmp_path: Path, clock: Any) -> Callable[[float], dict[str, str]]:
     return pass_by
 
 
+# Sleeping takes no time there: the clock moves on at once.
+HURRY = """
+import time
+
+_monotonic, _slept = time.monotonic, [0.0]
+
+def _sleep(seconds):
+    _slept[0] += max(0.0, seconds)
+
+time.sleep = _sleep
+time.monotonic = lambda: _monotonic() + _slept[0]
+"""
+
+
+@pytest.fixture
+def without_waits(tmp_path: Path) -> dict[str, str]:
+    """The environment of a command that waits for nothing but responses."""
+    folder = tmp_path / "without-waits"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(HURRY)
+    return {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}
+
+
 @pytest.fixture
 def rejects_in() -> Callable[[Path], list[Message]]:
     """The RECORD messages of a file of rejects."""

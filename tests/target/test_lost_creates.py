@@ -134,6 +134,54 @@ def test_a_response_without_an_id_is_an_error_that_says_so(httpserver, run_targe
     assert "the response 201 holds no `id`" in run.complaint
 
 
+class Plan(Faults):
+    """What happens to the next creates."""
+
+    def __init__(self, *kinds):
+        super().__init__([])
+        self.kinds = list(kinds)
+
+    def next(self, method, path):
+        if method != "POST" or not self.kinds:
+            return None
+        kind = self.kinds.pop(0)
+        return Fault(kind=kind, remembered=kind == "status")
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        pytest.param({}, None, id="equal-records"),
+        pytest.param({"reference": "R-1"}, "was taken for that of another record", id="not-equal"),
+    ],
+)
+def test_an_object_that_was_found_for_another_record_counts_once(
+    run_target, account, singer, without_waits, other, reason
+):
+    """The first one is repeated, refused by an api_error 500, looked up, and found in the second.
+
+    The response to the second one then shows the same object.
+    """
+    account.add("customers", id=5, name="Acme")
+    first = singer.stream("payments", {"customer": 5, "amount": 9}, key=())
+    second = singer.stream("payments", {"customer": 5, "amount": 9, **other}, key=())
+    settings = {"env": without_waits, "max_rejects": -1}
+    faults = Plan("drop_before", "drop_after")
+    with Server(account, faults=faults) as server:
+        # Equal ones are sent one after the other.
+        for lost in [first, second] if other else [[*first, second[1]]]:
+            run = run_target(server, lost, max_retry_seconds=0.3, max_connections=2)
+            assert run.exit_code == 1
+        assert len(account.objects("payments")) == 1
+        faults.kinds = ["status"]
+        run = run_target(server, [*first, singer.state(1)], **settings)
+        assert (run.exit_code, run.messages) == (0, [1]), run.stderr
+        run = run_target(server, [*second, singer.state(2)], **settings)
+    assert (run.exit_code, run.messages) == (0, [2]), run.stderr
+    assert len(account.objects("payments")) == (1 if reason else 2)
+    assert reason is None or reason in run.stderr
+
+
 REMOVED = {"id": "c", "_sdc_deleted_at": "2026-03-01T00:00:00Z"}
 
 
@@ -147,7 +195,7 @@ class Silence(Faults):
 
 
 @pytest.fixture
-def lose_create(run_target, account, singer):
+def lose_create(run_target, account, singer, without_waits):
     """Runs the records while no create is answered, and then others."""
 
     def run(lost, *records, **settings):
@@ -157,7 +205,7 @@ def lose_create(run_target, account, singer):
             assert first.exit_code == 1
             silence.over = True
             later = singer.stream("customers", *records)
-            return run_target(server, later, ids="external", **settings)
+            return run_target(server, later, ids="external", env=without_waits, **settings)
 
     return run
 
@@ -181,12 +229,15 @@ def test_a_removal_of_what_may_have_been_created_is_a_reject(lose_create, accoun
     assert [row["name"] for row in account.objects("customers")] == ["A"]
 
 
-def test_a_keyed_record_in_doubt_stays_in_doubt_in_the_next_run(oauth, account, singer, tmp_path):
+def test_a_keyed_record_in_doubt_stays_in_doubt_in_the_next_run(
+    oauth, account, singer, tmp_path, without_waits
+):
     """A reject that comes again with the next run of a schedule is not sent as if it were new."""
     account.add("customers", id=5, name="Acme", number="C-1")
     keyed = {"id": "k", "customer": {"number": "C-1"}, "amount": 1}
     messages = singer.stream("payments", keyed)
     settings = {"ids": "external", "ledger": f"sqlite:///{tmp_path}/doubt.db", "account": "main"}
+    settings["env"] = without_waits
 
     class Twins(Lottery):
         def next(self, method, path):
