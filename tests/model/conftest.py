@@ -85,8 +85,9 @@ class Trouble(Faults):
             fate = rng.choice(("drop_before", "drop_after", "drop_after", "late"))
             world.log(f"  killed at {method} {path}: {fate}")
             return Fault(kind=fate)
-        if method != "GET" and rng.random() < self.share:
-            fault = rng.choice((*LOST, FAILED))
+        if rng.random() < self.share:
+            # One of Invoiced's own changes what a repetition may do, so it is worth many others.
+            fault = FAILED if rng.random() < 0.4 else rng.choice(LOST)
             world.log(f"  {method} {path}: {fault.kind} {fault.status}")
             return fault
         return None
