@@ -11,7 +11,7 @@ PACKAGES = sorted(
     path.parent
     for path in ROOT.glob("*/**/__init__.py")
     if path.relative_to(ROOT).parts[0] not in ("benchmarks", "build", "schemas", "tests")
-    and ".venv" not in path.parts
+    and not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
 )
 
 
