@@ -8,9 +8,26 @@ from typing import Any
 
 from invoiced_api.exceptions import UnsortedError
 from invoiced_api.reading.full_scan import FullScanReader
-from invoiced_api.reading.pages import BY_ID, INCREMENTAL, ListQuery, Page, changed_since
-from invoiced_api.reading.steps import OnRows, PageSteps, SortProbe, Window, head, sorts
-from invoiced_api.reading.strategies import ascending, merged, recent
+from invoiced_api.reading.pages import (
+    BY_ID,
+    INCREMENTAL,
+    ListQuery,
+    Page,
+    PageRequest,
+    Row,
+    changed_since,
+)
+from invoiced_api.reading.steps import (
+    OnRows,
+    PageSteps,
+    SortProbe,
+    Window,
+    first_page,
+    first_request,
+    head,
+    sorts,
+)
+from invoiced_api.reading.strategies import ascending, merged, no_pages, recent, shown_at_rest
 from invoiced_api.reading.streams import StreamReader
 from invoiced_api.reading.windows import Encode, EncodedChunk, WindowReader, cut
 
@@ -34,10 +51,13 @@ class IncrementalReader(StreamReader):
     proves too full is cut again. When all windows are read the tail follows: what changed since
     the clock was read.
 
-        opening ──heads known──> windows (while the sort order is still probed)
+    The opening requests page 1 of each list. That is the first page of the first window, or all
+    there is.
+
+        opening ──pages known──> windows (while the sort order is still probed)
            │                        │ all windows have ended
-           │                        v
-           │                       tail ──ended──> finished
+           ├──few changes────────┐  v
+           │                     └>tail ──ended──> finished
            │ the server ignores     │
            │ `sort`                 │ a page is not sorted
            └──> full scan <─────────┘
@@ -56,6 +76,8 @@ class IncrementalReader(StreamReader):
         self._overfull: list[tuple[WindowReader, int]] = []
         self._undated: set[Any] = set()
         self._fallback: FullScanReader | None = None
+        self._pages: list[tuple[PageRequest, Page]] = []  # of the openings
+        self._second_look: list[Page] | None = None
         self._openings = [WindowReader(partial(self._open, one), Window(since)) for one in lists]
 
     @property
@@ -91,9 +113,10 @@ class IncrementalReader(StreamReader):
         if self._cut_short:
             super().advance()
             return
-        if not self._opened and len(self._heads) == len(self._lists):
+        if not self._opened and len(self._heads) == len(self._lists) and not self._looks_again():
             self._opened = True
             self._windows.extend(self._first_windows())
+            self._reuse_pages()
         self._cut_overfull()
         if self._tail_follows and not any(window.request for window in self._windows):
             self._tail_follows = False
@@ -178,15 +201,56 @@ class IncrementalReader(StreamReader):
 
     def _open(self, listing: ListQuery, window: Window, on_rows: OnRows) -> PageSteps:
         """How much there is, by which clock; and whether what follows may rely on `sort`."""
-        page = yield from head(listing, window.since)
-        self._heads.append(page)
+        page = yield from first_page(listing, window.since)
+        self._keep(first_request(listing, window.since), page)
+        page = page.with_first_row()
         if (page.total or 0) > listing.page_size:
             self._probe.begun = True
-            sorted_by_change = yield from sorts(listing, window.since)
+            sorted_by_change = yield from sorts(listing, window.since, page)
             # Not `&=`, which would restore what was known before the probe began: meanwhile, a
             # window may have shown a page that is not sorted.
             if not sorted_by_change:
                 self._trusts_sort = False
+
+    def _keep(self, request: PageRequest, page: Page) -> None:
+        """Note the first page of a list, which the first window may need."""
+        self._pages.append((request, page))
+        self._heads.append(page.without_rows())
+
+    def _reuse_pages(self) -> None:
+        """Give the first window the pages that it would request again."""
+        window = self._windows[0] if self._windows else None
+        while window and window.request:
+            known = next((page for asked, page in self._pages if asked == window.request), None)
+            if known is None:
+                break
+            self._pages = [one for one in self._pages if one[1] is not known]
+            self.receive(window, known)
+        self._pages.clear()
+
+    @property
+    def _is_small(self) -> bool:
+        """Whether each list showed all its rows on one page."""
+        return bool(self._pages) and all(page.is_last for _, page in self._pages)
+
+    def _looks_again(self) -> bool:
+        """Whether lists that exchange objects are still being requested a second time.
+
+        They are requested at the same time, so each may show an object when it is not there.
+        """
+        if len(self._lists) == 1 or not self._is_small:
+            return False
+        if self._second_look is None:
+            self._second_look = []
+            later = self._lists[1:]  # an object only moves to a later list
+            look, window = self._look, Window(self._since)
+            self._openings += [WindowReader(partial(look, one), window) for one in later]
+        return len(self._second_look) < len(self._lists) - 1
+
+    def _look(self, listing: ListQuery, window: Window, on_rows: OnRows) -> PageSteps:
+        page = yield from first_page(listing, window.since)
+        if self._second_look is not None:
+            self._second_look.append(page)
 
     def _fall_back(self) -> None:
         """Starts again: what the windows have read so far relied on the order."""
@@ -204,7 +268,15 @@ class IncrementalReader(StreamReader):
 
     def _first_windows(self) -> Iterator[WindowReader]:
         few = MIN_PAGES_PER_WINDOW * self._lists[0].page_size
-        if self._since >= self.clock or (len(self._lists) == 1 and self.total <= few):
+        alone = len(self._lists) == 1
+        if self._second_look is not None:
+            rows = shown_at_rest([page for _, page in self._pages], self._second_look)
+            if rows is not None:
+                yield self._shown(rows)
+                return
+        if self._since >= self.clock or (self.total <= few if alone else self._is_small):
+            # The tail reads one list after the other, so only the first is known already.
+            self._pages = [one for one in self._pages if one[0].listing is self._lists[0]]
             yield self._tail(self._since)
             return
         self._tail_follows = True
@@ -221,6 +293,14 @@ class IncrementalReader(StreamReader):
         if len(self._lists) == 1:
             return WindowReader(partial(ascending, self._lists[0], self._probe), window)
         return WindowReader(partial(merged, self._lists, self._probe), window)
+
+    def _shown(self, rows: list[Row]) -> WindowReader:
+        """A window whose rows are known."""
+        window = WindowReader(no_pages, Window(self._since))
+        if rows:
+            window.unencoded.append(rows)
+            self._await_encoding(window, rows)
+        return window
 
     def _tail(self, since: int) -> WindowReader:
         if len(self._lists) == 1:
@@ -268,7 +348,7 @@ class RecountReader(IncrementalReader):
         self._changed_since = changed_since
 
     def _open(self, listing: ListQuery, window: Window, on_rows: OnRows) -> PageSteps:
-        self._heads.append((yield from head(listing, window.since)))
+        self._heads.append((yield from head(listing, window.since)).without_rows())
 
     def _first_windows(self) -> Iterator[WindowReader]:
         yield self._tail(self._changed_since)

@@ -6,8 +6,8 @@ from itertools import pairwise
 from invoiced_api.exceptions import UnfilteredError
 from invoiced_api.reading.full_scan import FullScanReader
 from invoiced_api.reading.incremental import MAX_PAGES_PER_WINDOW, IncrementalReader
-from invoiced_api.reading.pages import ListQuery, Page, PageRequest
-from invoiced_api.reading.scans import newest_first
+from invoiced_api.reading.pages import ListQuery, Page
+from invoiced_api.reading.scans import looked_at, newest_first, page_request
 from invoiced_api.reading.steps import OnRows, PageSteps, Window
 from invoiced_api.reading.windows import WindowReader, cut
 
@@ -46,8 +46,8 @@ class NewestFirstReader(IncrementalReader):
             self._windows.insert(place + offset, self._window(Window(start, end)))
 
     def _open(self, listing: ListQuery, window: Window, on_rows: OnRows) -> PageSteps:
-        params = {"start_date": window.since}
-        self._heads.append((yield PageRequest(listing=listing, per_page=1, params=params)))
+        request = page_request(listing, 1, {"start_date": window.since})
+        self._keep(request, (yield from looked_at(request, expects_rows=None)))
 
     def _earliest(self) -> int:
         return self._since

@@ -199,6 +199,10 @@ class Page:
             - len(self.unreadable)
         )
 
+    def with_first_row(self) -> "Page":
+        """The page with its first row only, to be compared with another look at the list."""
+        return replace(self, rows=self.rows[:1], undated=self.undated[:1])
+
     def without_rows(self) -> "Page":
         """The page without its rows, to be compared with the next one."""
         return replace(self, rows=[], undated=[])

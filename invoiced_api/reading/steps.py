@@ -58,6 +58,17 @@ class SortProbe:
     begun: bool = False
 
 
+def first_request(
+    listing: ListQuery, since: int, sort: str = INCREMENTAL, per_page: int = 0
+) -> PageRequest:
+    """The request for page 1 of what was updated since a second; a whole page by default."""
+    return PageRequest(
+        listing=listing,
+        per_page=per_page or listing.page_size,
+        params=changed_since(since, sort),
+    )
+
+
 def first_page(
     listing: ListQuery, since: int, sort: str = INCREMENTAL, per_page: int = 0
 ) -> Generator[PageRequest, Page, Page]:
@@ -68,11 +79,7 @@ def first_page(
     """
     trouble = ""
     for _ in range(MAX_LOOKS):
-        page = yield PageRequest(
-            listing=listing,
-            per_page=per_page or listing.page_size,
-            params=changed_since(since, sort),
-        )
+        page = yield first_request(listing, since, sort, per_page)
         if not page.shown and page.total:
             trouble = f"page 1 shows no rows, and `X-Total-Count` says {page.total}"
         elif mostly_outside(page.outside, page.shown):
@@ -95,14 +102,22 @@ def head(listing: ListQuery, since: int) -> Generator[PageRequest, Page, Page]:
     return (yield from first_page(listing, since, per_page=1))
 
 
-def sorts(listing: ListQuery, since: int) -> Generator[PageRequest, Page, bool]:
+def sorts(
+    listing: ListQuery, since: int, first: Page | None = None
+) -> Generator[PageRequest, Page, bool]:
     """Whether the server honours `sort`: the latest change is another row than the earliest.
 
     The earliest row is requested before and after, so that a row that moves or goes in the meantime
     is not taken for an answer. If all rows share one second, the two may be the same row, and any
     order is right. Only for lists of more than a page.
+
+    Args:
+        listing: the list.
+        since: UNIX second from which on it is looked at.
+        first: page 1 of it, if it was just received.
     """
-    first = yield from head(listing, since)
+    if first is None:
+        first = yield from head(listing, since)
     for _ in range(MAX_PROBES):
         latest = yield from first_page(listing, since, LATEST_FIRST, per_page=1)
         before, first = first, (yield from head(listing, since))

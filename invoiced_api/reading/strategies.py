@@ -194,3 +194,43 @@ def recent(
         yield from ascending(listing, probe, Window(window.since), rows.extend, alone=False)
     if rows:
         on_rows(sorted(rows, key=updated_at))
+
+
+def no_pages(window: Window, on_rows: OnRows) -> PageSteps:
+    """Nothing is left to be read."""
+    yield from ()
+
+
+def shown_at_rest(first: Sequence[Page], second: Sequence[Page]) -> list[Row] | None:
+    """The rows of lists that exchange objects, in the order of changes, if they seem at rest.
+
+    Lists that are read at the same time may all miss an object: one list before it came there,
+    another after it left. A move is a change. So if a second look at the later lists shows the same
+    rows, and none that changed since the first look began, then only an object could be missed that
+    moved during both, and no other object changed. It is newer than the clock, so the next run
+    reads it.
+
+    Args:
+        first: page 1 of every list, which showed all its rows.
+        second: page 1 of all lists but the first, requested after all of `first` had come.
+
+    Returns:
+        None if something changes: the lists are to be read one after the other.
+    """
+    began = min(page.clock for page in first)
+    known: dict[Any, int] = {}
+    for page in (*first, *second):
+        if not page.is_last or page.undated or page.unreadable:
+            return None
+        known.update((row["id"], moment) for row, moment in _dated(page))
+    rows = [row for page in first for row in page.rows]
+    same = len(rows) == len(known) == len({row["id"] for row in rows})
+    again = {(row["id"], moment) for page in second for row, moment in _dated(page)}
+    moved = again - {(row["id"], moment) for page in first for row, moment in _dated(page)}
+    if not same or moved or any(moment >= began - 1 for moment in known.values()):
+        return None
+    return sorted(rows, key=updated_at)
+
+
+def _dated(page: Page) -> Iterator[tuple[Row, int]]:
+    return zip(page.rows, page.moments, strict=True)
