@@ -103,8 +103,9 @@ class Corrections:
             includes = {*str(params.get("include", "")).split(","), resource.replication_key} - {""}
             query["include"] = ",".join(sorted(includes))
             for rows in self._pages(resource.path, query):
-                # A server that ignored the filter would send the objects of others too.
-                yield [row for row in rows if number_of(row.get(column)) == customer]
+                # A server that ignored the filter would send the objects of others too. What names
+                # no customer does no harm.
+                yield [row for row in rows if number_of(row.get(column)) in (customer, None)]
 
     def _dropped(self, stream: SelectedStream) -> Iterator[list[Object]]:
         """Shadow transactions that are gone, of payments that changed since the bookmark."""

@@ -105,8 +105,9 @@ class OddServer:
         kept = ("Content-Type", "X-Total-Count", "Date")
         shown = {name: known.headers[name] for name in kept if name in known.headers}
         body = known.data
-        if self.change and known.status == 200 and (of := object_of(target, self.change.stream)):
-            body = changed(body, self.change, of)
+        parent = object_of(target, self.change.stream) if self.change else None
+        if self.change and known.status == 200 and parent is not None:
+            body = changed(body, self.change, parent)
         return known.status, shown, body
 
 
@@ -344,7 +345,7 @@ def violations(change: Change, before: Read, after: Read) -> list[str]:
 
 
 # Without these, nothing says what an event is about.
-NAMING = {"type", "data", "object", "id", "customer", "invoice", "original_customer"}
+NAMING = {"type", "data", "object", "id", "customer", "invoice", "original_customer", "timestamp"}
 
 
 def rests_on(change: Change, before: Read, key: Key, record: Record) -> bool:
@@ -354,10 +355,11 @@ def rests_on(change: Change, before: Read, key: Key, record: Record) -> bool:
     event = before.records["events"][change.key][-1]
     if change.place[-1] in NAMING and event["type"] == "customer.merged":
         return True
+    within = change.place[:2] == ("data", "object")
+    if event["type"] == "customer.merged" and within and "_sdc_deleted_at" in record:
+        return True
     about = event["data"]["object"]
-    return str(about.get("id")) == key[-1] and (
-        change.place[:2] == ("data", "object") or change.place[-1] in {*NAMING, "timestamp"}
-    )
+    return str(about.get("id")) == key[-1] and (within or change.place[-1] in NAMING)
 
 
 def is_about(line: str, place: Place) -> bool:

@@ -101,3 +101,43 @@ def test_any_value_of_any_attribute_costs_that_attribute_at_most(
     streams = read_with(stream)
     after = sample.read(streams, state, **more)
     assert odd_account.violations(change, before.only(streams), after) == []
+
+
+DEEP = "[" * 500 + "]" * 500
+# Each once cost more than its own value.
+KNOWN = [
+    ("first", "customers", ("id",), "null"),
+    ("first", "attachments", ("id",), '"x"'),
+    ("first", "charges", ("updated_at",), "5"),
+    ("first", "invoices", ("payment_plan",), "5"),
+    ("first", "invoices", ("payment_plan",), "[]"),
+    ("first", "invoices", ("metadata",), f'{{"a": 1, "b": {DEEP}}}'),
+    ("first", "invoices", ("name",), "[" * 20_000 + "]" * 20_000),
+    ("first", "events", ("data", "object"), DEEP),
+    ("first", "events", ("timestamp",), "5"),
+    ("first", "events", ("timestamp",), "null"),
+    ("later", "events", ("id",), "null"),
+    ("later", "events", ("timestamp",), '"1772279000"'),
+    ("later", "events", ("timestamp",), "99999999999999"),
+    ("later", "events", ("data", "object", "id"), "[]"),
+    ("later", "customers", ("id",), '{"id": []}'),
+    ("later", "notes", ("customer",), "null"),
+    ("later", "payments", ("notes",), r'"cut \ud83d"'),
+    ("later", "payments", ("updated_at",), "1e999"),
+    ("later", "transactions", ("notes",), r'"cut \ud83d"'),
+    ("later", "invoices", ("notes",), "NaN"),
+]
+
+
+@pytest.mark.parametrize(("scenario", "stream", "place", "value"), KNOWN)
+def test_a_value_that_once_cost_more_costs_its_attribute_only(
+    scenario: str, stream: str, place: tuple[str, ...], value: str, sample: Sample
+) -> None:
+    more, state, before = sample.scenarios[scenario]
+    read_rows = before.records[stream]
+    for key in [key for key in sorted(sample.objects[stream]) if key in read_rows][:2]:
+        change = Change(stream, key, place, value)
+        sample.server.change = change
+        streams = read_with(stream)
+        after = sample.read(streams, state, **more)
+        assert odd_account.violations(change, before.only(streams), after) == []

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from invoiced_api.exact_json import NumberText
 from invoiced_api.resources import BY_NAME
 from invoiced_emulator import Account, Server
 from tap_invoiced.verification import StreamTotals, missing
@@ -109,3 +110,12 @@ def test_stream_totals_count_the_newest_version_and_sums_exactly() -> None:
     assert totals.sums() == {"usd amount": Decimal("0.6")}
     assert totals.digest() == again.digest()
     assert totals.unseen([3, 4, 5]) == 2
+
+
+def test_sums_take_what_the_columns_take_and_leave_out_the_rest() -> None:
+    totals = StreamTotals(BY_NAME["transactions"])
+    amounts = [1.5, "2.25", None, "soon", [], {"usd": 5}, NumberText("NaN"), NumberText("1e999")]
+    totals.take([{"id": n, "currency": "usd", "amount": one} for n, one in enumerate(amounts)])
+    totals.take([{"id": 99, "currency": ["usd"], "amount": 1}])
+    assert totals.sums() == {"usd amount": Decimal("3.75"), "amount": Decimal(1)}
+    assert totals.report().startswith("9 objects")
