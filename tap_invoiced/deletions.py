@@ -10,6 +10,7 @@ from invoiced_api.reading.pages import Row
 from invoiced_api.resources import BY_NAME
 from invoiced_api.timestamps import to_rfc_3339
 from tap_invoiced.bookmarks import State, bookmark, with_bookmark
+from tap_invoiced.conversion import free_form
 from tap_invoiced.event_store import EventStore, Object
 from tap_invoiced.row_identity import number_of
 from tap_invoiced.selection import SelectedStream
@@ -80,7 +81,12 @@ class Deletions:
 
     def _keep(self, kind: str, event: Object) -> None:
         whole = _object(event) and kind != MERGED
-        (self._events if whole else self._incomplete).add(kind, event)
+        store = self._events if whole else self._incomplete
+        try:
+            store.add(kind, event)
+        except RecursionError:
+            LOGGER.warning("event %s (%s): what is nested too deeply is lost", event["id"], kind)
+            store.add(kind, free_form(event, _no_report))
 
     def _date(self) -> None:
         """Events that do not show when they came count as if they came last."""
@@ -245,6 +251,10 @@ def _moves(resource: Resource) -> bool:
     """Whether objects of a stream belong to a customer, and so to another one after a merge."""
     below = resource.parent is not None and resource.parent.resource == "customers"
     return below or resource.customer_column is not None
+
+
+def _no_report(value: Any, emitted: str) -> None:
+    """The event is named as a whole."""
 
 
 def _object(event: Object) -> Object:

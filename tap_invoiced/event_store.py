@@ -30,13 +30,18 @@ class EventStore:
         self._starts = array("q")
 
     def add(self, kind: str, event: Object) -> None:
-        """Keep an event, which has an `id` and an integer `timestamp`."""
+        """Keep an event, which has an `id` and an integer `timestamp`.
+
+        Raises:
+            RecursionError: if it is nested too deeply; nothing is kept then.
+        """
+        pickled = pickle.dumps(event, pickle.HIGHEST_PROTOCOL)
         if self._file is None:
             self._file = SpooledTemporaryFile(max_size=MAX_BYTES_IN_MEMORY)  # noqa: SIM115
             weakref.finalize(self, self._file.close)
         self._file.seek(0, SEEK_END)
         self._starts.append(self._file.tell())
-        pickle.dump(event, self._file, pickle.HIGHEST_PROTOCOL)
+        self._file.write(pickled)
         self._kinds.append(kind)
         self._ids.append(event["id"])
         self._timestamps.append(event["timestamp"])

@@ -40,11 +40,17 @@ class StandInId:
 
 
 class StandInNumber(StandInId, int):
-    """Where ids are numbers: a negative one."""
+    """Where ids are numbers: a negative one. It is pickled without what was sent."""
+
+    def __reduce__(self) -> Any:
+        return StandInNumber, (int(self),)
 
 
 class StandInText(StandInId, str):
-    """Where ids are texts."""
+    """Where ids are texts. It is pickled without what was sent."""
+
+    def __reduce__(self) -> Any:
+        return StandInText, (str(self),)
 
 
 class TypedRow(msgspec.Struct, gc=False):

@@ -117,6 +117,8 @@ KNOWN = [
     ("first", "events", ("timestamp",), "5"),
     ("first", "events", ("timestamp",), "null"),
     ("later", "events", ("id",), "null"),
+    ("later", "events", ("id",), DEEP),
+    ("later", "events", ("data", "object", "notes"), DEEP),
     ("later", "events", ("timestamp",), '"1772279000"'),
     ("later", "events", ("timestamp",), "99999999999999"),
     ("later", "events", ("data", "object", "id"), "[]"),
