@@ -35,9 +35,12 @@ LOGGER = logging.getLogger(__name__)
 
 # A window of more pages is cut into pieces of about so many.
 MAX_PAGES_PER_WINDOW = 10
-# Where less is left, windows are smaller, so that all connections have one or two to the end.
-MIN_PAGES_PER_WINDOW = 2
-LAST_WINDOWS = 32
+# Where less is left, in all streams together, windows are smaller, so that the connections have
+# work to the end.
+MIN_PAGES_PER_WINDOW = 3
+LAST_WINDOWS = 12
+# A list of so many windows at most is read as one.
+FEW = 1.25
 # One row in so many that a page of a window has to spare.
 SPARE = 20
 # So many rows that do not show when they were updated are named in the log.
@@ -203,10 +206,11 @@ class IncrementalReader(StreamReader):
         """How much there is, by which clock; and whether what follows may rely on `sort`."""
         page = yield from first_page(listing, window.since)
         self._keep(first_request(listing, window.since), page)
+        shown = {row["id"] for row in page.rows}
         page = page.with_first_row()
         if (page.total or 0) > listing.page_size:
             self._probe.begun = True
-            sorted_by_change = yield from sorts(listing, window.since, page)
+            sorted_by_change = yield from sorts(listing, window.since, page, shown)
             # Not `&=`, which would restore what was known before the probe began: meanwhile, a
             # window may have shown a page that is not sorted.
             if not sorted_by_change:
@@ -267,7 +271,7 @@ class IncrementalReader(StreamReader):
         return FullScanReader(self._lists, self._since, self._encode, params, in_order=True)
 
     def _first_windows(self) -> Iterator[WindowReader]:
-        few = MIN_PAGES_PER_WINDOW * self._lists[0].page_size
+        few = self._fair(self.total) * FEW
         alone = len(self._lists) == 1
         if self._second_look is not None:
             rows = shown_at_rest([page for _, page in self._pages], self._second_look)
@@ -333,7 +337,7 @@ class IncrementalReader(StreamReader):
         has ended, even if it holds some more rows than expected.
         """
         page_size = self._lists[0].page_size
-        pages = rows_ahead // (LAST_WINDOWS * page_size)
+        pages = (rows_ahead + self.rows_elsewhere) // (LAST_WINDOWS * page_size)
         pages = min(max(pages, MIN_PAGES_PER_WINDOW), MAX_PAGES_PER_WINDOW)
         return max(1, pages * (page_size - 1) - page_size // SPARE)
 

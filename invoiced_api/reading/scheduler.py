@@ -71,6 +71,10 @@ class RequestScheduler:
         readers: the streams, in the order in which they come out.
         max_buffered_bytes: the most bytes that wait to come out.
 
+    Each reader knows about how many rows the others have to read. While there are many, its windows
+    are large: the connections have other work, and each window ends on a page that reaches beyond
+    it.
+
     A reader whose requests keep failing waits most of the time, over no connection. So its
     requests take no place of those of other readers; each reader sends `connections` at most.
     """
@@ -113,6 +117,9 @@ class RequestScheduler:
 
     def advance(self) -> None:
         """Move every reader on, as far as the received pages allow."""
+        left = [reader.rows_left for reader in self._readers]
+        for reader, own in zip(self._readers, left, strict=True):
+            reader.rows_elsewhere = sum(left) - own
         for reader in self._readers:
             try:
                 if not reader.failure:

@@ -23,6 +23,8 @@ from invoiced_api.retry import RetryBudget
 
 # The least that a row weighs which is parsed and not yet encoded.
 BYTES_PER_UNENCODED_ROW = 8 * 1024
+# How many rows a stream is taken to have as long as the server has not counted them.
+ROWS_OF_UNKNOWN = 10_000
 
 
 class StreamReader:
@@ -37,6 +39,7 @@ class StreamReader:
         bytes_per_row: average size of a row of that page.
         requests: how many requests were sent, counted by the caller.
         retries: how many of them were repetitions.
+        rows_elsewhere: about how many rows other streams have to read; set by the caller.
 
     It has more fields than a class should have: half of them are what its caller counts.
     """
@@ -66,6 +69,17 @@ class StreamReader:
         self.bytes_per_row = 0
         self.requests = 0
         self.retries = 0
+        self.rows_elsewhere = 0
+        self._rows_received = 0
+
+    @property
+    def rows_left(self) -> int:
+        """About how many rows are still to be read."""
+        if self.finished or self.failure:
+            return 0
+        if not self.knows_clock:
+            return ROWS_OF_UNKNOWN
+        return max(0, self.total - self._rows_received)
 
     @property
     def total(self) -> int:
@@ -122,6 +136,7 @@ class StreamReader:
         if page.unreadable:
             self._note_unreadable(window, page)
         waiting = len(window.unencoded)
+        self._rows_received += page.shown
         window.receive(page)
         for rows in islice(window.unencoded, waiting, None):
             self._await_encoding(window, rows)

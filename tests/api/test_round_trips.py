@@ -17,7 +17,7 @@ from invoiced_api.reading.scheduler import InFlight
 from invoiced_api.reading.strategies import shown_at_rest
 from invoiced_api.resources import BY_NAME
 from invoiced_api.response import Response
-from invoiced_emulator import Account, seeded
+from invoiced_emulator import Account, add_bulk, seeded
 from invoiced_emulator.http.api import Api
 from invoiced_emulator.http.exchange import ApiRequest
 
@@ -103,3 +103,18 @@ def test_lists_that_change_are_read_one_after_the_other() -> None:
     assert shown_at_rest([page((1, 10)), page((1, 20))], [page((1, 20))]) is None, "moved"
     assert shown_at_rest([page(), page((1, 10))], [page((1, 20))]) is None, "edited"
     assert shown_at_rest([page((1, 999)), page()], [page()]) is None, "in the last second"
+
+
+def test_two_large_streams_take_few_more_requests_than_their_rows_fill_pages() -> None:
+    """Windows that are too small would end on pages that reach beyond them.
+
+    Of so few pages, the start and the end take a large part of the time.
+    """
+    account = Account(now=lambda: NOW, api_key="emulator-key")
+    for resource, count in (("customers", 2_000), ("invoices", 30_000)):
+        begun = NOW - 40 * 86_400
+        add_bulk(account, resource, count=count, first_updated_at=begun, per_second=0.01)
+    run, rows = read(account, ("customers", "invoices"), LONG_AGO)
+    assert rows == 32_000
+    assert run.requests <= 1.10 * rows / PAGE_SIZE
+    assert rows / run.round_trips >= 0.7 * CONNECTIONS * PAGE_SIZE
