@@ -108,6 +108,7 @@ DEEP = "[" * 500 + "]" * 500
 KNOWN = [
     ("first", "customers", ("id",), "null"),
     ("first", "attachments", ("id",), '"x"'),
+    ("first", "invoice_chasing_cadences", ("id",), "3"),
     ("first", "charges", ("updated_at",), "5"),
     ("first", "invoices", ("payment_plan",), "5"),
     ("first", "invoices", ("payment_plan",), "[]"),
