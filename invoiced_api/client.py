@@ -46,6 +46,7 @@ class _Sending:
         self._send_once = send_once
         self._call = call
         self._last: RetryableError | None = None
+        self._may_be_executed = False
         self.retries = 0
 
     def attempt(self) -> Response:
@@ -66,8 +67,12 @@ class _Sending:
             # After silence the same key makes sure that nothing is done twice. An answered
             # failure is remembered under its key, and would be answered again.
             self._last = failure
+            self._may_be_executed |= not failure.unsent
             if failure.answered and call.idempotency_key and not call.before_repeat:
                 self._rotate_key()
+            raise
+        except FatalError as failure:
+            failure.unsent &= not self._may_be_executed
             raise
 
     def _rotate_key(self) -> None:
@@ -200,7 +205,7 @@ class Client:
             return FatalError(f"{call}: abandoned, because the run has ended")
         step = remedy(error, self._transport.pool, worked_before=self.last_success_at is not None)
         if step:
-            return FatalError(f"{call}: {step}")
+            return FatalError(f"{call}: {step}", unsent=never_sent(error))
         unsent = never_sent(error)
         failure = RetryableError(
             f"{call}: {describe(error, self._transport.pool)}", unreachable=unsent

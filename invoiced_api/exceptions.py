@@ -112,7 +112,15 @@ class RedirectedError(InvoicedError):
 
 
 class FatalError(InvoicedError):
-    """No request can succeed (401, 402, an untrusted certificate, a redirected write): stop."""
+    """No request can succeed (401, 402, an untrusted certificate, a redirected write): stop.
+
+    Attributes:
+        unsent: the request was certainly not executed, in no attempt.
+    """
+
+    def __init__(self, message: str, *, unsent: bool = False) -> None:
+        super().__init__(message)
+        self.unsent = unsent
 
 
 class UnsortedError(Exception):

@@ -12,6 +12,7 @@ from typing import Any
 
 from invoiced_api import exact_json
 from invoiced_api.exceptions import (
+    FatalError,
     FeatureMissingError,
     InvoicedError,
     RecordRejectedError,
@@ -129,6 +130,8 @@ def _failure(call: Request, response: RawResponse) -> InvoicedError:
         )
     if issubclass(kind, RecordRejectedError):
         return kind(message, status=status, param=param)
+    if kind is FatalError:
+        return FatalError(message, unsent=status in (401, 402))
     return kind(message)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from invoiced_api.exceptions import InvalidInputError, InvoicedError
+from invoiced_api.exceptions import FatalError, InvalidInputError, InvoicedError
 from singer_command.exceptions import RunInterruptedError
 from target_invoiced import exact_json
 from target_invoiced.delivery.senders import Sender
@@ -280,6 +280,8 @@ class TargetRun:
                 self._shutdown.withdraw([(pending, request)])
                 self._parking.park(pending, reference)
             case InvoicedError() as failure:
+                if isinstance(failure, FatalError) and failure.unsent:
+                    self._shutdown.withdraw([(pending, request)])
                 self._shutdown.stop(failure)
             case Exception() as error:
                 raise error

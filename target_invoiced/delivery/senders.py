@@ -7,10 +7,18 @@ from typing import Any
 import orjson
 
 from invoiced_api.client import Client
+from invoiced_api.exceptions import FatalError
 from invoiced_api.redact import HIDDEN
 from invoiced_api.request import Request
 from invoiced_api.response import Response
 from target_invoiced.mapping.card_numbers import without_card_numbers
+
+
+class _OfThread(local):
+    """What a thread has sent: retries since they were asked for, and whether it wrote."""
+
+    retries = 0
+    wrote = False
 
 
 class Sender:
@@ -22,7 +30,7 @@ class Sender:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._here = local()
+        self._here = _OfThread()
 
     @property
     def honours_idempotency_keys(self) -> bool:
@@ -33,16 +41,27 @@ class Sender:
         """Send a request and return its response; `why` states in a few words what it is for.
 
         Raises:
-            InvoicedError: as `Client.send`.
+            InvoicedError: as `Client.send`. A FatalError is `unsent` only if no request of the
+                record has written before.
         """
-        answer = self._client.send(call)
-        self._here.retries = getattr(self._here, "retries", 0) + answer.retries
+        here = self._here
+        wrote, here.wrote = here.wrote, here.wrote or call.writing
+        try:
+            answer = self._client.send(call)
+        except FatalError as failure:
+            failure.unsent &= not wrote
+            raise
+        here.retries += answer.retries
         return answer
+
+    def begin(self) -> None:
+        """Note that this thread begins another record."""
+        self._here.wrote = False
 
     def retries(self) -> int:
         """How many requests of this thread were repeated since the last call."""
-        retries, self._here.retries = getattr(self._here, "retries", 0), 0
-        return int(retries)
+        retries, self._here.retries = self._here.retries, 0
+        return retries
 
 
 class EchoingSender(Sender):

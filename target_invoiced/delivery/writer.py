@@ -79,6 +79,7 @@ class Writer:
             RetryableError: if Invoiced kept failing.
         """
         self._verify()
+        self._sender.begin()
         try:
             ids: dict[Any, Any] = {}
             for reference in request.references:

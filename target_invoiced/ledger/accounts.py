@@ -2,6 +2,7 @@
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -83,7 +84,7 @@ class Accounts:
         with self._database.transaction() as connection:
             return any(
                 connection.execute(
-                    sa.select(sa.literal(1)).where(table.c.account == account).limit(1)
+                    sa.select(sa.literal(1)).where(_held(table, account)).limit(1)
                 ).first()
                 for table in TABLES.sorted_tables
                 if "account" in table.c and table.name not in ABOUT_ACCOUNTS
@@ -122,3 +123,12 @@ class Accounts:
         for table, unknown in in_flight.items():
             mine = (table.c.account == account) & unknown
             connection.execute(sa.update(table).where(mine).values(announced_at=0))
+
+
+def _held(table: sa.Table, account: str) -> Any:
+    """The rows of an account, without keys whose object was neither created nor requested."""
+    ours = table.c.account == account
+    if table is not OBJECTS:
+        return ours
+    said = OBJECTS.c.id.is_not(None) | OBJECTS.c.announced_at.is_not(None)
+    return ours & (said | (OBJECTS.c.generation > 0))

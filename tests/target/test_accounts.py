@@ -193,3 +193,54 @@ def test_files_of_rejects_and_responses_are_readable_by_their_owner_only(
     run_target(server, messages, ids="external", max_rejects=-1, **files)
     for file in files.values():
         assert stat.S_IMODE(Path(file).stat().st_mode) == 0o600
+
+
+CUSTOMERS = [f"Customer {number}" for number in range(50)]
+
+
+@pytest.mark.parametrize("settings", [{}, {"account": "acme"}], ids=["unnamed", "named"])
+@pytest.mark.parametrize("keyed", [True, False], ids=["with-key", "without-key"])
+def test_a_wrong_key_leaves_no_trace_in_the_ledger(
+    account: Account,
+    server: Server,
+    run_target: Callable[..., Any],
+    keyed: bool,
+    settings: dict[str, Any],
+) -> None:
+    """Invoiced refused the requests, so nothing was executed, whichever key comes next."""
+    messages = many(CUSTOMERS, keyed=keyed)
+    settings |= {"ids": "external"} if keyed else {}
+    refused = run_target(server, messages, api_key="a-wrong-key", **settings)
+    assert (refused.exit_code, refused.messages) == (1, [])
+    preview = run_target(server, messages, "--dry-run", **settings)
+    assert preview.exit_code == 0, preview.stderr
+    run = run_target(server, messages, **settings)
+    assert (run.exit_code, run.counts("customers")) == (0, {"created": 50}), run.stderr
+    assert sorted(row["name"] for row in account.objects("customers")) == sorted(CUSTOMERS)
+
+
+@pytest.mark.parametrize("keyed", [True, False], ids=["with-key", "without-key"])
+def test_records_that_a_revoked_key_could_not_write_are_written_under_the_next(
+    account: Account, run_target: Callable[..., Any], keyed: bool
+) -> None:
+    messages = many(CUSTOMERS, keyed=keyed)
+    settings: dict[str, Any] = {"account": "acme", **({"ids": "external"} if keyed else {})}
+
+    def revoke(account: Account, number: int, method: str, path: str) -> None:
+        if number == 20:
+            account.api_key = "the-second-key"
+
+    with Server(account, before_request=revoke) as server:
+        assert run_target(server, messages, **settings).exit_code == 1
+        assert 0 < len(account.objects("customers")) < len(CUSTOMERS)
+        run = run_target(server, messages, api_key="the-second-key", **settings)
+    assert run.exit_code == 0, run.stderr
+    assert sorted(row["name"] for row in account.objects("customers")) == sorted(CUSTOMERS)
+
+
+def many(names: list[str], *, keyed: bool) -> list[Message]:
+    schema = {"type": "SCHEMA", "stream": "customers", "schema": {}}
+    schema["key_properties"] = ["id"] if keyed else []
+    rows = [{"name": name, **({"id": name} if keyed else {})} for name in names]
+    records = [{"type": "RECORD", "stream": "customers", "record": row} for row in rows]
+    return [schema, *records, {"type": "STATE", "value": {"after": len(names)}}]
