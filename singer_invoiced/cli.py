@@ -100,8 +100,8 @@ def _reset(store: StateStore, options: argparse.Namespace, write: Write) -> None
 def _found(saved: SavedState | None, options: argparse.Namespace) -> SavedState:
     if saved is None:
         raise InvalidInputError(
-            f"no state is saved of account `{options.account}`, pipeline `{options.pipeline}`. "
-            "`singer-invoiced state list` shows those that are."
+            f"no state is saved for account `{options.account}`, pipeline `{options.pipeline}`. "
+            "`singer-invoiced state list` shows the saved states."
         )
     return saved
 

@@ -74,9 +74,10 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     config = read_config(options.config)
     log_format = chosen_format(config, "TAP_INVOICED", environ)
     log_to_stderr(environ, (), log_format)
+    # Before the settings are read, since a misspelt name may be the one that is missing.
+    warn_of_unknown(setting_table(), config, shared=TARGET_SETTINGS)
     settings = tap_settings(config, environ)
     log_to_stderr(environ, (*settings.connection.secrets, _password(options.state)), log_format)
-    warn_of_unknown(setting_table(), config, shared=TARGET_SETTINGS)
     if options.check:
         for line in check_access(settings.connection):
             stdout.write(f"{line}\n".encode())
@@ -133,7 +134,7 @@ def _given_state(place: str, settings: TapSettings) -> Any:
     saved = StateStore(place).get(settings.account, settings.pipeline)
     whose = f"account `{settings.account}`, pipeline `{settings.pipeline}`"
     if saved is None:
-        LOGGER.info("no state is saved of %s: this is its first run", whose)
+        LOGGER.info("no state is saved for %s: this is its first run", whose)
         return {}
     LOGGER.info("resuming %s from the state of %s", whose, to_rfc_3339(saved.saved_at))
     return saved.state

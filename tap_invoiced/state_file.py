@@ -47,8 +47,8 @@ def checked_state(state: Any, now: int) -> State:
     bookmarks = _bookmarks(state)
     if bookmarks is None:
         raise InvalidInputError(
-            f"state: must look like {SHAPE}. Give the last STATE's value that reached the target, "
-            "or leave --state out to read from `start_date`."
+            f"state: must look like {SHAPE}. Pass the value of the last STATE that the target "
+            "wrote, or omit --state to read from `start_date`."
         )
     checked = {}
     for written, entry in bookmarks.items():

@@ -91,9 +91,10 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     config = read_config(options.config)
     log_format = chosen_format(config, "TARGET_INVOICED", environ)
     log_to_stderr(environ, (), log_format)
+    # Before the settings are read, since a misspelt name may be the one that is missing.
+    warn_of_unknown(TARGET_SETTINGS, config, shared=TAP_SETTINGS)
     settings = target_settings(config, environ)
     log_to_stderr(environ, secrets(settings), log_format)
-    warn_of_unknown(TARGET_SETTINGS, config, shared=TAP_SETTINGS)
     if options.check:
         for line in _check(settings):
             stdout.write(f"{line}\n".encode())

@@ -94,8 +94,8 @@ def _refuse_unconfirmed(
         listed = " or ".join(f'"{one}"' for one in names)
         raise InvalidInputError(
             f"the ledger knows an account at {base_url}, but not this key. If the key is a new one "
-            f"of that account, set `account` to {listed}. If it is another account's, set "
-            "`account` to a name of its own once the first one has a name, or use another `ledger`."
+            f"of that account, set `account` to {listed}. If it is another account's, first "
+            "name the known one: run once with its key and `account`. Or use another `ledger`."
         )
 
 

@@ -62,7 +62,7 @@ class Database:
                 open_schema(connection, busy_s, keep=not rehearsal)
         except (ArgumentError, NoSuchModuleError, ImportError):
             raise InvalidInputError(
-                "setting `ledger` is not the URL of a database that can be used here. "
+                "setting `ledger` is not the URL of a database that this target can use. "
                 f"{USABLE_URLS}"
             ) from None
         except BaseException:

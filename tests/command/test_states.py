@@ -89,7 +89,7 @@ def test_each_account_and_pipeline_has_a_state_of_its_own(
         ["globex", "default"],
     ]
     assert saved(states("reset", *ACME)) == STATE
-    assert "no state is saved of account `acme`" in states("show", *ACME).complaint
+    assert "no state is saved for account `acme`" in states("show", *ACME).complaint
     assert saved(states("show", *ACME, "--pipeline", "hourly")) == LATER
 
 

@@ -180,3 +180,11 @@ def test_settings_come_from_the_environment(server: Server, run_tap: Callable[..
     )
     assert run.exit_code == 0, run.stderr
     assert server.stats.requests > 0
+
+
+def test_a_misspelt_name_of_a_needed_setting_is_hinted_at(
+    run_tap: Callable[..., Any], server: Server
+) -> None:
+    run = run_tap(server, api_key="", apikey="a-key")
+    assert run.complaint.startswith("setting `api_key` is missing or empty")
+    assert "unknown setting `apikey`. Did you mean `api_key`?" in run.stderr
