@@ -252,7 +252,9 @@ def by_id(
     while True:
         for listing in lists:
             yield from _forward(listing, params, scan, newest)
-        whole = scan.pages == len(lists) and scan.counted in (None, scan.seen)
+        # A page without rows is not counted, and shows an empty list at one moment, too.
+        one_page = scan.pages == len(lists) or (len(lists) == 1 and not scan.pages)
+        whole = one_page and scan.counted in (None, scan.seen)
         if whole or scan.settled(lists[0]):
             break
         scan.start_pass()

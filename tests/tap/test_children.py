@@ -253,3 +253,13 @@ def test_a_sweep_that_failed_is_not_counted(
             run = run_contacts(gateway, before, max_retry_seconds=1)
     assert run.exit_code == 1
     assert run.state["bookmarks"]["contacts"] == before["bookmarks"]["contacts"]
+
+
+def test_an_empty_list_of_children_is_requested_once(
+    account: Account, run_contacts: Callable[..., Any]
+) -> None:
+    for _ in range(3):
+        account.add("customers", name="Acme")
+    with Server(account) as server:
+        assert run_contacts(server).exit_code == 0
+        assert len([one for one in server.requests if "/contacts" in one.path]) == 3
