@@ -50,10 +50,10 @@ class Update:
 
     path: Path
     body: dict[str, Any]
-    fixed: Mapping[str, Any] = field(default_factory=dict)
-    external: bool = False
-    ended: DeleteBehaviour | None = None
-    autopay: bool = False
+    fixed: Mapping[str, Any]
+    external: bool
+    ended: DeleteBehaviour | None
+    autopay: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +146,10 @@ class WriteRequest:
     """
 
     operation: Operation
-    references: tuple[NaturalKey, ...] = ()
-    resource: str | None = None
-    natural: NaturalKey | None = None
-    by_key: bool = False
+    references: tuple[NaturalKey, ...]
+    resource: str | None
+    natural: NaturalKey | None
+    by_key: bool
     bodies: Sequence[dict[str, Any]] = ()
     idempotency_key: str | None = None
     not_before: float = 0.0

@@ -10,12 +10,12 @@ from invoiced_emulator import Faults, Server
 DAYS_S = 2 * 24 * 3600
 
 
-def age(file):
-    """Two days pass."""
+def age(file, seconds=DAYS_S):
+    """Two days pass, or another time."""
     ledger = sqlite3.connect(file)
     with closing(ledger), ledger:
         for table in ("invoiced_objects", "invoiced_entries", "invoiced_parked"):
-            ledger.execute(f"UPDATE {table} SET announced_at = announced_at - {DAYS_S}")
+            ledger.execute(f"UPDATE {table} SET announced_at = announced_at - {seconds}")
 
 
 @pytest.fixture
@@ -59,6 +59,24 @@ def test_of_a_batch_each_record_is(left_for_days, singer):
     messages = singer.stream("customers", {"name": "A"}, {"name": "B"})
     run = left_for_days(messages, streams={"customers": stream})
     assert run.counts("customers") == {"rejected": 2}
+
+
+@pytest.mark.parametrize("ids", ["external", "invoiced"])
+def test_within_a_day_it_is_repeated_under_its_key(
+    run_target, account, singer, tmp_path, without_waits, ids
+):
+    """Invoiced gives the response of the first one, and executes nothing."""
+    lost = Faults([{"kind": "drop_after", "methods": ["POST"], "times": 1}])
+    messages = singer.stream(
+        "customers", {"name": "A"} | ({"id": "a"} if ids == "external" else {})
+    )
+    with Server(account, faults=lost) as server:
+        first = run_target(server, messages, max_retry_seconds=0.3, ids=ids)
+        assert "kept failing" in first.complaint
+        age(tmp_path / "ledger.db", 22 * 3600)
+        run = run_target(server, messages, ids=ids, env=without_waits)
+    assert run.counts("customers") == {"created": 1}
+    assert len(account.objects("customers")) == 1
 
 
 @pytest.mark.parametrize("ids", ["external", "invoiced"])

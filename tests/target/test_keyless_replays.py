@@ -165,6 +165,31 @@ def test_a_replay_within_the_hour_is_recognised(load, singer, amounts, later):
     assert amounts() == [1, 1]
 
 
+# Nothing shows which one it is
+
+
+@pytest.mark.parametrize(
+    ("doubt", "code", "written"),
+    [
+        pytest.param("reject", 1, [1, 2], id="reject"),
+        pytest.param("send", 0, [1, 1, 2], id="send"),
+        pytest.param("skip", 0, [1, 2], id="skip"),
+    ],
+)
+def test_an_equal_record_without_a_state_after_it_is_in_doubt(
+    load, run_target, server, singer, account, amounts, doubt, code, written
+):
+    """A STATE covers the first one, and the input that has the second one ends without one."""
+    load(*singer.stream("payments", payment(1)), singer.state(1))
+    (first,) = account.objects("payments")
+    settings = {"streams": {"payments": {"doubt": doubt}}}
+    run = run_target(server, singer.stream("payments", payment(2), payment(1)), **settings)
+    assert (run.exit_code, amounts()) == (code, written), run.stderr
+    if code:
+        assert "line 3, payments: an equal payment was sent at " in run.complaint
+        assert f": object {first['id']}, and no STATE shows" in run.complaint
+
+
 # Another order
 
 

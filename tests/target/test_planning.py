@@ -347,3 +347,17 @@ def test_excluded_attributes_are_left_out_and_unknown_ones_reported():
 )
 def test_what_names_a_parent_is_not_unknown(stream, name):
     assert planner(stream).unknown_attributes({name: 3}) == []
+
+
+@pytest.mark.parametrize(
+    ("stream", "record"),
+    [
+        ("customers", {"number": "C-1", "name": "A", "currency": "usd", "notes": "x"}),
+        ("invoices", {"number": "I-1", "customer": "c", "notes": "x", "currency": "usd"}),
+        ("plans", {"name": "A", "amount": 5, "interval": "month"}),
+    ],
+)
+def test_an_update_compares_only_attributes_that_it_does_not_send(stream, record):
+    update = external(stream, {"id": "k", **record}, 5)
+    assert update.body
+    assert not update.fixed.keys() & update.body.keys()
