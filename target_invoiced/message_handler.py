@@ -125,8 +125,8 @@ class MessageHandler:
         if self.finished or len(self.queue):
             return False
         if not self._intake_over:
+            self._intake_over = True  # before it may fail: what failed is not tried again
             doubt = self.intake.finish()
-            self._intake_over = True
             if doubt and self.problem is None:
                 self.problem = InvalidInputError(doubt)
             return True
