@@ -49,7 +49,7 @@ bench: $(VENV)/.installed $(PEER)/.installed $(PEER_WRITER)/.installed
 	$(VENV)/bin/python -m benchmarks --peer $(PEER)/bin/python \
 		--peer-writer $(PEER_WRITER)/bin/python $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
 
-# 4 and 24 accounts through a shell loop and through Dagster. About ten minutes; ACCOUNTS="2" is quicker.
+# 4 and 24 accounts through a shell loop and through Dagster. About fifteen minutes; ACCOUNTS="2" is quicker.
 bench-accounts: ACCOUNTS ?= 4 24
 bench-accounts: $(VENV)/.test-installed $(DAGSTER)/.installed $(E2E)/target-postgres/.installed postgresql
 	$(VENV)/bin/python benchmarks/many_accounts.py --accounts $(ACCOUNTS)

@@ -11,6 +11,7 @@ from benchmarks.large_lists import large_list, seconds_of_requests
 from benchmarks.runs import Run, RunFailedError, measured, middle, seconds_to_end
 from benchmarks.table import Row
 from benchmarks.taps import CONNECTIONS, LISTS, OURS, PAGE_SIZE, STREAMS, Tap, our_tap
+from benchmarks.whole_accounts import whole_accounts
 
 LONG_AGO = 946_684_800  # 2000-01-01, in UNIX seconds
 LATE_MS = 100
@@ -51,6 +52,7 @@ class Scale:
     charges: int
     large: Mapping[str, int]
     growth: tuple[int, ...]
+    customers: int
     repeats: int
 
 
@@ -68,6 +70,7 @@ FULL = Scale(
         "growing rows": 4_000,
     },
     growth=(10_000, 100_000, 1_000_000),
+    customers=2_000,
     repeats=3,
 )
 QUICK = Scale(
@@ -84,6 +87,7 @@ QUICK = Scale(
         "growing rows": 2_500,
     },
     growth=(1_000, 10_000, 100_000),
+    customers=100,
     repeats=1,
 )
 
@@ -105,6 +109,7 @@ class TapBench:
         yield from self._growth()
         yield from self._whole_list()
         yield from self._large_lists()
+        yield from whole_accounts(self.ours, self.scale.customers, self.folder, self.report)
         seconds = seconds_to_end([OURS, "--help"], HELPS, TIMEOUT_S)
         yield table.alone("none", "--help, seconds", seconds, at_most=HELP_S)
 
