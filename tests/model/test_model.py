@@ -4,7 +4,7 @@ A simulated world: sources that grow, taps that replay, an account, and whatever
 world knows what its sources mean, record by record. That is its own ledger, and what it holds
 against the account has nothing to do with how the target works.
 
-About 2,500 steps by default; with SOAK_STEPS in the environment, so many: `make soak`.
+About 2,000 steps by default; with SOAK_STEPS in the environment, so many: `make soak`.
 """
 
 import json
@@ -267,7 +267,7 @@ def _feed(number: int, content: bytes) -> None:
         file.write(content)
 
 
-STEPS = int(os.environ.get("SOAK_STEPS", "2500"))
+STEPS = int(os.environ.get("SOAK_STEPS", "2000"))
 RUNS_PER_WORLD = 8
 WORLDS = {
     "one-pipeline": {"pipelines": False, "loses_states": False, "waits": False},

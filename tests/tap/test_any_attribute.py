@@ -20,7 +20,7 @@ from tests.tap.odd_account import DAY_S, NOW, STREAMS, VALUES, Change, Key, OddS
 
 # `make soak` draws many more, and reads every stream each time.
 RUNS = int(os.environ.get("SOAK_RUNS", "0"))
-DRAWS = 20 * RUNS or 12
+DRAWS = 20 * RUNS or 6
 # What a row is known by, and what says where it belongs, is drawn more often than the rest.
 TELLING = {"id", "object", "type", "created_at", "updated_at", "timestamp", "data", "customer"}
 
