@@ -44,7 +44,7 @@ mutation: SAMPLE ?= 50
 mutation: $(VENV)/.test-installed $(MUTATION)/.installed
 	$(VENV)/bin/python tests/mutation/mutate.py $(PACKAGE) --tools $(MUTATION)/bin --sample $(SAMPLE)
 
-# About eight minutes; QUICK=1 takes three, to see that it works. ONLY=tap and ONLY=target measure one.
+# About ten minutes; QUICK=1 takes three, to see that it works. ONLY=tap and ONLY=target measure one.
 bench: $(VENV)/.installed $(PEER)/.installed $(PEER_WRITER)/.installed
 	$(VENV)/bin/python -m benchmarks --peer $(PEER)/bin/python \
 		--peer-writer $(PEER_WRITER)/bin/python $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
