@@ -8,10 +8,18 @@ import sqlalchemy as sa
 
 from target_invoiced.ledger.database import Database
 from target_invoiced.ledger.replay import Stage
-from target_invoiced.ledger.tables import ACCOUNTS, ENTRIES, KEY_ORDERS, OBJECTS, PARKED, TABLES
+from target_invoiced.ledger.tables import (
+    ACCOUNTS,
+    BATCHES,
+    ENTRIES,
+    KEY_ORDERS,
+    OBJECTS,
+    PARKED,
+    TABLES,
+)
 
-# Tables that say nothing of what an account holds.
-ABOUT_ACCOUNTS = (ACCOUNTS.name, KEY_ORDERS.name)
+# Tables that say nothing of what an account holds: what a batch holds is in its entries, too.
+ABOUT_ACCOUNTS = (ACCOUNTS.name, KEY_ORDERS.name, BATCHES.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

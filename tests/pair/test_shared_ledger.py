@@ -198,8 +198,9 @@ def test_a_run_whose_ledger_lost_its_connection_sends_nothing_more(
     run.stdin.flush()
     assert run.stdout.readline()
     with psycopg.connect(database, autocommit=True) as admin:
+        # Waits for its end: the next records must find no connection when they are looked up.
         admin.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
     run.stdin.write(customers("b", "c"))

@@ -238,6 +238,68 @@ def test_records_that_a_revoked_key_could_not_write_are_written_under_the_next(
     assert sorted(row["name"] for row in account.objects("customers")) == sorted(CUSTOMERS)
 
 
+def test_a_wrong_key_leaves_no_trace_of_a_batch_of_calls(
+    account: Account, server: Server, run_target: Callable[..., Any]
+) -> None:
+    """A batch is kept as it is sent; refused, it was not."""
+    call = {"method": "POST", "path": "/notes/import", "batch_size": 5}
+    notes = [{"type": "RECORD", "stream": "notes", "record": {"notes": "A"}}] * 10
+    messages = [{"type": "SCHEMA", "stream": "notes", "schema": {}, "key_properties": []}, *notes]
+    refused = run_target(server, messages, api_key="a-wrong-key", streams={"notes": call})
+    assert "refused (401)" in refused.complaint
+    run = run_target(server, many(CUSTOMERS, keyed=False))
+    assert (run.exit_code, run.counts("customers")) == (0, {"created": 50}), run.stderr
+
+
+def test_a_lost_response_before_the_refusal_leaves_a_record_in_doubt(
+    account: Account, run_target: Callable[..., Any]
+) -> None:
+    """The first attempt was executed; only the second met the revoked key."""
+    payment = {"amount": 5, "currency": "usd", "date": 1_700_000_000, "method": "check"}
+    messages = [
+        {"type": "SCHEMA", "stream": "payments", "schema": {}, "key_properties": []},
+        {"type": "RECORD", "stream": "payments", "record": payment},
+        {"type": "STATE", "value": {"after": 1}},
+    ]
+
+    def revoke(account: Account, number: int, method: str, path: str) -> None:
+        if method == "POST" and account.objects("payments"):
+            account.api_key = "the-second-key"
+
+    faults = Faults([{"kind": "drop_after", "methods": ["POST"], "times": 1}])
+    settings: dict[str, Any] = {"account": "acme", "max_retry_seconds": 30, "request_timeout": 1}
+    with Server(account, before_request=revoke, faults=faults) as server:
+        refused = run_target(server, messages, **settings)
+        assert "refused (401)" in refused.complaint
+        run = run_target(server, messages, api_key="the-second-key", **settings)
+    assert len(account.objects("payments")) == 1
+    assert (run.exit_code, run.messages) == (1, [])
+
+
+def test_a_refusal_after_the_first_of_two_requests_leaves_a_record_in_doubt(
+    account: Account, run_target: Callable[..., Any]
+) -> None:
+    """A void invoice is created and then voided; only the second request met the revoked key."""
+    account.add("customers", id=1, name="Acme")
+    invoice = {"customer": 1, "status": "voided", "items": [{"quantity": 1, "unit_cost": 5}]}
+    messages = [
+        {"type": "SCHEMA", "stream": "invoices", "schema": {}, "key_properties": []},
+        {"type": "RECORD", "stream": "invoices", "record": invoice},
+        {"type": "STATE", "value": {"after": 1}},
+    ]
+
+    def revoke(account: Account, number: int, method: str, path: str) -> None:
+        if path.endswith("/void"):
+            account.api_key = "the-second-key"
+
+    with Server(account, before_request=revoke) as server:
+        refused = run_target(server, messages, account="acme")
+        assert "refused (401)" in refused.complaint
+        run = run_target(server, messages, account="acme", api_key="the-second-key")
+    assert len(account.objects("invoices")) == 1
+    assert (run.exit_code, run.messages) == (1, [])
+
+
 def many(names: list[str], *, keyed: bool) -> list[Message]:
     schema = {"type": "SCHEMA", "stream": "customers", "schema": {}}
     schema["key_properties"] = ["id"] if keyed else []
