@@ -62,16 +62,14 @@ class Scan:
         self.number = 0
         self.seen = 0
         self.counted: int | None = 0
-        self._counted_before: int | None = None
-        self._count_is_steady = True
+        self._counts: set[int | None] = set()  # of the passes before
         self.start_pass()
 
     def start_pass(self) -> None:
         """Begin another pass over the lists."""
         self._seen_before = self.seen
         if self.number:
-            self._count_is_steady &= self._counted_before in (None, self.counted)
-            self._counted_before = self.counted
+            self._counts.add(self.counted)
         self.number += 1
         self.counted = 0
         self.seen = self._later = self._again = self._new = self.pages = 0
@@ -201,7 +199,7 @@ class Scan:
         Where rows come in another order on each page, no pass sees them all. A row that is gone
         must not make up for one that was never seen, so the count may not have changed.
         """
-        steady = self._count_is_steady and self.counted == self._counted_before
+        steady = self._counts == {self.counted}
         return self.number > 2 and not self._new and steady and len(self._known) == self.counted
 
     @property

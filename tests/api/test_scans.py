@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from invoiced_api.exceptions import IncompleteReadError
 from invoiced_api.reading.pages import ListQuery, Page
 from invoiced_api.reading.scans import by_id
 from invoiced_api.reading.steps import Window
@@ -17,7 +18,7 @@ Row = dict[str, Any]
 
 def read(rows: list[Row], change: Callable[[int], None]) -> list[Row]:
     """Returns what a reader emits of a list. `change(n)` is called before and after each time
-    that page 1 is shown; `n` counts these moments, from 1.
+    that page 1 is shown; `n` counts these moments, from 1. Rows that are `hidden` only count.
     """
     out: list[Row] = []
     steps = by_id([CHARGES], Window(0), out.extend)
@@ -28,8 +29,9 @@ def read(rows: list[Row], change: Callable[[int], None]) -> list[Row]:
             if request.number == 1:
                 change(next(moments))
             start = request.per_page * (request.number - 1)
+            shown = [dict(row) for row in rows if not row.get("hidden")]
             page = Page(
-                rows=[dict(row) for row in rows[start : start + request.per_page]],
+                rows=shown[start : start + request.per_page],
                 total=len(rows),
                 clock=BEGAN,
                 asked=request.per_page,
@@ -60,6 +62,32 @@ def test_a_row_that_some_passes_missed_is_found_by_the_next(passes: int) -> None
             rows.insert(0, charge(-moment, BEGAN))
 
     assert {row["id"] for row in read(rows, change)} >= {2, 3, 4, 5, 6}
+
+
+def test_passes_that_agree_on_fewer_rows_than_are_counted_prove_nothing() -> None:
+    """A replica lacks row 3 for three passes. Row 6 was seen and is gone: it makes up for it."""
+    rows = [charge(key) for key in range(1, 7)]
+    rows[2]["hidden"] = True
+
+    def change(moment: int) -> None:
+        if moment == 3:  # the second pass begins
+            rows.pop()
+        if moment == 7:
+            rows[2]["hidden"] = False
+
+    assert {row["id"] for row in read(rows, change)} == {1, 2, 3, 4, 5, 6}
+
+
+def test_a_row_that_is_counted_and_never_shown_is_an_error() -> None:
+    rows = [charge(key) for key in range(1, 7)]
+    rows[2]["hidden"] = True
+
+    def change(moment: int) -> None:
+        if moment == 3:
+            rows.pop()
+
+    with pytest.raises(IncompleteReadError, match="5 rows are counted, and 4 were listed"):
+        read(rows, change)
 
 
 def test_an_older_version_that_comes_later_does_not_replace_a_newer_one() -> None:
