@@ -24,6 +24,7 @@ WIDTH = 140
 
 
 def arguments() -> argparse.Namespace:
+    """The options of the command line."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument(
         "--peer", type=Path, required=True, metavar="PYTHON", help="of the peer's environment"
@@ -37,6 +38,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
+    """Measure, print and write the table. Returns 1 if a run failed, else 0."""
     options = arguments()
     screen = Console(highlight=False, markup=False)
     if not screen.is_terminal:

@@ -46,6 +46,7 @@ class Shape:
 
 
 def charge(number: int, now: int) -> Row:
+    """A charge of some 300 bytes; `now` is in UNIX seconds."""
     stamp = recent(number, now)
     source = {"id": number, "object": "card", "brand": "Visa", "last4": "4242", "exp_year": 2030}
     return {
@@ -62,6 +63,7 @@ def charge(number: int, now: int) -> Row:
 
 
 def invoice(number: int, stamp: int, notes: str = "") -> Row:
+    """An invoice of one line, updated at a UNIX second; `notes` make it as large as they are."""
     line = {"id": number, "name": "Consulting", "quantity": 1, "unit_cost": 12.5, "amount": 12.5}
     return {
         "id": number,

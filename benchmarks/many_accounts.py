@@ -111,6 +111,7 @@ def through_dagster(names: Sequence[str]) -> Measured:
 
 
 def through_a_loop(names: Sequence[str]) -> Measured:
+    """Load the accounts one after the other, as a shell script does."""
     measured = Measured()
     with services.postgresql() as postgres, demo.emulators(names) as servers:
         demo.create_databases(postgres)

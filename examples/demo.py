@@ -193,6 +193,7 @@ def show_changes(changed: Rows) -> None:
 
 
 def demo(loader: Path) -> None:
+    """Read an account, edit it, and read only the edits; `loader` is a target's command."""
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir()
     step("1. A business starts on this machine")

@@ -58,6 +58,11 @@ class Parent:
     reported_by: tuple[str, ...] = ()
 
 
+def of_a_customer(reported_by: str) -> Parent:
+    """The parent of a customer's objects; `reported_by` is their type in events."""
+    return Parent(resource="customers", attribute="customer", reported_by=(reported_by,))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteCalls:
     """The calls that create, change and remove an object; attributes fill names in braces.

@@ -14,6 +14,7 @@ from invoiced_api.definitions import (
     Resource,
     SideEffect,
     WriteCalls,
+    of_a_customer,
 )
 from invoiced_api.write_bodies import (
     ADDON,
@@ -45,12 +46,6 @@ from invoiced_api.write_bodies import (
 DATED: tuple[Mapping[str, str], ...] = ({"include": "updated_at"},)
 # The plain list leaves out what is archived.
 WITH_ARCHIVED = (*DATED, {"archived": "1", "include": "updated_at"})
-
-
-def of_a_customer(reported_by: str) -> Parent:
-    """The parent of a customer's objects, whose changes are reported by events of that type."""
-    return Parent(resource="customers", attribute="customer", reported_by=(reported_by,))
-
 
 # Parents first: an object refers to objects of the rows above its own.
 RESOURCES = (

@@ -198,6 +198,7 @@ class _ObjectConverter(_Converter):
         return value
 
     def convert_in_place(self, record: dict[str, Any]) -> None:
+        """Make a record of an object; objects of the same names and types share a plan."""
         signature = (tuple(record), tuple(map(type, record.values())))
         plan = self._plans.get(signature) or self._plan(signature)
         for name, convert in plan.containers:

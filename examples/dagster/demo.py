@@ -105,6 +105,7 @@ def account_names(number: int) -> list[str]:
 
 
 def main() -> int:
+    """Start everything, load all accounts, show where to look, and stop what was started."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--accounts", type=int, default=24)
     arguments.add_argument("--revoked", type=int, default=0, help="accounts with a revoked key")
