@@ -7,6 +7,7 @@ strategies    lists that can be asked for changes
 known_rows    which rows were seen
 scans         lists that can only be read whole
 windows       one stretch of a stream, read page by page
+window_sizes  how large they should be
 streams       what all readers of a stream have in common
 incremental, full_scan, newest_first, children
               the readers, one per strategy

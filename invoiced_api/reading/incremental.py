@@ -29,20 +29,13 @@ from invoiced_api.reading.steps import (
 )
 from invoiced_api.reading.strategies import ascending, merged, no_pages, recent, shown_at_rest
 from invoiced_api.reading.streams import StreamReader
+from invoiced_api.reading.window_sizes import FEW, fair_rows, rows_per_window
 from invoiced_api.reading.windows import Encode, EncodedChunk, WindowReader, cut
 
 LOGGER = logging.getLogger(__name__)
 
-# A window of more pages is cut into pieces of about so many.
-MAX_PAGES_PER_WINDOW = 10
-# Where less is left, in all streams together, windows are smaller, so that the connections have
-# work to the end.
-MIN_PAGES_PER_WINDOW = 3
-LAST_WINDOWS = 12
-# A list of so many windows at most is read as one.
-FEW = 1.25
-# One row in so many that a page of a window has to spare.
-SPARE = 20
+# No response is stamped so many seconds after its list was queried.
+MAX_RESPONSE_S = 600
 # So many rows that do not show when they were updated are named in the log.
 MAX_UNDATED_NAMED = 5
 
@@ -81,6 +74,8 @@ class IncrementalReader(StreamReader):
         self._fallback: FullScanReader | None = None
         self._pages: list[tuple[PageRequest, Page]] = []  # of the openings
         self._second_look: list[Page] | None = None
+        self._largest = lists[0]
+        self._shown: dict[int, Page] = {}  # page 1 of lists that it shows whole, by their place
         self._openings = [WindowReader(partial(self._open, one), Window(since)) for one in lists]
 
     @property
@@ -118,6 +113,7 @@ class IncrementalReader(StreamReader):
             return
         if not self._opened and len(self._heads) == len(self._lists) and not self._looks_again():
             self._opened = True
+            self._know_lists()
             self._windows.extend(self._first_windows())
             self._reuse_pages()
         self._cut_overfull()
@@ -152,6 +148,9 @@ class IncrementalReader(StreamReader):
         if window.abandoned:
             return
         request = window.request
+        counts = request is not None and request.listing is self._largest
+        if counts and window.rows_ahead is None:
+            window.rows_ahead = page.total
         try:
             super().receive(window, page)
         except UnsortedError:
@@ -159,7 +158,7 @@ class IncrementalReader(StreamReader):
             return
         self._take_undated(window, page)
         sorted_page = request is not None and request.params.get("sort") == INCREMENTAL
-        if sorted_page and len(self._lists) == 1 and page.total is not None:
+        if sorted_page and counts and page.total is not None:
             self._overfull.append((window, page.total - page.shown))
 
     def fail(self, window: WindowReader, failure: Exception) -> None:
@@ -224,13 +223,25 @@ class IncrementalReader(StreamReader):
     def _reuse_pages(self) -> None:
         """Give the first window the pages that it would request again."""
         window = self._windows[0] if self._windows else None
-        while window and window.request:
+        alone = len(self._lists) == 1
+        while window and window.request and (alone or self._is_settled(window.window)):
             known = next((page for asked, page in self._pages if asked == window.request), None)
             if known is None:
                 break
             self._pages = [one for one in self._pages if one[1] is not known]
             self.receive(window, known)
         self._pages.clear()
+
+    def _know_lists(self) -> None:
+        """Note what the openings showed: the largest list, and those of a page, which move nothing.
+
+        What moves between the lists meanwhile is in the tail, since a move is a change.
+        """
+        for request, page in self._pages:
+            if page.is_last and page.ascending and not page.undated and not page.unreadable:
+                self._shown[self._lists.index(request.listing)] = page
+        if self._pages:
+            self._largest = max(self._pages, key=lambda one: one[1].total or 0)[0].listing
 
     @property
     def _is_small(self) -> bool:
@@ -271,12 +282,12 @@ class IncrementalReader(StreamReader):
         return FullScanReader(self._lists, self._since, self._encode, params, in_order=True)
 
     def _first_windows(self) -> Iterator[WindowReader]:
-        few = self._fair(self.total) * FEW
+        few = self._fair() * FEW
         alone = len(self._lists) == 1
         if self._second_look is not None:
             rows = shown_at_rest([page for _, page in self._pages], self._second_look)
             if rows is not None:
-                yield self._shown(rows)
+                yield self._known(rows)
                 return
         if self._since >= self.clock or (self.total <= few if alone else self._is_small):
             # The tail reads one list after the other, so only the first is known already.
@@ -285,7 +296,7 @@ class IncrementalReader(StreamReader):
             return
         self._tail_follows = True
         earliest = min(max(self._earliest(), self._since), self.clock - 1)
-        edges = cut(earliest, self.clock, self.total, self._fair(self.total))
+        edges = cut(earliest, self.clock, self.total, self._rows_per_window(self.total))
         for since, until in pairwise([self._since, *edges[1:]]):
             yield self._window(Window(since, until))
 
@@ -296,9 +307,18 @@ class IncrementalReader(StreamReader):
     def _window(self, window: Window) -> WindowReader:
         if len(self._lists) == 1:
             return WindowReader(partial(ascending, self._lists[0], self._probe), window)
-        return WindowReader(partial(merged, self._lists, self._probe), window)
+        shown = self._shown if self._is_settled(window) else {}
+        return WindowReader(partial(merged, self._lists, self._probe, shown), window)
 
-    def _shown(self, rows: list[Row]) -> WindowReader:
+    def _is_settled(self, window: Window) -> bool:
+        """Whether the openings show the window as it is now, or lists that it may have left.
+
+        A server stamps a response later than it queries a list. What changed in between is older
+        than the clock, and moved to a list that does not show it.
+        """
+        return window.until is not None and window.until <= self.clock - MAX_RESPONSE_S
+
+    def _known(self, rows: list[Row]) -> WindowReader:
         """A window whose rows are known."""
         window = WindowReader(no_pages, Window(self._since))
         if rows:
@@ -325,21 +345,18 @@ class IncrementalReader(StreamReader):
         until = window.window.until
         if until is None or behind is None or not window.request:
             return
-        edges = cut(window.window.since, until, rows_ahead - behind, self._fair(rows_ahead))
+        rows = rows_ahead - behind
+        edges = cut(window.window.since, until, rows, self._rows_per_window(rows))
         window.window.until = edges[1]
         for place, (since, end) in enumerate(pairwise(edges[1:]), start=index + 1):
             self._windows.insert(place, self._window(Window(since, end)))
 
-    def _fair(self, rows_ahead: int) -> int:
-        """How many rows a window should hold when so many are left to be read: whole pages.
+    def _rows_per_window(self, rows: int) -> int:
+        return rows_per_window(rows, self._fair(), self._lists[0].page_size)
 
-        A page repeats the last row of the page before. The last page has to show that the window
-        has ended, even if it holds some more rows than expected.
-        """
-        page_size = self._lists[0].page_size
-        pages = (rows_ahead + self.rows_elsewhere) // (LAST_WINDOWS * page_size)
-        pages = min(max(pages, MIN_PAGES_PER_WINDOW), MAX_PAGES_PER_WINDOW)
-        return max(1, pages * (page_size - 1) - page_size // SPARE)
+    def _fair(self) -> int:
+        left = self.rows_left + self.rows_elsewhere
+        return fair_rows(self._lists[0].page_size, self.bytes_per_row, self.total, left)
 
 
 class RecountReader(IncrementalReader):

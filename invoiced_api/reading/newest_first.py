@@ -5,11 +5,14 @@ from itertools import pairwise
 
 from invoiced_api.exceptions import UnfilteredError
 from invoiced_api.reading.full_scan import FullScanReader
-from invoiced_api.reading.incremental import MAX_PAGES_PER_WINDOW, IncrementalReader
+from invoiced_api.reading.incremental import IncrementalReader
 from invoiced_api.reading.pages import ListQuery, Page
 from invoiced_api.reading.scans import looked_at, newest_first, page_request
 from invoiced_api.reading.steps import OnRows, PageSteps, Window
 from invoiced_api.reading.windows import WindowReader, cut
+
+# A window is in memory until it has ended, so one of more pages is cut.
+MAX_PAGES_PER_WINDOW = 10
 
 
 class NewestFirstReader(IncrementalReader):
@@ -41,7 +44,7 @@ class NewestFirstReader(IncrementalReader):
         self._abandon(window)
         self._undated.difference_update(row["id"] for row in page.undated)
         del self._windows[place]
-        edges = cut(since, until, rows, self._fair(rows))
+        edges = cut(since, until, rows, min(most, self._rows_per_window(rows)))
         for offset, (start, end) in enumerate(pairwise(edges)):
             self._windows.insert(place + offset, self._window(Window(start, end)))
 

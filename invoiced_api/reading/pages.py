@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from operator import attrgetter, itemgetter
 from typing import Any
@@ -204,6 +204,10 @@ class Page:
             - len(self.undated)
             - len(self.unreadable)
         )
+
+    def dated(self) -> Iterator[tuple[int, Row]]:
+        """The rows with the moments at which they were updated."""
+        return zip(self.moments, self.rows, strict=True)
 
     def with_first_row(self) -> "Page":
         """The page with its first row only, to be compared with another look at the list."""

@@ -27,9 +27,9 @@ from invoiced_api.reading.streams import StreamReader
 from invoiced_api.reading.windows import WindowReader
 
 # How much may wait for its turn, in bytes of chunks; what holds up the output always goes.
-MAX_BUFFERED_BYTES = 24 * 1024 * 1024
+MAX_BUFFERED_BYTES = 32 * 1024 * 1024
 # A request in flight is expected to bring at least this part of it: 256 KB.
-MIN_PAGES_BUFFERED = 96
+MIN_PAGES_BUFFERED = 128
 # A page that is so many times as large as expected is dropped, and requested when there is room.
 MAX_UNEXPECTED = 4
 
@@ -73,7 +73,8 @@ class RequestScheduler:
 
     Each reader knows about how many rows the others have to read. While there are many, its windows
     are large: the connections have other work, and each window ends on a page that reaches beyond
-    it.
+    it. What the earlier readers have to read keeps its room in the buffer, up to half of it: else
+    the pages of later ones could fill it, and leave the earlier ones one request at a time.
 
     A reader whose requests keep failing waits most of the time, over no connection. So its
     requests take no place of those of other readers; each reader sends `connections` at most.
@@ -139,16 +140,19 @@ class RequestScheduler:
             self._in_flight[sent.reader] += 1
             occupied += not sent.reader.is_failing
             yield sent
+        kept_bytes = 0  # for what the earlier readers have to read
         for reader in self._readers:
             if reader.failure:
                 continue
+            room = self._max_bytes - min(kept_bytes, self._max_bytes // 2)
+            kept_bytes += reader.rows_left * reader.bytes_per_row
             for window in reader.wanted():
                 if occupied >= self._connections:
                     return
                 if self._in_flight[reader] >= self._connections:
                     break
                 expected = self._expected_bytes(reader, window)
-                fits = buffered + self._reserved_bytes + expected <= self._max_bytes
+                fits = buffered + self._reserved_bytes + expected <= room
                 urgent = reader is self._current and reader.holds_up_output(window)
                 if not (fits or urgent):
                     # What holds up the output is wanted first, so nothing after it may go.

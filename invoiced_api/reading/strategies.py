@@ -10,8 +10,9 @@ step must bring something new.
 """
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
+from operator import itemgetter
 from typing import Any
 
 from invoiced_api.exceptions import UnsortedError
@@ -137,37 +138,59 @@ def older_than(until: int | None, rows: list[Row]) -> list[Row]:
 
 
 def merged(
-    lists: Sequence[ListQuery], probe: SortProbe, window: Window, on_rows: OnRows
+    lists: Sequence[ListQuery],
+    probe: SortProbe,
+    shown: Mapping[int, Page],
+    window: Window,
+    on_rows: OnRows,
 ) -> PageSteps:
     """The rows of a window that has an end, from several lists, in the order of changes.
 
     Once the clock has passed the window's end, a change moves a row out of the window to the right,
-    whichever list the row goes to. So each list may be read at its own pace.
+    whichever list the row goes to. So each list may be read at its own pace, or may have been read
+    before.
+
+    Args:
+        lists: the lists.
+        probe: whether the server sorts.
+        shown: page 1, sorted, of the lists that it showed whole, by place in `lists`.
+        window: what to read; its end may move to the left.
+        on_rows: takes the rows.
     """
-    feeds = [_Feed(listing, probe, window) for listing in lists]
+    feeds = [_Feed(one, probe, window, shown.get(place)) for place, one in enumerate(lists)]
     while True:
         for feed in feeds:
             yield from feed.fill()
         if not any(feed.rows for feed in feeds):
             return
         # What is older than the last row of every unfinished list is complete.
-        limit = min((updated_at(feed.rows[-1]) for feed in feeds if not feed.ended), default=None)
-        on_rows(sorted((row for feed in feeds for row in feed.up_to(limit)), key=updated_at))
+        limit = min((feed.rows[-1][0] for feed in feeds if not feed.ended), default=None)
+        dated = sorted((one for feed in feeds for one in feed.up_to(limit)), key=itemgetter(0))
+        window.since = max(window.since, dated[-1][0])
+        rows = [row for moment, row in dated if window.until is None or moment < window.until]
+        if rows:
+            on_rows(rows)
 
 
 class _Feed:
     """One list of several, read as its rows are needed."""
 
-    def __init__(self, listing: ListQuery, probe: SortProbe, window: Window) -> None:
-        self.rows: deque[Row] = deque()
-        self.ended = False
-        own_window = Window(window.since, window.until)
-        self._steps = ascending(listing, probe, own_window, self.rows.extend, alone=False)
+    def __init__(
+        self, listing: ListQuery, probe: SortProbe, window: Window, shown: Page | None
+    ) -> None:
+        # Each with its moment: rows change when they are encoded, and another window may do that.
+        self.rows: deque[tuple[int, Row]] = deque()
+        self.ended = shown is not None
+        if shown:
+            self.rows += (one for one in shown.dated() if window.since <= one[0])
+        self._whole, self._own = window, Window(window.since, window.until)
+        self._steps = ascending(listing, probe, self._own, self._keep, alone=False)
         self._ask: PageRequest | None = None
 
     def fill(self) -> PageSteps:
         """Until there is a row, or none is to come."""
         while not self.rows and not self.ended:
+            self._own.until = self._whole.until
             try:
                 if self._ask is None:
                     self._ask = next(self._steps)
@@ -175,9 +198,12 @@ class _Feed:
             except StopIteration:
                 self.ended = True
 
-    def up_to(self, second: int | None) -> Iterator[Row]:
-        while self.rows and (second is None or updated_at(self.rows[0]) <= second):
+    def up_to(self, second: int | None) -> Iterator[tuple[int, Row]]:
+        while self.rows and (second is None or self.rows[0][0] <= second):
             yield self.rows.popleft()
+
+    def _keep(self, rows: list[Row]) -> None:
+        self.rows += ((updated_at(row), row) for row in rows)
 
 
 def recent(
@@ -222,15 +248,11 @@ def shown_at_rest(first: Sequence[Page], second: Sequence[Page]) -> list[Row] | 
     for page in (*first, *second):
         if not page.is_last or page.undated or page.unreadable:
             return None
-        known.update((row["id"], moment) for row, moment in _dated(page))
+        known.update((row["id"], moment) for moment, row in page.dated())
     rows = [row for page in first for row in page.rows]
     same = len(rows) == len(known) == len({row["id"] for row in rows})
-    again = {(row["id"], moment) for page in second for row, moment in _dated(page)}
-    moved = again - {(row["id"], moment) for page in first for row, moment in _dated(page)}
+    again = {(row["id"], moment) for page in second for moment, row in page.dated()}
+    moved = again - {(row["id"], moment) for page in first for moment, row in page.dated()}
     if not same or moved or any(moment >= began - 1 for moment in known.values()):
         return None
     return sorted(rows, key=updated_at)
-
-
-def _dated(page: Page) -> Iterator[tuple[Row, int]]:
-    return zip(page.rows, page.moments, strict=True)

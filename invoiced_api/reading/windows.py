@@ -37,7 +37,7 @@ class WindowReader:
         unencoded: rows that have arrived, in order.
         chunks: encoded rows that have not come out, in order.
         window: the stretch of time.
-        rows_ahead: how many rows the list had from the window's first second on; None if unknown.
+        rows_ahead: how many rows its largest list had from its first second on; None if unknown.
         in_flight: whether `request` was sent.
         abandoned: whether nothing that it reads is used any more.
         request: the page it needs next; None when it has ended.
@@ -61,8 +61,6 @@ class WindowReader:
 
     def receive(self, page: Page) -> None:
         """Continue with the page that was requested."""
-        if self.rows_ahead is None:
-            self.rows_ahead = page.total
         self.in_flight = False
         self._continue(page)
 

@@ -106,6 +106,8 @@ class SimulatedServer:
         body = b"garbled" if self.rng.random() < 0.005 else orjson.dumps(page)
         if max_bytes is not None and len(body) > max_bytes:
             return Response(headers={}, body=b"", unread_bytes=len(body))
+        while self.busy and self.rng.random() < 0.5:
+            self._change()  # after the query, and before the response is stamped
         if body != b"garbled":
             self.first_clocks.setdefault(call.path, self.clock)
         headers = {"X-Total-Count": str(len(rows)), "Date": formatdate(self.clock, usegmt=True)}
