@@ -222,8 +222,10 @@ class Client:
 
         Only readers ask for it, since a writer keeps no bookmark.
         """
+        if self._clocks_compared:
+            return
         theirs = server_clock(response.headers.get("Date"))
-        if self._clocks_compared or theirs is None:
+        if theirs is None:
             return
         self._clocks_compared = True
         ahead_s = theirs - time.time()

@@ -29,7 +29,7 @@ from invoiced_api.reading.steps import (
 )
 from invoiced_api.reading.strategies import ascending, merged, no_pages, recent, shown_at_rest
 from invoiced_api.reading.streams import StreamReader
-from invoiced_api.reading.window_sizes import FEW, fair_rows, rows_per_window
+from invoiced_api.reading.window_sizes import FEW, MIN_PAGES, fair_rows, rows_per_window
 from invoiced_api.reading.windows import Encode, EncodedChunk, WindowReader, cut
 
 LOGGER = logging.getLogger(__name__)
@@ -346,6 +346,8 @@ class IncrementalReader(StreamReader):
         if until is None or behind is None or not window.request:
             return
         rows = rows_ahead - behind
+        if rows <= MIN_PAGES * self._lists[0].page_size:
+            return
         edges = cut(window.window.since, until, rows, self._rows_per_window(rows))
         window.window.until = edges[1]
         for place, (since, end) in enumerate(pairwise(edges[1:]), start=index + 1):
@@ -355,8 +357,8 @@ class IncrementalReader(StreamReader):
         return rows_per_window(rows, self._fair(), self._lists[0].page_size)
 
     def _fair(self) -> int:
-        left = self.rows_left + self.rows_elsewhere
-        return fair_rows(self._lists[0].page_size, self.bytes_per_row, self.total, left)
+        page_size, left = self._lists[0].page_size, self.rows_left_in_all()
+        return fair_rows(page_size, self.bytes_per_row, self.total, left)
 
 
 class RecountReader(IncrementalReader):

@@ -200,7 +200,7 @@ class Page:
             return None
         return (
             self.total
-            - sum(moment < second for moment in self.moments)
+            - sum(map(second.__gt__, self.moments))
             - len(self.undated)
             - len(self.unreadable)
         )

@@ -71,10 +71,10 @@ class RequestScheduler:
         readers: the streams, in the order in which they come out.
         max_buffered_bytes: the most bytes that wait to come out.
 
-    Each reader knows about how many rows the others have to read. While there are many, its windows
-    are large: the connections have other work, and each window ends on a page that reaches beyond
-    it. What the earlier readers have to read keeps its room in the buffer, up to half of it: else
-    the pages of later ones could fill it, and leave the earlier ones one request at a time.
+    Each reader knows about how many rows all of them have to read. While there are many, its
+    windows are large: the connections have other work, and each window ends on a page that reaches
+    beyond it. What the earlier readers have to read keeps its room in the buffer, up to half of it:
+    else the pages of later ones could fill it, and leave the earlier ones one request at a time.
 
     A reader whose requests keep failing waits most of the time, over no connection. So its
     requests take no place of those of other readers; each reader sends `connections` at most.
@@ -88,11 +88,13 @@ class RequestScheduler:
     ) -> None:
         self._connections = connections
         self._max_bytes = max_buffered_bytes
-        self._readers = list(readers)
+        self._readers: list[StreamReader] = []
         self._current: StreamReader | None = None
         self._reserved_bytes = 0
         self._in_flight: Counter[StreamReader] = Counter()
         self._repeated: deque[InFlight] = deque()
+        for reader in reversed(readers):
+            self.add_first(reader)
 
     @property
     def in_flight(self) -> int:
@@ -107,6 +109,7 @@ class RequestScheduler:
     def add_first(self, reader: StreamReader) -> None:
         """Add a reader that comes out before all others."""
         self._readers.insert(0, reader)
+        reader.rows_left_in_all = self._rows_left
 
     def start(self, reader: StreamReader) -> None:
         """Make this reader the most urgent: its chunks come out from now on."""
@@ -118,9 +121,6 @@ class RequestScheduler:
 
     def advance(self) -> None:
         """Move every reader on, as far as the received pages allow."""
-        left = [reader.rows_left for reader in self._readers]
-        for reader, own in zip(self._readers, left, strict=True):
-            reader.rows_elsewhere = sum(left) - own
         for reader in self._readers:
             try:
                 if not reader.failure:
@@ -130,8 +130,10 @@ class RequestScheduler:
 
     def to_request(self) -> Iterator[InFlight]:
         """The requests that may be sent now, the most urgent first; each counts as in flight."""
-        buffered = self.buffered_bytes
         occupied = sum(n for reader, n in self._in_flight.items() if not reader.is_failing)
+        if occupied >= self._connections:
+            return
+        buffered = self.buffered_bytes
         for _ in range(len(self._repeated)):
             sent = self._repeated.popleft()
             if occupied >= self._connections or self._in_flight[sent.reader] >= self._connections:
@@ -164,6 +166,9 @@ class RequestScheduler:
                     self._reserved_bytes += expected
                     most = None if urgent else MAX_UNEXPECTED * expected
                     yield InFlight(reader, window, window.request, expected, most)
+
+    def _rows_left(self) -> int:
+        return sum(reader.rows_left for reader in self._readers)
 
     def _expected_bytes(self, reader: StreamReader, window: WindowReader) -> int:
         rows = window.request.per_page if window.request else 0

@@ -12,7 +12,7 @@ encode, or a page in flight.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -39,7 +39,7 @@ class StreamReader:
         bytes_per_row: average size of a row of that page.
         requests: how many requests were sent, counted by the caller.
         retries: how many of them were repetitions.
-        rows_elsewhere: about how many rows other streams have to read; set by the caller.
+        rows_left_in_all: about how many rows all streams have to read; set by the caller.
 
     It has more fields than a class should have: half of them are what its caller counts.
     """
@@ -69,17 +69,19 @@ class StreamReader:
         self.bytes_per_row = 0
         self.requests = 0
         self.retries = 0
-        self.rows_elsewhere = 0
+        self.rows_left_in_all: Callable[[], int] = lambda: self.rows_left
         self._rows_received = 0
 
     @property
     def rows_left(self) -> int:
         """About how many rows are still to be read."""
-        if self.finished or self.failure:
-            return 0
-        if not self.knows_clock:
-            return ROWS_OF_UNKNOWN
-        return max(0, self.total - self._rows_received)
+        if self._heads:
+            left = self.total - self._rows_received
+            if left <= 0:
+                return 0
+        else:
+            left = ROWS_OF_UNKNOWN
+        return 0 if self.finished or self.failure else left
 
     @property
     def total(self) -> int:
