@@ -285,7 +285,9 @@ name in capitals, such as `TAP_INVOICED_START_DATE`. The API key may also be in 
 The commands do not read `.env` files.
 
 Booleans and numbers may be strings. Objects and lists may be JSON in a string. An unknown setting
-logs a warning. An invalid value ends the run with one line. Secrets are never shown.
+logs a warning with the closest name. So does a variable with one of the two prefixes that names no
+setting. An invalid value ends the run with one line. It names the file if you passed several.
+Secrets are never shown.
 
 `tap-invoiced --about` and `target-invoiced --about` print the settings as JSON. `--about markdown`
 prints a table, and `--about meltano` a plugin definition.

@@ -1,6 +1,7 @@
 """The settings of a connection: which account to speak to, and how."""
 
 import ipaddress
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,8 @@ from invoiced_api.concurrency import MAX_CONNECTIONS
 from invoiced_api.exceptions import InvalidInputError
 from invoiced_api.settings import Setting
 from invoiced_api.version import VERSION
+
+LOGGER = logging.getLogger(__name__)
 
 PRODUCTION = "https://api.invoiced.com"
 SANDBOX = "https://api.sandbox.invoiced.com"
@@ -116,7 +119,8 @@ CONNECTION_SETTINGS = (
         name="base_url",
         kind="URL",
         parse=url,
-        help="another address of the API, such as the emulator's; plain `http` only on loopback",
+        help="another address of the API, such as the emulator's, instead of `sandbox`; plain "
+        "`http` only on loopback",
     ),
     Setting(
         name="request_timeout",
@@ -160,6 +164,11 @@ def connection_from(values: Mapping[str, Any]) -> Connection:
         raise InvalidInputError(
             "setting `api_key` is missing or empty. Create a key in Invoiced under Settings > "
             "Developers > API Keys and put it into the config file, or into INVOICED_API_KEY."
+        )
+    if values["base_url"] and values["sandbox"] and values["base_url"] != SANDBOX:
+        LOGGER.warning(
+            "ignoring setting `sandbox`, since `base_url` sets the address: %s. Remove one of them",
+            values["base_url"],
         )
     return Connection(
         api_key=values["api_key"],

@@ -3,7 +3,7 @@
 import difflib
 import logging
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,29 @@ class Setting:
     also_from: str | None = None
 
 
+class Config(dict[str, Any]):
+    """The settings of one or several config files.
+
+    Attributes:
+        files: the path of the file that holds each setting, by name; empty for a single file.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], files: Mapping[str, str]) -> None:
+        super().__init__(settings)
+        self.files = files
+
+
+def source(config: Mapping[str, Any], name: str) -> str:
+    """A setting of a config for a message, with its file if there are several.
+
+    Example:
+        >>> source(Config({"sandbox": 1}, {"sandbox": "b.json"}), "sandbox")
+        'setting `sandbox` in b.json'
+    """
+    file = config.files.get(name) if isinstance(config, Config) else None
+    return f"setting `{name}` in {file}" if file else f"setting `{name}`"
+
+
 def read_settings(
     table: Iterable[Setting], config: Mapping[str, Any], prefix: str, environ: Mapping[str, str]
 ) -> dict[str, Any]:
@@ -57,39 +80,69 @@ def read_settings(
     values = {}
     for setting in table:
         variable = f"{prefix}_{setting.name.upper()}"
-        sources = [("", config.get(setting.name)), (variable, environ.get(variable))]
-        if setting.also_from:
-            sources.append((setting.also_from, environ.get(setting.also_from)))
+        sources = [(source(config, setting.name), config.get(setting.name))]
+        for name in (variable, setting.also_from):
+            if name:
+                sources.append((f"environment variable {name}", environ.get(name)))
         values[setting.name] = setting.default
-        for source, written in sources:
+        for where, written in sources:
             if written is not None and written != "":
-                values[setting.name] = _parsed(setting, written, source)
+                values[setting.name] = _parsed(setting, written, where)
                 break
     return values
 
 
 def warn_of_unknown(
-    table: Iterable[Setting], config: Mapping[str, Any], *, shared: Collection[str]
+    table: Iterable[Setting],
+    config: Mapping[str, Any],
+    prefix: str,
+    environ: Mapping[str, str],
+    *,
+    shared: Collection[str],
 ) -> None:
-    """Log a warning for each entry of a config that is no setting.
+    """Log a warning for each entry of a config, and each variable, that is no setting.
 
     Args:
         table: the settings.
         config: what the config file holds.
+        prefix: of environment variables: `PREFIX_NAME`.
+        environ: environment variables.
         shared: names of settings of another command, which may be in the same file.
     """
     known = {setting.name for setting in table}
     for name in sorted(config.keys() - known - set(shared)):
         near = difflib.get_close_matches(name, known, n=1)
         hint = f". Did you mean `{near[0]}`?" if near else ""
-        LOGGER.warning("ignoring unknown setting `%s`%s", name, hint)
+        LOGGER.warning("ignoring unknown %s%s", source(config, name), hint)
+    variables = {f"{prefix}_{name.upper()}" for name in known}
+    for variable in sorted(_unknown_variables(variables, prefix, environ)):
+        near = difflib.get_close_matches(variable.upper(), variables, n=1, cutoff=0.75)
+        hint = f". Did you mean {near[0]}?" if near else ""
+        LOGGER.warning("ignoring environment variable %s, which sets nothing%s", variable, hint)
 
 
-def _parsed(setting: Setting, written: Any, source: str) -> Any:
+def _unknown_variables(
+    variables: Collection[str], prefix: str, environ: Mapping[str, str]
+) -> Iterator[str]:
+    """The variables that begin like those of settings, in any case, and set none.
+
+    Meltano sets two kinds of others: with two underscores, such as TAP_INVOICED__SELECT, and the
+    same value twice for a plugin that inherits: TAP_INVOICED_ACME_API_KEY, TAP_INVOICED_API_KEY.
+    """
+    for variable in environ.keys() - variables:
+        name = variable.upper()
+        if not name.startswith(f"{prefix}_") or name.startswith(f"{prefix}__"):
+            continue
+        same = (one for one in variables if environ.get(one) == environ[variable])
+        twice = any(name.endswith(one.removeprefix(prefix)) for one in same)
+        if environ[variable] and not twice:
+            yield variable
+
+
+def _parsed(setting: Setting, written: Any, where: str) -> Any:
     try:
         return setting.parse(written)
     except ValueError as error:
-        where = f"environment variable {source}" if source else f"setting `{setting.name}`"
         shown = "" if setting.secret or not _harmless(written) else f", not {_short(written)}"
         raise InvalidInputError(
             f"{where} must be {error}{shown}. Correct it and start again."

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from invoiced_api.exceptions import InvalidInputError
+from invoiced_api.settings import Config
 
 
 def is_url(place: str) -> bool:
@@ -48,13 +49,15 @@ def read_json(path: str | Path, what: str) -> Any:
         ) from None
 
 
-def read_config(paths: Iterable[str | Path]) -> dict[str, Any]:
+def read_config(paths: Iterable[str | Path]) -> Config:
     """The settings of all config files. Where several hold a setting, the last file counts.
 
     Raises:
         InvalidInputError: if a file cannot be read, or does not hold one JSON object.
     """
+    paths = list(paths)
     config: dict[str, Any] = {}
+    files: dict[str, str] = {}
     for path in paths:
         content = read_json(path, "config")
         if not isinstance(content, dict):
@@ -62,4 +65,5 @@ def read_config(paths: Iterable[str | Path]) -> dict[str, Any]:
                 f"config {path} must hold one JSON object with the settings. Correct it."
             )
         config |= content
-    return config
+        files |= dict.fromkeys(content, str(path))
+    return Config(config, files if len(paths) > 1 else {})

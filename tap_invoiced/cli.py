@@ -75,7 +75,7 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     log_format = chosen_format(config, "TAP_INVOICED", environ)
     log_to_stderr(environ, (), log_format)
     # Before the settings are read, since a misspelt name may be the one that is missing.
-    warn_of_unknown(setting_table(), config, shared=TARGET_SETTINGS)
+    warn_of_unknown(setting_table(), config, "TAP_INVOICED", environ, shared=TARGET_SETTINGS)
     settings = tap_settings(config, environ)
     log_to_stderr(environ, (*settings.connection.secrets, _password(options.state)), log_format)
     if options.check:

@@ -92,7 +92,7 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     log_format = chosen_format(config, "TARGET_INVOICED", environ)
     log_to_stderr(environ, (), log_format)
     # Before the settings are read, since a misspelt name may be the one that is missing.
-    warn_of_unknown(TARGET_SETTINGS, config, shared=TAP_SETTINGS)
+    warn_of_unknown(TARGET_SETTINGS, config, "TARGET_INVOICED", environ, shared=TAP_SETTINGS)
     settings = target_settings(config, environ)
     log_to_stderr(environ, secrets(settings), log_format)
     if options.check:

@@ -11,7 +11,7 @@ from invoiced_api.connection import CONNECTION_SETTINGS, Connection, connection_
 from invoiced_api.definitions import SideEffect
 from invoiced_api.exceptions import InvalidInputError
 from invoiced_api.resources import BY_NAME, ENDPOINTS
-from invoiced_api.settings import Setting, read_settings
+from invoiced_api.settings import Setting, read_settings, source
 from singer_command.database import database_url
 from singer_command.logs import LOG_FORMAT
 from target_invoiced.stream_settings import (
@@ -243,19 +243,19 @@ def target_settings(config: Mapping[str, Any], environ: Mapping[str, str]) -> Ta
     values = read_settings(TARGET_SETTINGS, config, "TARGET_INVOICED", environ)
     ids, limit, zone = Ids(values["ids"]), values["mirror_limit"], values["time_zone"]
     streams = {
-        name: stream_settings(name, given, ids, zone, limit)
+        name: stream_settings(name, given, ids, zone, limit, source(config, "streams"))
         for name, given in values["streams"].items()
     }
     external = ids is Ids.EXTERNAL or any(one.ids is Ids.EXTERNAL for one in streams.values())
     if external and values["ledger"] is None:
         raise InvalidInputError(
-            "setting `ledger` is none, but keys of other systems (`ids`: external) must be "
-            "stored. Give the URL of a database, or leave the setting out."
+            f"{source(config, 'ledger')} is none, but keys of other systems (`ids`: external) "
+            "must be stored. Give the URL of a database, or leave the setting out."
         )
     if values["response_webhook"] and not values["responses"]:
         raise InvalidInputError(
-            "setting `response_webhook` needs `responses`: the file for responses that the webhook "
-            "does not accept."
+            f"{source(config, 'response_webhook')} needs `responses`: the file for responses that "
+            "the webhook does not accept."
         )
     return TargetSettings(
         connection=connection_from(values),

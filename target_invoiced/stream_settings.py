@@ -147,6 +147,7 @@ def stream_settings(
     ids: Ids,
     zone: ZoneInfo | None = None,
     mirror_limit: int = DEFAULT_MIRROR_LIMIT,
+    source: str = "setting `streams`",
 ) -> StreamSettings:
     """One entry of the setting `streams`, checked key by key.
 
@@ -156,6 +157,7 @@ def stream_settings(
         ids: the setting `ids`.
         zone: the setting `time_zone`.
         mirror_limit: the setting `mirror_limit`.
+        source: of the entry, for the message.
 
     Raises:
         InvalidInputError: if the entry cannot be used.
@@ -168,7 +170,7 @@ def stream_settings(
         return replace(_endpoint(name, given, ids, mirror_limit), time_zone=zone)
     except StreamSettingError as wrong:
         raise InvalidInputError(
-            f"setting `streams`: `{name}` {wrong}. Correct it and start again."
+            f"{source}: `{name}` {wrong}. Correct it and start again."
         ) from None
 
 

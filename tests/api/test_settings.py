@@ -24,6 +24,7 @@ from invoiced_api.settings import (
 )
 
 KEY = "sk-the-key"
+LOCAL = "http://127.0.0.1:8080"
 
 
 def connection(config=None, environ=None):
@@ -180,9 +181,21 @@ def test_a_key_alone_reaches_production_with_the_defaults():
     assert found.user_agent.startswith("singer-invoiced/")
 
 
-def test_base_url_overrides_the_sandbox():
-    address = "http://127.0.0.1:8080"
-    assert connection({"api_key": KEY, "sandbox": True, "base_url": address}).base_url == address
+@pytest.mark.parametrize(
+    ("config", "warned"),
+    [
+        pytest.param({"sandbox": True, "base_url": LOCAL}, True, id="another-address"),
+        pytest.param({"sandbox": False, "base_url": LOCAL}, False, id="no-sandbox"),
+        pytest.param({"sandbox": True, "base_url": SANDBOX}, False, id="the-same-address"),
+        pytest.param({"sandbox": True}, False, id="no-address"),
+    ],
+)
+def test_base_url_overrides_the_sandbox_with_a_warning(caplog, config, warned):
+    assert connection({"api_key": KEY, **config}).base_url == config.get("base_url", SANDBOX)
+    assert [record.getMessage() for record in caplog.records] == [
+        "ignoring setting `sandbox`, since `base_url` sets the address: http://127.0.0.1:8080. "
+        "Remove one of them"
+    ] * warned
 
 
 # Complaints
@@ -247,12 +260,46 @@ def test_a_user_agent_that_no_header_can_hold_is_a_wrong_value():
 
 def test_an_unknown_setting_is_a_warning_without_its_value(caplog):
     config = {"api_key": KEY, "sanbox": "hush", "zzz": 1, "of_another_command": 1}
-    warn_of_unknown(CONNECTION_SETTINGS, config, shared={"of_another_command"})
+    shared = {"of_another_command"}
+    warn_of_unknown(CONNECTION_SETTINGS, config, "TAP_INVOICED", {}, shared=shared)
     assert [record.getMessage() for record in caplog.records] == [
         "ignoring unknown setting `sanbox`. Did you mean `sandbox`?",
         "ignoring unknown setting `zzz`",
     ]
     assert {record.levelname for record in caplog.records} == {"WARNING"}
+
+
+@pytest.mark.parametrize(
+    ("variable", "hint"),
+    [
+        ("TAP_INVOICED_SANBOX", ". Did you mean TAP_INVOICED_SANDBOX?"),
+        ("TAP_INVOICED_APIKEY", ". Did you mean TAP_INVOICED_API_KEY?"),
+        ("TAP_INVOICED_sandbox", ". Did you mean TAP_INVOICED_SANDBOX?"),
+        ("TAP_INVOICED_ZZZ", ""),
+    ],
+    ids=["misspelt", "underscore", "case", "nothing-near"],
+)
+def test_a_variable_that_sets_nothing_is_a_warning_without_its_value(caplog, variable, hint):
+    warn_of_unknown(CONNECTION_SETTINGS, {}, "TAP_INVOICED", {variable: "hush"}, shared=())
+    assert [record.getMessage() for record in caplog.records] == [
+        f"ignoring environment variable {variable}, which sets nothing{hint}"
+    ]
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"TAP_INVOICED_SANDBOX": "true"},
+        {"TAP_INVOICED_SANBOX": ""},
+        {"TAP_INVOICED__SELECT": "[]"},
+        {"TAP_INVOICED_ACME_API_KEY": KEY, "TAP_INVOICED_API_KEY": KEY},
+        {"TARGET_INVOICED_SANBOX": "true", "SANBOX": "true"},
+    ],
+    ids=["setting", "empty", "of-meltano", "of-a-meltano-plugin-that-inherits", "other-prefix"],
+)
+def test_variables_that_are_meant_or_of_others_are_no_warning(caplog, environ):
+    warn_of_unknown(CONNECTION_SETTINGS, {}, "TAP_INVOICED", environ, shared=())
+    assert not caplog.records
 
 
 def test_secrets_are_not_in_a_connections_repr():

@@ -76,6 +76,51 @@ def test_a_later_config_wins_key_by_key(
     assert run.ids("customers")
 
 
+@pytest.mark.parametrize(
+    ("command", "setting", "value", "said"),
+    [
+        ("tap", "page_size", 0, "setting `page_size` in {file} must be 1 to 100, not 0."),
+        ("target", "streams", {"a": 1}, "setting `streams` in {file}: `a` must be an object"),
+        ("target", "response_webhook", "https://x.example", "in {file} needs `responses`"),
+    ],
+    ids=["value", "stream", "pair"],
+)
+def test_an_error_names_the_file_of_a_setting_where_there_are_two(
+    request: pytest.FixtureRequest,
+    server: Server,
+    tmp_path: Path,
+    command: str,
+    setting: str,
+    value: Any,
+    said: str,
+) -> None:
+    later = tmp_path / "later.json"
+    later.write_text(json.dumps({setting: value, "sanbox": True}))
+    messages = [[]] if command == "target" else []
+    run = request.getfixturevalue(f"run_{command}")(server, *messages, "--config", str(later))
+    assert run.exit_code == 1
+    assert said.format(file=later) in run.complaint
+    assert f"ignoring unknown setting `sanbox` in {later}. Did you mean `sandbox`?" in run.stderr
+
+
+def test_a_single_config_is_not_named_with_its_settings(
+    server: Server, run_tap: Callable[..., Any]
+) -> None:
+    assert run_tap(server, page_size=0).complaint.startswith("setting `page_size` must be")
+
+
+@pytest.mark.parametrize(("command", "prefix"), [("tap", "TAP"), ("target", "TARGET")])
+def test_a_misspelt_variable_is_one_warning(
+    request: pytest.FixtureRequest, server: Server, command: str, prefix: str
+) -> None:
+    messages = [[]] if command == "target" else []
+    run = request.getfixturevalue(f"run_{command}")(
+        server, *messages, env={f"{prefix}_INVOICED_MAX_CONECTIONS": "1"}
+    )
+    assert run.exit_code == 0, run.stderr
+    assert run.stderr.count(f"Did you mean {prefix}_INVOICED_MAX_CONNECTIONS?") == 1
+
+
 def test_each_config_must_be_one(server: Server, run_tap: Callable[..., Any]) -> None:
     run = run_tap(server, "--config", "no-such-file.json")
     assert run.exit_code == 1
