@@ -1,17 +1,30 @@
 """The accounts: a JSON file, and how the commands are given what it says of one."""
 
-import base64
 import json
 import os
 import re
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
 PRODUCTION = "https://api.invoiced.com"
 TIMEOUT_S = 60
+# As the tap does: a limit that others exhaust, or a server that restarts, delays the count.
+RETRY = Retry(
+    total=8,
+    backoff_factor=0.5,
+    backoff_max=20,
+    retry_after_max=60,
+    status_forcelist=(429, 500, 502, 503, 504),
+)
+# The account lacks the feature, or the key may not read the list: the tap skips the stream.
+NOT_READABLE = {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 # What counts all objects of a stream: subscriptions are in four lists.
 LISTS = {
     "customers": [""],
@@ -40,19 +53,32 @@ class Account:
         return {**os.environ, **written}
 
     def counts(self) -> dict[str, int]:
-        """How many objects of each stream the account has now, by `X-Total-Count`."""
-        return {
-            stream: sum(self._count(stream, parameters) for parameters in lists)
-            for stream, lists in LISTS.items()
-        }
+        """How many objects of each stream the account has now, by `X-Total-Count`.
 
-    def _count(self, stream: str, parameters: str) -> int:
-        base_url = self.settings.get("base_url", PRODUCTION)
-        request = urllib.request.Request(f"{base_url}/{stream}?per_page=1{parameters}")
-        login = base64.b64encode(f"{self.settings['api_key']}:".encode()).decode()
-        request.add_header("Authorization", f"Basic {login}")
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
-            return int(response.headers["X-Total-Count"])
+        A stream that the account does not let us read is left out.
+
+        Raises:
+            requests.RequestException: if a list cannot be counted.
+        """
+        found = {}
+        with requests.Session() as session:
+            session.auth = (self.settings["api_key"], "")
+            for scheme in ("https://", "http://"):
+                session.mount(scheme, HTTPAdapter(max_retries=RETRY))
+            for stream, lists in LISTS.items():
+                counts = [self._count(session, stream, parameters) for parameters in lists]
+                if None not in counts:
+                    found[stream] = sum(filter(None, counts))
+        return found
+
+    def _count(self, session: requests.Session, stream: str, parameters: str) -> int | None:
+        base_url = self.settings.get("base_url", PRODUCTION).rstrip("/")
+        url = f"{base_url}/{stream}?per_page=1{parameters}"
+        response = session.get(url, timeout=TIMEOUT_S)
+        if response.status_code in NOT_READABLE:
+            return None
+        response.raise_for_status()
+        return int(response.headers["X-Total-Count"])
 
 
 def read_accounts() -> dict[str, Account]:

@@ -1,0 +1,47 @@
+"""Parts of examples/dagster that need no Dagster; tests/e2e/dagster runs all of it."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from invoiced_emulator import Faults, Server, seeded
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "dagster"))
+
+import accounts
+
+
+def account_at(server: Server, **settings: str) -> accounts.Account:
+    key = {"api_key": server.account.api_key, "base_url": server.url}
+    return accounts.Account("acme", key | settings)
+
+
+def test_all_objects_of_an_account_are_counted() -> None:
+    with Server(seeded(customers=3)) as server:
+        counts = account_at(server).counts()
+        expected = {name: len(server.account.objects(name)) for name in accounts.LISTS}
+    assert counts == expected
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_count_is_repeated_while_others_exhaust_the_limit(status: int) -> None:
+    rules = [{"kind": "status", "status": status, "times": 2, "path": "/customers"}]
+    with Server(seeded(customers=3), faults=Faults(rules)) as server:
+        assert account_at(server).counts()["customers"] == 3
+
+
+def test_a_list_that_the_account_lacks_is_not_counted() -> None:
+    """The tap skips its stream with a warning."""
+    with Server(seeded(customers=3)) as server:
+        server.account.forbidden.add("estimates")
+        assert account_at(server).counts().keys() == accounts.LISTS.keys() - {"estimates"}
+
+
+def test_a_revoked_key_is_reported_and_not_shown() -> None:
+    with Server(seeded(customers=3)) as server:
+        account = account_at(server, api_key="not-a-key")
+        with pytest.raises(requests.HTTPError, match="401") as error:
+            account.counts()
+    assert "not-a-key" not in f"{error.value}{account}"
