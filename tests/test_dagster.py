@@ -45,3 +45,11 @@ def test_a_revoked_key_is_reported_and_not_shown() -> None:
         with pytest.raises(requests.HTTPError, match="401") as error:
             account.counts()
     assert "not-a-key" not in f"{error.value}{account}"
+
+
+def test_the_state_of_an_account_is_that_of_its_partition() -> None:
+    """The state is saved under this name, so the tap has to read it by the same."""
+    account = accounts.Account("acme", {"api_key": "key", "account": "other"})
+    environment = account.environment("TAP_INVOICED", pipeline="warehouse")
+    assert environment["TAP_INVOICED_ACCOUNT"] == "acme"
+    assert environment["TAP_INVOICED_PIPELINE"] == "warehouse"

@@ -45,7 +45,7 @@ class Account:
 
     def environment(self, command: str, **settings: Any) -> dict[str, str]:
         """The environment of a command, with the account's settings: no secret is on disk twice."""
-        merged = {"account": self.name, **self.settings, **settings}
+        merged = {**self.settings, "account": self.name, **settings}
         written = {
             f"{command}_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
             for name, value in merged.items()
