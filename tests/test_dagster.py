@@ -1,5 +1,8 @@
 """Parts of examples/dagster that need no Dagster; tests/e2e/dagster runs all of it."""
 
+import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -8,9 +11,10 @@ import requests
 
 from invoiced_emulator import Faults, Server, seeded
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "dagster"))
+EXAMPLE = Path(__file__).parents[1] / "examples" / "dagster"
+sys.path.insert(0, str(EXAMPLE))
 
-import accounts
+import accounts  # noqa: E402
 
 
 def account_at(server: Server, **settings: str) -> accounts.Account:
@@ -53,3 +57,28 @@ def test_the_state_of_an_account_is_that_of_its_partition() -> None:
     environment = account.environment("TAP_INVOICED", pipeline="warehouse")
     assert environment["TAP_INVOICED_ACCOUNT"] == "acme"
     assert environment["TAP_INVOICED_PIPELINE"] == "warehouse"
+
+
+STARTER = """
+import os, signal, services
+services.stop_on_signals()
+with services.process(["sleep", "60"], services.Path(os.devnull)) as started:
+    print(started.pid, flush=True)
+    try:
+        signal.pause()
+    finally:
+        os.kill(os.getpid(), signal.SIGTERM)  # a second one, while it stops
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_demo_stops_what_it_started_after_a_signal(number: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", STARTER], cwd=EXAMPLE, stdout=subprocess.PIPE, text=True
+    ) as demo:
+        assert demo.stdout
+        started = int(demo.stdout.readline())
+        demo.send_signal(number)
+        assert demo.wait(20) == 128 + number
+    with pytest.raises(ProcessLookupError):
+        os.kill(started, 0)

@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
-from services import COMMANDS, Dagster, NotStartedError, dagster, postgresql
+from services import COMMANDS, Dagster, NotStartedError, dagster, postgresql, stop_on_signals
 
 from invoiced_emulator import Server, seeded
 
@@ -112,6 +112,7 @@ def main() -> int:
     arguments.add_argument("--picture", metavar="FILE", help="write a picture of the UI here")
     options = arguments.parse_args()
     os.environ["PATH"] = os.pathsep.join([*map(str, COMMANDS), os.environ.get("PATH", os.defpath)])
+    stop_on_signals()
     names = account_names(options.accounts)
     began = time.monotonic()
 

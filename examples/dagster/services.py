@@ -25,6 +25,7 @@ COMMANDS = [
     ROOT / environment / "bin"
     for environment in (".venv", ".venv-dagster", ".venv-e2e/target-postgres")
 ]
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FINISHED = {"SUCCESS", "FAILURE", "CANCELED"}
 
 BACKFILL = """
@@ -103,6 +104,23 @@ def stop_at_once(started: "subprocess.Popen[bytes]") -> None:
     """SIGKILL, as the system does when memory runs out."""
     os.killpg(started.pid, signal.SIGKILL)
     started.wait(STOP_TIMEOUT_S)
+
+
+def stop_on_signals() -> None:
+    """Make Ctrl-C, `kill` and a closed terminal end this process by SystemExit.
+
+    So what it started is stopped. A second signal does not cut that short. What `nohup` ignores
+    stays ignored.
+    """
+
+    def end(number: int, _: object) -> None:
+        for one in STOPPING:
+            signal.signal(one, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    for one in STOPPING:
+        if signal.getsignal(one) is not signal.SIG_IGN:
+            signal.signal(one, end)
 
 
 # PostgreSQL
