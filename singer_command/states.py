@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -114,7 +115,7 @@ class StateStore:
 
     def reset(self, account: str, pipeline: str) -> SavedState | None:
         """Forget a state: the next run reads from `start_date`. Returns what was forgotten."""
-        if self._is_missing:
+        if self.missing_file:
             return None
         same = (STATES.c.account == account) & (STATES.c.pipeline == pipeline)
         with self._transaction(writing=True) as connection:
@@ -124,12 +125,12 @@ class StateStore:
         return None if row is None else _saved(row)
 
     @property
-    def _is_missing(self) -> bool:
-        """Whether it is an SQLite file that was not made yet; looking for a state makes none."""
-        return self._file is not None and not self._file.exists()
+    def missing_file(self) -> Path | None:
+        """The SQLite file if it does not exist, else None. Looking for a state makes none."""
+        return self._file if self._file and not self._file.exists() else None
 
     def _select(self, *conditions: sa.ColumnElement[bool]) -> list[SavedState]:
-        if self._is_missing:
+        if self.missing_file:
             return []
         query = sa.select(STATES).where(*conditions).order_by(STATES.c.account, STATES.c.pipeline)
         with self._transaction() as connection:

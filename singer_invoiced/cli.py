@@ -44,7 +44,13 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if options.action == "save":
         return _save(options, signals)
     signals.install()
-    ACTIONS[options.action](StateStore(options.url), options, Stdout(signals).write)
+    store = StateStore(options.url)
+    if store.missing_file and options.action != "set":
+        raise InvalidInputError(
+            f"the database of states {store.missing_file.absolute()} does not exist. Check the URL "
+            "and the current folder; `state save` and `state set` create it."
+        )
+    ACTIONS[options.action](store, options, Stdout(signals).write)
     return 0
 
 

@@ -93,6 +93,22 @@ def test_each_account_and_pipeline_has_a_state_of_its_own(
     assert saved(states("show", *ACME, "--pipeline", "hourly")) == LATER
 
 
+@pytest.mark.parametrize("action", ["list", "show", "reset"])
+def test_a_database_that_does_not_exist_is_an_error_and_is_not_created(
+    states: Callable[..., Run], url: str, action: str
+) -> None:
+    file = Path(url.removeprefix("sqlite:///"))
+    run = states(action, *(() if action == "list" else ACME))
+    assert (run.exit_code, run.stdout) == (1, b"")
+    assert run.complaint.startswith(f"the database of states {file} does not exist. Check the URL")
+    assert not file.exists()
+
+
+def test_setting_a_state_creates_the_database(states: Callable[..., Run]) -> None:
+    assert states("set", *ACME, "-", stdin=line(STATE)).exit_code == 0
+    assert saved(states("show", *ACME)) == STATE
+
+
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"bookmarks"', b"null"])
 def test_only_a_whole_state_can_be_set(states: Callable[..., Run], content: bytes) -> None:
     states("save", *ACME, stdin=line(STATE))
