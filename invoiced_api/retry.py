@@ -48,7 +48,7 @@ def retrying(
 
     def announce(details: Mapping[str, Any]) -> None:
         on_retry()
-        LOGGER.warning("%s; retrying in %.1f s", details["exception"], details["wait"])
+        LOGGER.warning("%s; retrying in %s", details["exception"], duration(details["wait"]))
 
     repeated: Callable[[Callable[[], Result]], Callable[[], Result]] = backoff.on_exception(
         waits,  # type: ignore[arg-type]  # backoff's hints leave out what it sends in
@@ -60,6 +60,16 @@ def retrying(
         logger=None,
     )
     return repeated(_continued(first, attempt))()
+
+
+def duration(seconds: float) -> str:
+    """A wait for a log line, to a tenth of a second.
+
+    Example:
+        >>> duration(0.04), duration(1.26)
+        ('less than 0.1 s', '1.3 s')
+    """
+    return f"{seconds:.1f} s" if seconds >= 0.1 else "less than 0.1 s"
 
 
 def _too_late(failure: Exception, budget: "RetryBudget | None", left_s: float) -> bool:

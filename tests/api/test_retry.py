@@ -3,7 +3,7 @@
 import pytest
 
 from invoiced_api.exceptions import RecordRejectedError, RetryableError
-from invoiced_api.retry import RetryBudget, retrying, waits
+from invoiced_api.retry import RetryBudget, duration, retrying, waits
 
 
 def waited(uniform, *failures):
@@ -47,6 +47,14 @@ PLAIN = RetryableError("failed")
 )
 def test_waits_grow_and_honour_the_server(uniform, failures, expected):
     assert waited(uniform, *failures) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0.0, "less than 0.1 s"), (0.099, "less than 0.1 s"), (0.1, "0.1 s"), (12.34, "12.3 s")],
+)
+def test_a_short_wait_is_not_shown_as_none(seconds, shown):
+    assert duration(seconds) == shown
 
 
 class Attempts:
