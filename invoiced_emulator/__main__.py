@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 import threading
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -45,8 +46,17 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="start without customers: only plans, items, coupons and tax rates",
     )
+    parser.add_argument("--version", action="version", version=f"invoiced-emulator {_version()}")
     _add_behaviour(parser, whole)
     return parser
+
+
+def _version() -> str:
+    """The version of the installed package, which the emulator does not import."""
+    try:
+        return metadata.version("singer-invoiced")
+    except metadata.PackageNotFoundError:  # run from the source
+        return "unknown"
 
 
 def _add_behaviour(parser: argparse.ArgumentParser, whole: dict[str, Any]) -> None:

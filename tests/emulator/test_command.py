@@ -6,10 +6,12 @@ import socket
 import subprocess
 import sys
 import time
+from importlib import metadata
 
 import pytest
 import requests
 
+VERSION = metadata.version("singer-invoiced")
 BULKS = ("--bulk-customers", "3000", "--bulk-invoices", "20000")
 COMMAND = [sys.executable, "-m", "invoiced_emulator"]
 
@@ -27,6 +29,11 @@ def start():
     for process in running:
         process.kill()
         process.communicate()
+
+
+def test_it_shows_its_version():
+    done = subprocess.run([*COMMAND, "--version"], capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stdout) == (0, f"invoiced-emulator {VERSION}\n")
 
 
 def failure(*options):
