@@ -201,6 +201,10 @@ class IncrementalReader(StreamReader):
         window.unencoded.append(new)
         self._await_encoding(window, new)
 
+    def _newest(self, rows: list[Row]) -> int:
+        # A stamp that cannot be true, such as one far ahead, says nothing of what came before.
+        return self._since if rows[-1]["id"] in self._undated else super()._newest(rows)
+
     def _open(self, listing: ListQuery, window: Window, on_rows: OnRows) -> PageSteps:
         """How much there is, by which clock; and whether what follows may rely on `sort`."""
         page = yield from first_page(listing, window.since)

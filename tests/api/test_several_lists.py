@@ -51,8 +51,13 @@ class Subscriptions:
             for row in self.rows
             if row["flags"] == flags and row["updated_at"] > params["updated_after"]
         ]
-        rows.sort(key=lambda row: row["updated_at"], reverse=params["sort"].endswith("desc"))
-        page = [{"id": row["id"], "updated_at": row["updated_at"]} for row in rows[:PAGE_SIZE]]
+        column, order = params["sort"].split()
+        rows.sort(key=lambda row: row[column], reverse=order == "desc")
+        first = (params["page"] - 1) * params["per_page"]
+        page = [
+            {"id": row["id"], "updated_at": row.get("shown_as", row["updated_at"])}
+            for row in rows[first : first + params["per_page"]]
+        ]
         self.before_stamp()
         headers = {"X-Total-Count": str(len(rows)), "Date": formatdate(self.now, usegmt=True)}
         return sent, Response(headers=headers, body=orjson.dumps(page))
@@ -61,8 +66,8 @@ class Subscriptions:
         pass
 
 
-def read(server: Subscriptions) -> list[list[Row]]:
-    """The rows of each chunk."""
+def read(server: Subscriptions, bookmarks: list[int] | None = None) -> list[list[Row]]:
+    """The rows of each chunk; `bookmarks` takes what each chunk moves the bookmark to."""
     chunks = []
 
     def encode(rows: list[Any]) -> bytes:
@@ -73,8 +78,9 @@ def read(server: Subscriptions) -> list[list[Row]]:
 
     reader = reader_of(BY_NAME["subscriptions"], PAGE_SIZE, START, encode, orjson.loads)
     with Prefetcher(server, CONNECTIONS, [reader]) as ahead:
-        for _ in ahead.chunks(reader):
-            pass
+        newest = [chunk.newest for chunk in ahead.chunks(reader)]
+    if bookmarks is not None:
+        bookmarks += newest
     return chunks
 
 
@@ -117,3 +123,11 @@ def test_most_rows_of_several_lists_changed_lately() -> None:
     server = Subscriptions(rows, START + 100_000)
     assert sorted(ids(read(server))) == list(range(1, 200))
     assert server.round_trips < MOST_ROUND_TRIPS
+
+
+def test_a_stamp_far_ahead_moves_no_bookmark_past_the_other_lists() -> None:
+    rows = [subscription(1, 1), {**subscription(2, 50_000), "shown_as": 10**12}]
+    rows += [subscription(number, number * 1_000, "canceled") for number in range(3, 60)]
+    server, bookmarks = Subscriptions(rows, START + 100_000), []
+    assert sorted(ids(read(server, bookmarks))) == list(range(1, 60))
+    assert max(bookmarks) == START + 59_000
