@@ -53,8 +53,10 @@ def ascending(
         if page.is_last or (page.total is None and page.shown < page.asked and not new):
             _emit(page.rows, window, seen, on_rows)
             return
-        newest = updated_at(page.rows[-1]) if page.rows else since
-        if not page.rows or updated_at(page.rows[0]) == newest:
+        if not page.rows:
+            raise UnsortedError  # its rows do not show where the next page begins
+        newest = updated_at(page.rows[-1])
+        if updated_at(page.rows[0]) == newest:
             if window.until is not None and newest >= window.until:
                 return
             known = seen if newest == since else set()
