@@ -17,6 +17,7 @@ TRUE, FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 WHOLE = re.compile(r"-?\d+(\.0*)?")
 DIGITS = re.compile(r"-?\d+(\.\d+)?")
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
+WRITE_AS = "Write it as 2026-01-31 or 2026-01-31T10:00:00Z"
 # 1980-01-01 to 2100-01-01. Digits outside are no UNIX seconds but the day of a spreadsheet, a date
 # without dashes, or milliseconds.
 MIN_SECONDS, MAX_SECONDS = 315_532_800, 4_102_444_800
@@ -92,7 +93,9 @@ def refuse_inexact(body: Any, path: str = "") -> None:
 
 
 def _rounded(path: str) -> str:
-    return f"`{path}` has more digits than Invoiced keeps of a number: it would be rounded"
+    return (
+        f"`{path}` has more digits than Invoiced keeps of a number: it would be rounded"
+    )
 
 
 def to_unix_seconds(value: Any, path: str, zone: ZoneInfo | None) -> int | str:
@@ -113,7 +116,7 @@ def to_unix_seconds(value: Any, path: str, zone: ZoneInfo | None) -> int | str:
         return ""
     digits = to_text(value)
     if isinstance(value, bool) or not isinstance(digits, str):
-        raise InvalidRecordError(f"`{path}` is not a date or date-time")
+        raise InvalidRecordError(f"`{path}` is not a date or date-time. {WRITE_AS}")
     if DIGITS.fullmatch(digits.strip()):
         return _plausible(digits.strip(), path)
     try:
@@ -124,7 +127,9 @@ def to_unix_seconds(value: Any, path: str, zone: ZoneInfo | None) -> int | str:
             return int(moment.timestamp())
         return to_seconds(digits)
     except (ValueError, OverflowError):
-        raise InvalidRecordError(f"`{path}` is not an RFC 3339 date or date-time") from None
+        raise InvalidRecordError(
+            f"`{path}` is not an RFC 3339 date or date-time. {WRITE_AS}"
+        ) from None
 
 
 def _plausible(digits: str, path: str) -> int:
@@ -133,7 +138,7 @@ def _plausible(digits: str, path: str) -> int:
     if not MIN_SECONDS <= seconds <= MAX_SECONDS or fraction.strip("0"):
         raise InvalidRecordError(
             f"`{path}` is not a date: digits alone must be UNIX seconds between 1980 and 2100. "
-            "Write it as 2026-01-31 or 2026-01-31T10:00:00Z"
+            + WRITE_AS
         )
     return seconds
 

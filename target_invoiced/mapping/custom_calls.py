@@ -88,7 +88,9 @@ class CustomCallMapper:
         """The other objects that a call of the table names. Raises InvalidRecordError."""
         missing = [name for name in call.references if body.get(name) in (None, "")]
         if missing:
-            raise InvalidRecordError(f"`{missing[0]}` is missing, which the call needs")
+            raise InvalidRecordError(
+                f"`{missing[0]}` is missing, which the call needs. Add it to the record"
+            )
         return {
             name: reference(body[name], _resource(call, name), self.settings.ids, name)
             for name in call.references

@@ -42,7 +42,9 @@ def path_of(
             continue
         value = record.get(piece)
         if value is None or value == "":
-            raise InvalidRecordError(f"`{piece}` is missing, which the path of the call needs")
+            raise InvalidRecordError(
+                f"`{piece}` is missing, which the path of the call needs. Add it to the record"
+            )
         named = BY_SINGULAR[piece].name if piece in BY_SINGULAR else None
         if refers_to := resource or named:
             value = reference(value, refers_to, ids, piece)
@@ -65,7 +67,10 @@ def id_of(record: Mapping[str, Any], *, text: bool) -> int | str:
     if shows_card_number(str(written)):
         raise InvalidRecordError("`id` looks like a full card number")
     if not text and not str(written).isdecimal():
-        raise InvalidRecordError("`id` is not a whole number, as Invoiced's ids are")
+        raise InvalidRecordError(
+            "`id` is not a whole number, as Invoiced's ids are. If it is the id of another system, "
+            'set `ids` to "external"'
+        )
     return written
 
 

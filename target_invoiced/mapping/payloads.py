@@ -104,7 +104,9 @@ def _value(value: Any, kind: AttributeType, rules: BodyRules, keep_nulls: bool, 
         case ListOf(inner):
             value = coerce(value)
             if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
-                raise InvalidRecordError(f"`{path}` is not a list of objects")
+                raise InvalidRecordError(
+                    f"`{path}` is not a list of objects. Send one, or its JSON as a string"
+                )
             return [_part(one, inner, rules, keep_nulls, f"{path}[]") for one in value]
         case RefList():
             return reference_list(coerce(value), kind, rules.ids, path)

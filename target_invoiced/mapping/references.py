@@ -29,7 +29,9 @@ def reference(value: Any, resource: str, ids: Ids, path: str) -> Any:
     try:
         key = key_text(value)
     except InvalidRecordError:
-        raise InvalidRecordError(f"`{path}` is neither a number nor a string") from None
+        raise InvalidRecordError(
+            f"`{path}` is neither a number nor a string. Send the key of the object"
+        ) from None
     if ids is Ids.INVOICED:
         return to_integer(value) if own_number else key
     return None if key is None else ExternalKey(resource, key)
@@ -56,9 +58,8 @@ def _natural(value: Mapping[str, Any], resource: str, path: str) -> NaturalKey:
     written = to_text(value.get(attribute)) if attribute else None
     if attribute and isinstance(written, str) and written:
         return NaturalKey(resource, attribute, written)
-    raise InvalidRecordError(
-        f"`{path}` refers to no object: it holds neither `id` nor a natural key"
-    )
+    needed = f"`id` or `{attribute}`" if attribute and attribute != "id" else "`id`"
+    raise InvalidRecordError(f"`{path}` refers to no object. Add its {needed}")
 
 
 def references(template: Any) -> Iterator[Reference]:

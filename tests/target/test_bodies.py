@@ -178,16 +178,19 @@ def test_objects_may_be_referred_to_by_natural_key(stream, record, key):
 )
 def test_an_object_without_id_and_natural_key_refers_to_nothing(reference):
     said = refusal("invoices", customer=reference)
-    assert said == "`customer` refers to no object: it holds neither `id` nor a natural key"
+    assert said == "`customer` refers to no object. Add its `id` or `number`"
+
+
+NOT_A_LIST = "`items` is not a list of objects. Send one, or its JSON as a string"
 
 
 @pytest.mark.parametrize(
     ("record", "said"),
     [
-        pytest.param({"items": {}}, "`items` is not a list of objects", id="no-list"),
-        pytest.param({"items": ["a"]}, "`items` is not a list of objects", id="list-of-others"),
-        pytest.param({"items": "[1"}, "`items` is not a list of objects", id="broken-json"),
-        pytest.param({"items": "5"}, "`items` is not a list of objects", id="another-s-json"),
+        pytest.param({"items": {}}, NOT_A_LIST, id="no-list"),
+        pytest.param({"items": ["a"]}, NOT_A_LIST, id="list-of-others"),
+        pytest.param({"items": "[1"}, NOT_A_LIST, id="broken-json"),
+        pytest.param({"items": "5"}, NOT_A_LIST, id="another-s-json"),
         pytest.param({"ship_to": "a"}, "`ship_to` is not an object", id="no-object"),
         pytest.param({"metadata": []}, "`metadata` is not an object", id="metadata"),
     ],

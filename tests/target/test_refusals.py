@@ -139,9 +139,11 @@ def test_what_invoiced_would_refuse_for_certain_costs_no_request(
     rejects = rejects_of(tmp_path / "rejects.singer")
     assert [reject["reject"]["reason"] for reject in rejects] == [
         *refused,
-        "`due_date` is not an RFC 3339 date or date-time",
-        "`items` is not a list of objects",
-        "`id` is not a whole number, as Invoiced's ids are",
+        "`due_date` is not an RFC 3339 date or date-time. Write it as 2026-01-31 or "
+        "2026-01-31T10:00:00Z",
+        "`items` is not a list of objects. Send one, or its JSON as a string",
+        "`id` is not a whole number, as Invoiced's ids are. If it is the id of another system, "
+        'set `ids` to "external"',
         "Invoiced has no call that deletes charges",
     ]
     assert server.stats.requests == 0
