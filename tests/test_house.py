@@ -308,6 +308,11 @@ def test_the_readme_can_be_read_in_five_minutes() -> None:
     assert len(README.split()) <= 700
 
 
+def test_the_readme_names_every_command() -> None:
+    commands = re.findall(r'"([\w-]+)=\w+\.__main__:main"', (ROOT / "setup.py").read_text())
+    assert commands and re.findall(r"^\| `([\w-]+)` \| \w+s[ ,]", README, re.MULTILINE) == commands
+
+
 def test_pyproject_holds_tools_only() -> None:
     assert "[project" not in (ROOT / "pyproject.toml").read_text()
 

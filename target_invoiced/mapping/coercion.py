@@ -93,9 +93,7 @@ def refuse_inexact(body: Any, path: str = "") -> None:
 
 
 def _rounded(path: str) -> str:
-    return (
-        f"`{path}` has more digits than Invoiced keeps of a number: it would be rounded"
-    )
+    return f"`{path}` has more digits than Invoiced keeps of a number: it would be rounded"
 
 
 def to_unix_seconds(value: Any, path: str, zone: ZoneInfo | None) -> int | str:
