@@ -259,6 +259,7 @@ class Client:
         with self._limiter.acquire() as token, self._deadline.exchange() as exchange:
             with self._counting:
                 self.requests_sent += 1
+            sent_at = time.time()
             try:
                 if call.raw and not call.writing:
                     response = self._transport.fetch(call.target, headers, call.max_bytes)
@@ -274,7 +275,7 @@ class Client:
                 self._limiter.on_success()
         self._compare_clocks(response)
         try:
-            answer = parse_response(call, response)
+            answer = replace(parse_response(call, response), sent_at=sent_at)
             self.last_success_at = time.monotonic()
             return answer
         except RetryableError as failure:

@@ -4,7 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timezone
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -34,6 +34,7 @@ class Response:
         status: the HTTP status.
         retries: how often the request was repeated.
         unread_bytes: the size of a body that was larger than `Request.max_bytes`, else 0.
+        sent_at: when the request was sent, by our clock, in UNIX seconds.
     """
 
     headers: Mapping[str, str]
@@ -41,6 +42,7 @@ class Response:
     status: int = 200
     retries: int = 0
     unread_bytes: int = 0
+    sent_at: float = field(default_factory=time.time)
 
     @property
     def total(self) -> int | None:
@@ -57,8 +59,9 @@ class Response:
         """The earlier of the server's clock (`Date`) and ours, in UNIX seconds.
 
         A bookmark follows it. An early bookmark costs some rows twice, a late one loses changes.
+        So ours is that of the request: a response may wait long until it is read.
         """
-        ours = int(time.time())
+        ours = int(self.sent_at)
         return min(ours, server_clock(self.headers.get("Date")) or ours)
 
 

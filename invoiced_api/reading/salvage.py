@@ -21,13 +21,13 @@ def read_by_row(
         budget: bounds the retries, together with those of the stream's other requests.
     """
     rows, broken = SalvagedRows(), list[str]()
-    headers = None
+    first = None
     for position in range(request.per_page):
         number = (request.number - 1) * request.per_page + position + 1
         one = replace(request, number=number, per_page=1)
         call = replace(one.call(), raw=True, budget=budget)
         response = send(call)
-        headers = headers or response.headers
+        first = first or response
         try:
             row = _parsed(one, response)
         except json.JSONDecodeError:
@@ -40,7 +40,7 @@ def read_by_row(
             break
         rows += row if isinstance(row, list) else [row]
     rows.unreadable = tuple(broken)
-    return Response(headers=headers or {}, body=rows)
+    return Response(headers={}, body=rows) if first is None else replace(first, body=rows)
 
 
 def _parsed(request: PageRequest, response: Response) -> object:

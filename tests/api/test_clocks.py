@@ -43,3 +43,12 @@ def test_of_two_clocks_the_earlier_is_used_with_one_warning(client, clock, caplo
     assert all(abs(response.clock - expected) < 5 for response in responses)
     (warning,) = [one.message for one in caplog.records if "clock" in one.message]
     assert ("ahead of" if hours > 0 else "behind") in warning
+
+
+def test_a_response_that_waits_to_be_read_shows_when_it_was_requested(client, clock, monkeypatch):
+    """The output may be blocked for an hour; what changes meanwhile is not in the response."""
+    now = int(time.time())
+    clock.seconds = now + 24 * 3_600
+    response = client.send(LIST)
+    monkeypatch.setattr(time, "time", lambda: now + 3_600.0)
+    assert now <= response.clock < now + 60
