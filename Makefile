@@ -36,7 +36,7 @@ soak: STEPS ?= 100000
 soak: RUNS ?= 200
 soak: $(VENV)/.test-installed
 	SOAK_CRASHES=$(CRASHES) SOAK_STEPS=$(STEPS) SOAK_RUNS=$(RUNS) $(VENV)/bin/pytest --numprocesses 2 tests/pair tests/model \
-		tests/tap/test_soak.py tests/tap/test_any_attribute.py tests/tap/test_containment.py
+		tests/tap/test_soak.py tests/tap/test_any_attribute.py tests/tap/test_stream_failures.py
 
 # Does a test notice if the code is broken? Ten minutes to find which tests call what, and ten for each package.
 mutation: PACKAGE ?= mapping records scheduling ledger

@@ -17,7 +17,7 @@ from singer_command.logs import log_to_stderr
 from singer_command.signals import Signals
 from singer_command.states import SavedState, StateStore
 from singer_command.stdout import Stdout
-from singer_invoiced.saver import StateSaver, state_of
+from singer_invoiced.state_saver import StateSaver, state_of
 
 LOGGER = logging.getLogger(__name__)
 

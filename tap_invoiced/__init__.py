@@ -9,7 +9,7 @@ state_file    the state of an earlier run
 bookmarks     what a bookmark means
 exceptions    the tree of exceptions
 sync          the run: reads the streams and writes their messages
-containment   one stream fails, the others go on
+stream_failures  which failures end the run, and which only their stream
 records       from a page to RECORD lines
 fast_decode   typed decoding of a page, where every row fits the schema
 transform     one row by its schema
@@ -20,7 +20,7 @@ date_times    date-times of every spelling
 messages      Singer messages as lines
 event_store   events, in a temporary file
 deletions     events of deleted objects
-corrections   balances that an event changes without `updated_at`
+event_changes  rows that only events show: deleted, moved by a merge, a changed balance
 changed_parents  which parents' children a run has to read
 children      the streams of children of a run
 verification  compares what was read with what Invoiced counts

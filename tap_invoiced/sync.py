@@ -24,9 +24,8 @@ from singer_command.exceptions import RunInterruptedError
 from tap_invoiced.bad_values import BadValues
 from tap_invoiced.bookmarks import State, bookmark, finished, with_bookmark, with_current_stream
 from tap_invoiced.children import ChildStreams, with_sweep
-from tap_invoiced.containment import RUN_FAILURES, FailedStreams, OutageDetector, reason_of
-from tap_invoiced.corrections import Corrections
 from tap_invoiced.deletions import COLUMN, EVENTS, Deletions, concerned
+from tap_invoiced.event_changes import EventChanges
 from tap_invoiced.exceptions import VerificationError
 from tap_invoiced.messages import Messages
 from tap_invoiced.progress import Progress, StreamReport, metrics, verified_metric
@@ -34,6 +33,7 @@ from tap_invoiced.records import Records
 from tap_invoiced.row_identity import parse_events
 from tap_invoiced.selection import SelectedStream
 from tap_invoiced.settings import TapSettings
+from tap_invoiced.stream_failures import RUN_FAILURES, FailedStreams, OutageDetector, reason_of
 from tap_invoiced.verification import StreamTotals, missing
 
 LOGGER = logging.getLogger(__name__)
@@ -120,9 +120,9 @@ class Sync:
         try:
             transport = ThreadTransport(self.client)
             with Prefetcher(transport, connections, [one.reading for one in syncs]) as ahead:
-                corrections = self._read_events(streams, children, ahead)
+                changes = self._read_events(streams, children, ahead)
                 for one in syncs:
-                    self._sync(one, ahead, corrections)
+                    self._sync(one, ahead, changes)
                     self._write_state()
         except (InvoicedError, RunInterruptedError):
             self._write_state()
@@ -156,30 +156,32 @@ class Sync:
     def _budget(self) -> RetryBudget:
         return RetryBudget(self.settings.connection.max_retry_seconds, self.clock)
 
-    def _sync(self, one: StreamSync, ahead: Prefetcher, corrections: Corrections | None) -> None:
+    def _sync(self, one: StreamSync, ahead: Prefetcher, changes: EventChanges | None) -> None:
         """Reads a stream with its deletions, and contains what fails."""
         parent = one.stream.resource.parent
         if parent and parent.resource in self.failed.reasons:
             ahead.discard(one.reading)
             self._fail(one.name, f"not read, because its parent `{parent.resource}` failed.")
             return
-        with self._contained(one.reading, partial(self._fail, one.name)):
+        with self._ends_stream_on_failure(one.reading, partial(self._fail, one.name)):
             try:
                 self._read(one, ahead)
                 one.records.name_missing_ids()
                 self._verify(one, ahead)
             except ForbiddenError as refusal:
-                self._refused(one, refusal, corrections)
+                self._refused(one, refusal, changes)
             except NotFoundError as refusal:
                 if one.stream.resource.documented:
                     raise
-                self._refused(one, refusal, corrections)
+                self._refused(one, refusal, changes)
             else:
-                self._emit_corrections(one, corrections)
+                self._emit_event_changes(one, changes)
 
     @contextmanager
-    def _contained(self, reading: StreamReader, fail: Callable[[str], None]) -> Iterator[None]:
-        """Calls `fail` with what fails inside; raises it if it hits every stream alike."""
+    def _ends_stream_on_failure(
+        self, reading: StreamReader, fail: Callable[[str], None]
+    ) -> Iterator[None]:
+        """Call `fail` with a failure that ends this stream; raise one that ends the run."""
         try:
             yield
         except RUN_FAILURES:
@@ -194,7 +196,7 @@ class Sync:
             fail(reason_of(failure))
 
     def _refused(
-        self, one: StreamSync, refusal: RecordRejectedError, corrections: Corrections | None
+        self, one: StreamSync, refusal: RecordRejectedError, changes: EventChanges | None
     ) -> None:
         """The key, or the account, may not read a stream: a failure only if it could before.
 
@@ -205,9 +207,9 @@ class Sync:
             self._fail(one.name, f"access was lost since the last run: {reason_of(refusal)}")
             return
         LOGGER.warning("%s: skipped, %s", one.name, refusal)
-        if corrections and concerned(one.stream.resource):
+        if changes and concerned(one.stream.resource):
             # None of its objects was ever emitted, so none of its deletions is missed.
-            self.state = corrections.with_bookmark(self.state, one.stream)
+            self.state = changes.with_bookmark(self.state, one.stream)
 
     def _fail(self, name: str, reason: str) -> None:
         """One ERROR line for a stream: what failed, what to do, and from where it continues."""
@@ -273,14 +275,14 @@ class Sync:
 
     def _read_events(
         self, streams: Sequence[SelectedStream], children: ChildStreams, ahead: Prefetcher
-    ) -> Corrections | None:
+    ) -> EventChanges | None:
         """Reads the events that children and deletions need; then children know their parents.
 
         Returns the deletions and merges up to now; None if not wanted, or if they could not be
         read.
         """
-        corrections = self._corrections(streams)
-        deletions = corrections.deletions if corrections else None
+        changes = self._event_changes(streams)
+        deletions = changes.deletions if changes else None
         changed = children.changed_parents()
         needed = [one.since for one in (deletions, children) if one and one.since is not None]
         if not needed:
@@ -291,8 +293,8 @@ class Sync:
             return deletions.collect(events) if deletions else b""
 
         def fail(reason: str) -> None:
-            nonlocal corrections
-            corrections = None
+            nonlocal changes
+            changes = None
             if deletions:
                 self.failed.reasons[DELETIONS] = reason
                 LOGGER.error("deletions cannot be read: %s", reason)
@@ -303,17 +305,17 @@ class Sync:
         reading = reader_of(EVENTS, page_size, min(needed), collect, parse_events)
         reading.budget = self._budget()
         ahead.add_first(reading)
-        with self._contained(reading, fail):
+        with self._ends_stream_on_failure(reading, fail):
             for _ in ahead.chunks(reading):
                 pass
             changed.until = reading.clock
-            if corrections:
-                corrections.deletions.until = self._max_bookmark(reading)
-                corrections.deletions.complete(corrections.fetch)
+            if changes:
+                changes.deletions.until = self._max_bookmark(reading)
+                changes.deletions.complete(changes.fetch)
         children.start(changed)
-        return corrections
+        return changes
 
-    def _corrections(self, streams: Sequence[SelectedStream]) -> Corrections | None:
+    def _event_changes(self, streams: Sequence[SelectedStream]) -> EventChanges | None:
         """What collects deletions and merges; None if no stream needs them."""
         changed = [stream for stream in streams if concerned(stream.resource)]
         if not self.settings.capture_deletes or not changed:
@@ -321,20 +323,20 @@ class Sync:
         deletions = Deletions(changed, self.state, self.settings.start_date)
         # From here on a stream's bookmark moves; where its deletions were left must not be lost.
         self.state = deletions.hold(self.state)
-        return Corrections(self.client, self.settings.page_size, deletions)
+        return EventChanges(self.client, self.settings.page_size, deletions)
 
-    def _emit_corrections(self, one: StreamSync, corrections: Corrections | None) -> None:
+    def _emit_event_changes(self, one: StreamSync, changes: EventChanges | None) -> None:
         """After the stream's records, so that no older version of a deleted object follows it."""
-        if not corrections or not concerned(one.stream.resource):
+        if not changes or not concerned(one.stream.resource):
             return
         deleted = 0
-        for rows in corrections.rows(one.stream):
+        for rows in changes.rows(one.stream):
             deleted += sum(row.get(COLUMN) is not None for row in rows)
             if rows:
                 self.messages.block(one.records.lines(one.records.identified(rows)))
         if deleted:
             LOGGER.info("%s: %d deleted", one.name, deleted)
-        self.state = corrections.with_bookmark(self.state, one.stream)
+        self.state = changes.with_bookmark(self.state, one.stream)
 
     def _verify(self, one: StreamSync, ahead: Prefetcher) -> None:
         """Moves the bookmark if the server counts no more objects than were read.

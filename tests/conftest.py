@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from invoiced_emulator import Account, Server, seeded
-from tests.zygote import Zygote
+from tests.fork_server import ForkServer
 
 # The emulators' clock stands here unless a test moves it: 2026-03-01T12:00:00Z.
 NOW = 1_772_366_400
@@ -232,7 +232,7 @@ def run_command(
 ) -> Run:
     inherited = os.environ.items()
     if not any(one[0].startswith("PYTHON") for one in environment.items() - inherited):
-        code, stdout, stderr = _zygote().run(
+        code, stdout, stderr = _fork_server().run(
             module, arguments, environment, stdin, timeout_s=RUN_TIMEOUT_S
         )
         return Run(exit_code=code, stdout=stdout, stderr=stderr.decode())
@@ -248,9 +248,9 @@ def run_command(
 
 
 @cache
-def _zygote() -> Zygote:
+def _fork_server() -> ForkServer:
     """One for each process of the tests."""
-    started = Zygote()
+    started = ForkServer()
     atexit.register(started.close)
     return started
 

@@ -4,7 +4,7 @@ messages     the Singer messages, and the parser of lines
 reader       the lines that were read ahead
 validation   checks a record against its SCHEMA
 checkpoints  which STATE may be written
-keepable     the part of a record that can be kept
+sanitize     hides the values of a record that cannot be stored or sent
 batches      the records in the files of a BATCH message
 """
 

@@ -10,7 +10,7 @@ from invoiced_api.exceptions import InvalidInputError
 from invoiced_api.redact import hide_card_numbers
 from target_invoiced import exact_json
 from target_invoiced.exact_json import MAX_DEPTH, depth_of
-from target_invoiced.singer.keepable import keepable
+from target_invoiced.singer.sanitize import sanitize
 
 LOGGER = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ class Reader:
             found = record_of(record, stream, self._number, version=version, clean=clean)
             reject_id = _reject_id(content.get("reject"))
             return replace(found, reject_id=reject_id) if reject_id else found
-        if not clean and keepable(content)[1]:
+        if not clean and sanitize(content)[1]:
             raise _bad(self._number, "is not JSON", content.get("stream"))
         if kind in READERS:
             return READERS[kind](_Fields(content, kind, self._number), self._number)
@@ -234,7 +234,7 @@ def record_of(
     """The record; if it cannot be kept as it is, the part that can, and the reason."""
     problem = None
     if not clean:
-        record, problem = keepable(record)
+        record, problem = sanitize(record)
     if version is not None and not _is_version(version):
         version, problem = None, problem or "its `version` is not a whole number of 64 bits"
     return Record(line, stream, record, version, problem)

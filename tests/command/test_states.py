@@ -16,7 +16,7 @@ from invoiced_api.exceptions import InvalidInputError
 from invoiced_emulator import Account, Server
 from singer_command.exceptions import DatabaseBusyError
 from singer_command.states import StateStore
-from singer_invoiced.saver import StateSaver
+from singer_invoiced.state_saver import StateSaver
 from tests.conftest import Run, run_command
 
 COMMANDS = Path(sys.executable).parent

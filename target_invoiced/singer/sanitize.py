@@ -1,4 +1,4 @@
-"""The part of a record that can be kept and sent: JSON in UTF-8, of bounded depth. Pure."""
+"""Hides the values of a record that cannot be stored or sent as JSON in UTF-8. Pure."""
 
 import math
 import re
@@ -11,8 +11,8 @@ from target_invoiced.exact_json import MAX_DEPTH
 MAX_NAMED_DEPTH = 5
 
 
-def keepable(record: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
-    """The record with `[hidden]` in place of what cannot be kept, and the first reason for that.
+def sanitize(record: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
+    """The record with `[hidden]` for each value that cannot be stored, and the first reason.
 
     A record that comes back with `[hidden]` is refused again until the value is put back.
     """

@@ -21,11 +21,11 @@ from invoiced_emulator.resources.account_settings import SETTINGS
 from invoiced_emulator.resources.registry import RESOURCES as EMULATED
 from tap_invoiced import discovery
 from tap_invoiced.bookmarks import State
-from tap_invoiced.containment import OutageDetector
 from tap_invoiced.messages import Messages
 from tap_invoiced.progress import LogProgress
 from tap_invoiced.selection import selected_streams
 from tap_invoiced.settings import tap_settings
+from tap_invoiced.stream_failures import OutageDetector
 from tap_invoiced.sync import Sync
 from tests.tap.odd_account import add_settings_and_files
 

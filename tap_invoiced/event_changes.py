@@ -26,7 +26,7 @@ TOGETHER_S = 5
 
 
 @dataclass(slots=True)
-class Corrections:
+class EventChanges:
     """The rows that a stream has to emit after its records.
 
     Attributes:

@@ -25,7 +25,7 @@ PRELOADED = ("tap_invoiced.cli", "target_invoiced.cli")
 STARTUP_TIMEOUT_S = 60
 
 
-class Zygote:
+class ForkServer:
     """The process that forks. `run` may be called by several threads at once."""
 
     def __init__(self) -> None:
