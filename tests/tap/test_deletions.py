@@ -327,3 +327,33 @@ def test_deletions_of_every_second_arrive_once(
     rows = second.records("customers")
     assert sorted(row["id"] for row in rows) == ids
     assert all(row["_sdc_deleted_at"] for row in rows)
+
+
+def test_shadow_transactions_cost_at_most_the_documented_requests(
+    account: Account, clock: Any, run_tap: Callable[..., Any], catalog_of: Callable[..., Any]
+) -> None:
+    """Two for each changed payment, and one for each transaction that is gone."""
+    customer = account.add("customers", name="Acme")["id"]
+    invoice = account.add("invoices", customer=customer, items=[{"unit_cost": 50}])["id"]
+    settings = {"catalog": catalog_of("transactions"), "capture_deletes": True}
+    paths: list[str] = []
+    with Server(account, before_request=lambda *call: paths.append(call[-1])) as server:
+        http = partial(requests.request, auth=(account.api_key, ""), timeout=10)
+        applied = [{"type": "invoice", "invoice": invoice, "amount": 10}]
+        body = {"customer": customer, "amount": 50, "applied_to": applied}
+        ids = [http("POST", f"{server.url}/payments", json=body).json()["id"] for _ in range(4)]
+        clock.seconds += 100
+        first = run_tap(server, **settings)
+        clock.seconds += 100
+        paths.clear()
+        quiet = run_tap(server, state=first.state, **settings)
+        unchanged = len(paths)
+        http("DELETE", f"{server.url}/payments/{ids[0]}")
+        http("PATCH", f"{server.url}/payments/{ids[1]}", json={"notes": "changed"})
+        http("POST", f"{server.url}/payments", json=body)  # a new one costs none
+        clock.seconds += 10
+        paths.clear()
+        third = run_tap(server, state=quiet.state, **settings)
+    assert len(deleted(third, "transactions")) == 1
+    changed, gone = 2, 1
+    assert len(paths) - unchanged <= 2 * changed + gone
