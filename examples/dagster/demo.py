@@ -125,7 +125,11 @@ def main() -> int:
         with everything(Path(folder), names, revoked) as running:
             say(f"Dagster is at {running.url}: watch the runs at {running.url}/runs")
             running.backfill(names, "all accounts")
-            runs = running.wait_for_runs(len(names), RUN_TIMEOUT_S * len(names))
+            runs = running.wait_for_runs(
+                len(names),
+                RUN_TIMEOUT_S * len(names),
+                lambda ended: say(f"{ended} of {len(names)} runs have ended"),
+            )
             counts = Counter(run["status"] for run in runs)
             say(", ".join(f"{number} runs: {status}" for status, number in counts.items()))
             say(f"look at {running.url}/assets/tables and {running.url}/assets/payments")

@@ -128,7 +128,8 @@ def stop_on_signals() -> None:
 
 def _programs_of_postgresql() -> Path:
     """Where Debian keeps its newest server, else where the PATH has one."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda one: one.parts[4])
+    installed = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    found = sorted(installed, key=lambda one: float(one.parts[4]))
     initdb = found[-1] if found else shutil.which("initdb")
     if not initdb:
         raise NotStartedError("PostgreSQL's initdb is missing: install the package postgresql")
@@ -227,15 +228,26 @@ class Dagster:
             )
         return list(results)
 
-    def wait_for_runs(self, number: int, timeout_s: float) -> list[dict[str, Any]]:
-        """Wait until at least so many runs exist and all have ended."""
+    def wait_for_runs(
+        self, number: int, timeout_s: float, progress: Callable[[int], None] = lambda _: None
+    ) -> list[dict[str, Any]]:
+        """Wait until at least so many runs exist and all have ended.
+
+        `progress` is given how many have ended, each time that it is another number.
+        """
+        last = 0
 
         def ended() -> bool:
+            nonlocal last
             try:
                 runs = self.runs()
             except OSError:  # the web server is busy
                 return False
-            return len(runs) >= number and all(one["status"] in FINISHED for one in runs)
+            done = sum(one["status"] in FINISHED for one in runs)
+            if done != last:
+                progress(done)
+            last = done
+            return len(runs) >= number and done == len(runs)
 
         wait_for(f"the end of {number} runs", ended, timeout_s, every_s=1)
         return self.runs()
