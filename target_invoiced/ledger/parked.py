@@ -26,7 +26,7 @@ class Parked:
         stream: of the record.
         record: JSON of the record.
         schema: JSON of its SCHEMA.
-        told: whether it was counted as a reject.
+        reported: whether it was counted as a reject.
     """
 
     number: int | None = None
@@ -39,7 +39,7 @@ class Parked:
     stream: str
     record: bytes
     schema: bytes
-    told: bool = False
+    reported: bool = False
 
 
 class ParkedRecords:
@@ -75,7 +75,7 @@ class ParkedRecords:
                         "stream": row.stream,
                         "record": row.record,
                         "schema": self._digest(row.schema),
-                        "told": row.told,
+                        "reported": row.reported,
                     }
                     for row in rows
                 ],
@@ -152,7 +152,7 @@ class ParkedRecords:
                     stream=row.stream,
                     record=row.record,
                     schema=row.whole_schema,
-                    told=row.told,
+                    reported=row.reported,
                 )
                 for row in connection.execute(query)
             ]

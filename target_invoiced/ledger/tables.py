@@ -95,7 +95,14 @@ PARKED = sa.Table(
     sa.Column("stream", sa.Text, nullable=False),
     sa.Column("record", sa.LargeBinary, nullable=False),
     sa.Column("schema", sa.LargeBinary, nullable=False),
-    sa.Column("told", sa.Boolean, nullable=False, comment="already counted as a reject"),
+    # The column keeps its first name: another would cost every ledger a migration.
+    sa.Column(
+        "told",
+        sa.Boolean,
+        key="reported",
+        nullable=False,
+        comment="already counted as a reject",
+    ),
     sqlite_autoincrement=True,  # or the number of a record that waits no more is given again
 )
 sa.Index("invoiced_parked_by_missing", PARKED.c.account, PARKED.c.missing)

@@ -127,8 +127,8 @@ class EndpointMapper:
         for name, alias in self._aliases.items():
             if named.get(name) is None and named.get(alias) is not None:
                 named[name] = named[alias]
-        told = [name for name in writes.one_of if named.get(name) is not None]
-        for name in told[1:]:
+        given = [name for name in writes.one_of if named.get(name) is not None]
+        for name in given[1:]:
             del named[name]
         return named
 

@@ -122,7 +122,7 @@ class ParkedBuffer:
         """
         if pending.parked is not None and pending.parked.number is not None:
             missing = {"missing": encode_reference(AWAITING_CORRECTION)} if rejected else {}
-            self.records.amend(pending.parked.number, told=True, **missing)
+            self.records.amend(pending.parked.number, reported=True, **missing)
             if rejected:
                 self._claimed.discard(pending.parked.number)
                 self._rejected.add(pending.parked.number)

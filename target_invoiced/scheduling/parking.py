@@ -110,7 +110,7 @@ class ParkedQueue:
         """
         if not self.unit.parked.claim(parked):
             return
-        if not parked.told:
+        if not parked.reported:
             self.recorder.report.skip(parked.stream, self.clock())
         pending.parked = parked
         pending.merge_into(exact_json.loads(parked.record))
@@ -171,12 +171,12 @@ class ParkedQueue:
         nothing distinguishes it from a corrected one.
         """
         parked = pending.parked
-        told = parked is not None and parked.told
+        reported = parked is not None and parked.reported
         stays = parked is not None and self.unit.parked.durable
         stays = stays and bool(pending.key or not self.settings.rejects)
         if stays:
             self.unit.parked.keep_parked(pending)
-        if told:
+        if reported:
             awaited = "a corrected record of its key" if missing == AWAITING_CORRECTION else missing
             LOGGER.warning("%s: still waits for %s", pending.place, awaited)
             return Done(Kind.SKIPPED)
