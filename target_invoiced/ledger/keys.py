@@ -24,7 +24,8 @@ class ObjectMapping:
         digest: of the content that was last written.
         generation: how often an object of this key was removed.
         idempotency_key: of a create whose outcome is unknown.
-        announced_at: UNIX second at which that create was first sent.
+        announced_at: UNIX second at which that create was first sent; or, without an idempotency
+            key, a removal whose outcome is unknown.
         version: the latest version of the table that contained the key.
         parent: JSON of what its path needs besides the id.
     """
@@ -39,6 +40,11 @@ class ObjectMapping:
     announced_at: int | None = None
     version: int | None = None
     parent: str | None = None
+
+    @property
+    def removal_in_doubt(self) -> bool:
+        """Whether a removal was sent and its outcome is unknown."""
+        return self.announced_at is not None and self.idempotency_key is None
 
     @property
     def alive(self) -> int | str | None:

@@ -86,7 +86,7 @@ class Dispatch:
         taken = natural is not None and rejected.param == natural and rejected.id is None
         if taken and not pending.batch_rest and self._deferred(pending):
             self.requests.give_up_key(pending)
-        else:
+        elif not self._forgets_object(pending, rejected):
             if rejected.status == NOT_FOUND and pending.planned_for is not None and pending.key:
                 rejected = replace(rejected, reason=f"{rejected.reason}. {NOT_FOUND_HINT}")
             elif (reference := _refused_reference(pending, rejected)) is not None:
@@ -96,6 +96,22 @@ class Dispatch:
                 )
                 rejected = replace(rejected, reason=f"{rejected.reason}. {hint}")
             self.queue.finish(pending, rejected)
+
+    def _forgets_object(self, pending: PendingRecord, rejected: Rejected) -> bool:
+        """Whether an object is gone because a run died while it removed it.
+
+        A record from before that removal has come again. It is created, as after a removal whose
+        outcome is known, and the removal comes again, too.
+        """
+        if rejected.status != NOT_FOUND or pending.key is None:
+            return False
+        known = self.unit.keys.get(pending.key)
+        if known.alive is None or pending.planned_for != known.alive or not known.removal_in_doubt:
+            return False
+        again = known.generation + 1
+        self.unit.keys.set(replace(known, gone=True, announced_at=None, generation=again))
+        self.queue.requeue(pending)
+        return True
 
     def _deferred(self, pending: PendingRecord) -> bool:
         """Whether the record is tried again.

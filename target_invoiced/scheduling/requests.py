@@ -15,7 +15,14 @@ from target_invoiced.ledger.journal import SentBatch
 from target_invoiced.ledger.parked import Parked
 from target_invoiced.ledger.replay import Stage
 from target_invoiced.mapping.keys import ExternalKey, NaturalKey, Reference
-from target_invoiced.mapping.operations import Create, CustomCall, Operation, Update, WriteRequest
+from target_invoiced.mapping.operations import (
+    Create,
+    CustomCall,
+    Operation,
+    Remove,
+    Update,
+    WriteRequest,
+)
 from target_invoiced.mapping.references import resolve_references
 from target_invoiced.records.batched_calls import encode_path
 from target_invoiced.records.record import PendingRecord
@@ -73,8 +80,10 @@ class RequestBuilder:
         if isinstance(operation, Create) and not operation.singleton:
             return self._keyed(pending, pending.key, request)
         known = self.unit.keys.get(pending.key)
-        if known.digest is not None:
-            self.unit.keys.set(replace(known, digest=None))
+        removing = isinstance(operation, Remove)
+        since = self._since(known.announced_at) if removing else known.announced_at
+        if known.digest is not None or known.announced_at != since:
+            self.unit.keys.set(replace(known, digest=None, announced_at=since))
         return request
 
     @staticmethod

@@ -212,7 +212,8 @@ class World:
         """No STATE is ahead of what is written, rejected, or parked for want of its customer."""
         have = self.written() + self.rejected()
         for content, times in self.sources.wanted(lambda pipeline: pipeline.covered).items():
-            if content.split()[1] not in self._known:
+            # One whose create was in doubt was rejected, so the ledger does not know it.
+            if content.split()[1] not in self._known - self.doubted:
                 self._parked.add(content)
             if content not in self._parked:
                 assert have[content] >= times, f"STATE {value} is ahead: {content}"

@@ -1,6 +1,10 @@
 """Objects that ended or were deleted in Invoiced by others, and come again."""
 
+from functools import partial
+
 import pytest
+
+from invoiced_emulator import Faults, Server
 
 ITEMS = [{"quantity": 1, "unit_cost": 100}]
 
@@ -86,3 +90,31 @@ def test_a_new_record_is_not_matched_with_a_void_invoice_of_its_number(load, sin
     run = load(*singer.stream("invoices", invoice()))
     assert account.get("invoices", 5)["status"] == "voided"
     assert run.exit_code == 0 or "Give the record another number" in run.complaint
+
+
+def test_a_record_from_before_a_removal_that_was_executed_comes_again(run_target, singer, account):
+    """The response to the removal was lost, so the ledger does not know that the object is gone."""
+    removal = customer(singer, name="Acme Ltd", _sdc_deleted_at="2026-03-01T00:00:00Z")
+    lost = Faults([{"kind": "drop_after", "methods": ["DELETE"]}])
+    with Server(account, faults=lost) as server:
+        run = partial(run_target, server, ids="external", max_retry_seconds=0.3)
+        assert run(customer(singer)).exit_code == 0
+        assert "kept failing" in run(removal).complaint
+        assert account.objects("customers") == []
+    with Server(account, port=server.port) as server:
+        run = partial(run_target, server, ids="external")
+        assert run(customer(singer, name="Acme Inc")).exit_code == 0
+        assert [row["name"] for row in account.objects("customers")] == ["Acme Inc"]
+        assert run(removal).exit_code == 0
+        assert account.objects("customers") == []
+
+
+def test_a_removal_that_was_refused_leaves_no_doubt(run_target, singer, account):
+    """Whoever deletes the object then is somebody else."""
+    refused = Faults([{"kind": "status", "status": 400, "methods": ["DELETE"]}])
+    with Server(account, faults=refused) as server:
+        run = partial(run_target, server, ids="external")
+        assert run(customer(singer)).exit_code == 0
+        assert "(400)" in run(customer(singer, _sdc_deleted_at="2026-03-01T00:00:00Z")).complaint
+        account.remove("customers", account.objects("customers")[0]["id"])
+        assert "deleted or merged" in run(customer(singer, name="Acme Ltd")).complaint
