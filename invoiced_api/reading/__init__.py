@@ -11,10 +11,10 @@ window_sizes  how large they should be
 streams       what all readers of a stream have in common
 incremental, full_scan, newest_first, children
               the readers, one per strategy
-spool         rows that are sorted on disk
+external_sort  rows that are sorted on disk
 readers       how each resource is read
 scheduler     several streams: which pages to request next
-salvage       a broken page, read row by row
+broken_pages  a broken page, read row by row
 prefetch      sends what the scheduler decides, over several connections
 """
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from types import MappingProxyType
 
+from invoiced_api.reading.external_sort import ExternalSort
 from invoiced_api.reading.pages import ListQuery, Page, PageRequest, Params, Row
 from invoiced_api.reading.scans import Scan, looked_at, page_request
-from invoiced_api.reading.spool import Spool
 from invoiced_api.reading.steps import OnRows, PageSteps, Window, incomplete
 from invoiced_api.reading.streams import StreamReader
 from invoiced_api.reading.windows import Encode, EncodedChunk, WindowReader
@@ -81,7 +81,7 @@ class FullScanReader(StreamReader):
     Rows come out page by page in the order of the lists, or `in_order` of their changes, by way of
     a temporary file. Chunks move the bookmark only if they are in order.
 
-        pass ──all pages are out──> check ──complete──> (spooled rows) ──> finished
+        pass ──all pages are out──> check ──complete──> (sorted rows) ──> finished
          ^ forward, several pages     │ count again,
          │ in flight                  │ last page again
          └──────not settled───────────┘
@@ -108,9 +108,9 @@ class FullScanReader(StreamReader):
         super().__init__(lists, since, encode)
         self._params = params
         self._scan = Scan(lists[0].stamp, lists[0].flag)
-        self._spool = Spool() if in_order else None
-        self._spooled: Iterator[EncodedChunk] | None = None
-        self._next_spooled: EncodedChunk | None = None
+        self._sort = ExternalSort() if in_order else None
+        self._sorted: Iterator[EncodedChunk] | None = None
+        self._next_sorted: EncodedChunk | None = None
         self._ahead = MAX_PAGES_AHEAD
         self._unrefused = 0
         self._checks: list[WindowReader] | None = None
@@ -122,7 +122,7 @@ class FullScanReader(StreamReader):
     @property
     def finished(self) -> bool:
         """Whether the lists are proven complete and everything came out."""
-        return self._done and not self._next_spooled
+        return self._done and not self._next_sorted
 
     def advance(self) -> None:
         """Open the next pages; at the end of a pass, check it or start another one."""
@@ -135,7 +135,7 @@ class FullScanReader(StreamReader):
 
     def fail(self, window: WindowReader, failure: Exception) -> None:
         """Note that a page cannot be had. Rows that come out sorted come out all or not at all."""
-        if self._spool:
+        if self._sort:
             self.failure = self.failure or failure
         else:
             super().fail(window, failure)
@@ -152,9 +152,9 @@ class FullScanReader(StreamReader):
 
     def next_chunk(self) -> EncodedChunk | None:
         """The next chunk, in the order of pages or of changes; None if there is none yet."""
-        if self._spooled is None:
+        if self._sorted is None:
             return super().next_chunk()
-        chunk, self._next_spooled = self._next_spooled, next(self._spooled, None)
+        chunk, self._next_sorted = self._next_sorted, next(self._sorted, None)
         return chunk
 
     def encode_one(self) -> bool:
@@ -175,8 +175,8 @@ class FullScanReader(StreamReader):
             return
         moments = [self._scan.moment(row) for row in taken]
         content = self._encode(taken)
-        if self._spool:
-            self._spool.add(moments, content)
+        if self._sort:
+            self._sort.add(moments, content)
         else:
             window.chunks.append(EncodedChunk(content, len(taken), self._since))
             self.buffered_bytes += len(content)
@@ -294,14 +294,14 @@ class FullScanReader(StreamReader):
 
     def _end(self) -> None:
         self._done = True
-        if self._spool:
-            self._spooled = self._spool.chunks(self._lists[0].page_size, self._since)
-            self._next_spooled = next(self._spooled, None)
+        if self._sort:
+            self._sorted = self._sort.chunks(self._lists[0].page_size, self._since)
+            self._next_sorted = next(self._sorted, None)
 
     def close(self) -> None:
         """Delete the temporary file."""
-        if self._spool:
-            self._spool.close()
+        if self._sort:
+            self._sort.close()
 
     def _newest(self, rows: list[Row]) -> int:
         return self._since

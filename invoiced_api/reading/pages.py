@@ -17,7 +17,7 @@ from invoiced_api.resources import BY_NAME
 from invoiced_api.response import Response
 
 
-class SalvagedRows(list[Any]):
+class ReadableRows(list[Any]):
     """The rows of a page that were read one by one.
 
     Attributes:
@@ -302,7 +302,7 @@ def page_of(request: PageRequest, response: Response) -> Page:
         asked=request.per_page,
         outside=outside,
         single=single,
-        unreadable=rows.unreadable if isinstance(rows, SalvagedRows) else (),
+        unreadable=rows.unreadable if isinstance(rows, ReadableRows) else (),
     )
 
 

@@ -18,8 +18,8 @@ from invoiced_api.exceptions import (
     RecordRejectedError,
     UnreadablePageError,
 )
+from invoiced_api.reading.broken_pages import read_by_row
 from invoiced_api.reading.pages import ListQuery, page_of, refused_page
-from invoiced_api.reading.salvage import read_by_row
 from invoiced_api.reading.scheduler import MAX_BUFFERED_BYTES, Attempt, InFlight, RequestScheduler
 from invoiced_api.reading.streams import StreamReader
 from invoiced_api.reading.windows import EncodedChunk

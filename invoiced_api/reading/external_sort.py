@@ -11,7 +11,7 @@ from invoiced_api.reading.windows import EncodedChunk
 MAX_BYTES_IN_MEMORY = 4 * 1024 * 1024
 
 
-class Spool:
+class ExternalSort:
     """Keeps encoded rows, and returns them in the order of their moments (UNIX seconds).
 
     A row takes 24 bytes of memory. The file has no name and vanishes with the process.

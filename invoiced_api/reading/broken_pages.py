@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from invoiced_api.reading.pages import PageRequest, SalvagedRows
+from invoiced_api.reading.pages import PageRequest, ReadableRows
 from invoiced_api.request import Request
 from invoiced_api.response import Response
 from invoiced_api.retry import RetryBudget
@@ -20,7 +20,7 @@ def read_by_row(
         request: the page.
         budget: bounds the retries, together with those of the stream's other requests.
     """
-    rows, broken = SalvagedRows(), list[str]()
+    rows, broken = ReadableRows(), list[str]()
     first = None
     for position in range(request.per_page):
         number = (request.number - 1) * request.per_page + position + 1
