@@ -68,7 +68,7 @@ def tables(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     return dg.MaterializeResult(
         metadata={
             "records": int(report.total("record_count")),
-            "seconds": report.total("job_duration"),
+            "seconds": round(report.total("job_duration"), 3),
             "requests": int(report.total("http_request_count")),
             "retries": int(report.total("http_retry_count")),
             "bookmark": min(_bookmarks(state), default="none"),
