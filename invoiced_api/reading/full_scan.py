@@ -60,8 +60,8 @@ class _PagedList:
     def _last_page(self, page: Page) -> int | None:
         if page.single or not page.shown:
             return 1
-        if page.total is None:
-            return None
+        if page.total is None or page.shown == page.asked == page.total:
+            return None  # a full page is never the last, whatever the count
         if page.shown > page.asked and page.shown >= page.total:
             return 1
         return -(-page.total // page.shown)
@@ -228,7 +228,7 @@ class FullScanReader(StreamReader):
     def _stop_if_repeated(self, paged: _PagedList, number: int, page: Page) -> None:
         """Without a count, only the rows show that a server ignores `page`."""
         first = paged.first
-        if number == 1 or first is None or first.total is not None:
+        if number == 1 or first is None or paged.last is not None:
             return
         if self._scan.repeats_page_1(page):
             raise incomplete(

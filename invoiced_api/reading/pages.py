@@ -156,7 +156,7 @@ class Page:
         rows: the rows that show when they were updated, if that was asked; else all.
         undated: the other rows: their stamp is no number, or cannot be true.
         moments: when `rows` were updated, in UNIX seconds; empty where that was not asked.
-        total: `X-Total-Count`; None without it.
+        total: `X-Total-Count`; None without it, or if it is less than what the page shows.
         clock: the earlier of the server's clock and ours, in UNIX seconds.
         asked: how many rows were requested.
         outside: how many of `undated` claim to be older than what was requested, or to be newer
@@ -283,7 +283,7 @@ def page_of(request: PageRequest, response: Response) -> Page:
             "any proxy between this machine and Invoiced."
         )
         raise UnreadablePageError(trouble, broken=False)
-    stamp = request.listing.stamp
+    stamp, total = request.listing.stamp, response.total
     dated, outside = rows, 0
     moments: list[int] = []
     undated: list[Any] = []
@@ -297,7 +297,7 @@ def page_of(request: PageRequest, response: Response) -> Page:
         rows=dated,
         undated=undated,
         moments=moments,
-        total=response.total,
+        total=None if total is not None and total < len(rows) else total,
         clock=response.clock,
         asked=request.per_page,
         outside=outside,

@@ -24,7 +24,9 @@ class OddList:
         shuffled: str = "",
         empty_page: int = 0,
         shown_as: dict[int, int] | None = None,
+        counted: Callable[[int], int] = int,
     ) -> None:
+        self.counted = counted
         self.shown_as = shown_as or {}
         self.rows, self.ignored, self.most_per_page = rows, ignored, most_per_page
         self.shuffled, self.empty_page = shuffled, empty_page
@@ -44,7 +46,7 @@ class OddList:
         size = min(int(query.get("per_page", 100)), self.most_per_page)
         page = [] if number == self.empty_page else rows[size * (number - 1) : size * number]
         page = [{**r, "updated_at": self.shown_as.get(r["id"], r["updated_at"])} for r in page]
-        return Response(json.dumps(page), headers={"X-Total-Count": str(len(rows))})
+        return Response(json.dumps(page), headers={"X-Total-Count": str(self.counted(len(rows)))})
 
 
 def rows_of(count: int, *, one_second: bool = False) -> list[dict[str, Any]]:
@@ -79,6 +81,26 @@ def test_rows_of_a_second_in_another_order_each_time_are_all_read(read: Any) -> 
     run = read("customers", OddList(rows_of(300, one_second=True), shuffled="each time"))
     assert run.exit_code == 0, run.stderr
     assert set(run.ids("customers")) == set(range(1, 301))
+
+
+@pytest.mark.parametrize("one_second", [False, True], ids=["sorted", "one-second"])
+@pytest.mark.parametrize("stream", ["customers", "charges"])
+@pytest.mark.parametrize(
+    "counted",
+    [
+        pytest.param(lambda rows: 0, id="none"),
+        pytest.param(lambda rows: min(rows, 100), id="a-page"),
+        pytest.param(lambda rows: rows + 50, id="too-many"),
+    ],
+)
+def test_a_wrong_count_loses_no_row_silently(
+    read: Any, stream: str, one_second: bool, counted: Callable[[int], int]
+) -> None:
+    run = read(stream, OddList(rows_of(300, one_second=one_second), counted=counted))
+    if run.exit_code == 0:
+        assert set(run.ids(stream)) == set(range(1, 301))
+    else:
+        assert "cannot be read completely" in run.stderr
 
 
 @pytest.mark.parametrize("position", [1, 50, 100, 101, 250])
