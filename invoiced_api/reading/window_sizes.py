@@ -3,9 +3,9 @@
 from math import ceil
 
 # A window of more pages is cut into pieces of about so many.
-MAX_PAGES = 20
+MAX_PAGES = 12
 # Or of more bytes: what the windows hold that are read at once has to fit into the buffer.
-MAX_BYTES = 1536 * 1024
+MAX_BYTES = 1024 * 1024
 # Where less is left, in all streams together, windows are smaller, so that the connections have
 # work to the end.
 MIN_PAGES = 3
