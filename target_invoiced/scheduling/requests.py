@@ -80,10 +80,12 @@ class RequestBuilder:
         if isinstance(operation, Create) and not operation.singleton:
             return self._keyed(pending, pending.key, request)
         known = self.unit.keys.get(pending.key)
-        removing = isinstance(operation, Remove)
-        since = self._since(known.announced_at) if removing else known.announced_at
-        if known.digest is not None or known.announced_at != since:
+        if isinstance(operation, Remove):
+            since = self._since(known.announced_at)
             self.unit.keys.set(replace(known, digest=None, announced_at=since))
+            return replace(request, again=known.removal_in_doubt)
+        if known.digest is not None:
+            self.unit.keys.set(replace(known, digest=None))
         return request
 
     @staticmethod
@@ -180,7 +182,8 @@ class RequestBuilder:
         """Note that a request was not sent, so that the next run need not find out its outcome."""
         if request.again:
             return
-        if pending.key and pending.pinned and request.keyed:
+        marked = request.keyed or isinstance(request.operation, Remove)
+        if pending.key and pending.pinned and marked:
             known = self.unit.keys.get(pending.key)
             self.unit.keys.set(replace(known, idempotency_key=None, announced_at=None))
         elif pending.parked is not None and pending.parked.number is not None:

@@ -109,12 +109,15 @@ def test_a_record_from_before_a_removal_that_was_executed_comes_again(run_target
         assert account.objects("customers") == []
 
 
-def test_a_removal_that_was_refused_leaves_no_doubt(run_target, singer, account):
+@pytest.mark.parametrize("status", [400, 401])
+def test_a_removal_that_was_refused_leaves_no_doubt(run_target, singer, account, status):
     """Whoever deletes the object then is somebody else."""
-    refused = Faults([{"kind": "status", "status": 400, "methods": ["DELETE"]}])
+    refused = Faults([{"kind": "status", "status": status, "methods": ["DELETE"]}])
     with Server(account, faults=refused) as server:
         run = partial(run_target, server, ids="external")
         assert run(customer(singer)).exit_code == 0
-        assert "(400)" in run(customer(singer, _sdc_deleted_at="2026-03-01T00:00:00Z")).complaint
+        assert (
+            f"({status})" in run(customer(singer, _sdc_deleted_at="2026-03-01T00:00:00Z")).complaint
+        )
         account.remove("customers", account.objects("customers")[0]["id"])
         assert "deleted or merged" in run(customer(singer, name="Acme Ltd")).complaint
