@@ -34,7 +34,7 @@ from invoiced_api.reading.windows import Encode, EncodedChunk, WindowReader, cut
 
 LOGGER = logging.getLogger(__name__)
 
-# No response is stamped so many seconds after its list was queried.
+# A server queries a list at most so long before it stamps the response with `Date`.
 MAX_RESPONSE_S = 600
 # So many rows that do not show when they were updated are named in the log.
 MAX_UNDATED_NAMED = 5
@@ -237,9 +237,9 @@ class IncrementalReader(StreamReader):
         self._pages.clear()
 
     def _know_lists(self) -> None:
-        """Note what the openings showed: the largest list, and those of a page, which move nothing.
+        """Note which list is the largest, and which ones page 1 showed whole.
 
-        What moves between the lists meanwhile is in the tail, since a move is a change.
+        An object that moves between the lists later is in the tail, since a move is a change.
         """
         for request, page in self._pages:
             if page.is_last and page.ascending and not page.undated and not page.unreadable:
@@ -315,10 +315,10 @@ class IncrementalReader(StreamReader):
         return WindowReader(partial(merged, self._lists, self._probe, shown), window)
 
     def _is_settled(self, window: Window) -> bool:
-        """Whether the openings show the window as it is now, or lists that it may have left.
+        """Whether the window ended so long ago that page 1 of each list still shows it.
 
-        A server stamps a response later than it queries a list. What changed in between is older
-        than the clock, and moved to a list that does not show it.
+        A server queries a list before it stamps the response. An object that changed in between is
+        older than the clock, and may have moved to a list that was queried without it.
         """
         return window.until is not None and window.until <= self.clock - MAX_RESPONSE_S
 

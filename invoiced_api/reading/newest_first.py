@@ -44,13 +44,17 @@ class NewestFirstReader(IncrementalReader):
         self._abandon(window)
         self._undated.difference_update(row["id"] for row in page.undated)
         del self._windows[place]
-        edges = cut(since, until, rows, min(most, self._rows_per_window(rows)))
+        edges = cut(since, until, rows, self._rows_per_window(rows))
         for offset, (start, end) in enumerate(pairwise(edges)):
             self._windows.insert(place + offset, self._window(Window(start, end)))
 
     def _open(self, listing: ListQuery, window: Window, on_rows: OnRows) -> PageSteps:
         request = page_request(listing, 1, {"start_date": window.since})
         self._keep(request, (yield from looked_at(request, expects_rows=None)))
+
+    def _rows_per_window(self, rows: int) -> int:
+        most = MAX_PAGES_PER_WINDOW * self._lists[0].page_size
+        return min(most, super()._rows_per_window(rows))
 
     def _earliest(self) -> int:
         return self._since

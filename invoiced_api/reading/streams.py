@@ -39,7 +39,7 @@ class StreamReader:
         bytes_per_row: average size of a row of that page.
         requests: how many requests were sent, counted by the caller.
         retries: how many of them were repetitions.
-        rows_left_in_all: about how many rows all streams have to read; set by the caller.
+        rows_left_in_all: gives about how many rows all streams have to read; set by the caller.
 
     It has more fields than a class should have: half of them are what its caller counts.
     """
@@ -75,13 +75,11 @@ class StreamReader:
     @property
     def rows_left(self) -> int:
         """About how many rows are still to be read."""
-        if self._heads:
-            left = self.total - self._rows_received
-            if left <= 0:
-                return 0
-        else:
-            left = ROWS_OF_UNKNOWN
-        return 0 if self.finished or self.failure else left
+        if self.finished or self.failure:
+            return 0
+        if not self.knows_clock:
+            return ROWS_OF_UNKNOWN
+        return max(0, self.total - self._rows_received)
 
     @property
     def total(self) -> int:
