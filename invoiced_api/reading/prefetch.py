@@ -103,14 +103,12 @@ class Prefetcher:
                 chunk = reader.next_chunk()
                 if chunk:
                     yield chunk
-                    self._receive(wait=False)
-                    continue
-                if reader.failure or reader.finished:
+                elif reader.failure or reader.finished:
                     break
                 # In turns, so that a page is encoded while it is in the processor's cache, and
                 # what a response makes possible is in flight before the next one is encoded.
                 encoded = self._scheduler.encode_one()
-                if not self._receive(wait=False) and not encoded:
+                if not self._receive(wait=False) and not encoded and not chunk:
                     self._receive(wait=True)
         finally:
             self._scheduler.remove(reader)

@@ -118,3 +118,26 @@ def test_two_large_streams_take_few_more_requests_than_their_rows_fill_pages() -
     assert rows == 32_000
     assert run.requests <= 1.10 * rows / PAGE_SIZE
     assert rows / run.round_trips >= 0.7 * CONNECTIONS * PAGE_SIZE
+
+
+def test_a_page_is_encoded_before_the_next_one_is_parsed() -> None:
+    """Later it would have left the processor's cache, and take half as long again to encode."""
+    account = Account(now=lambda: NOW, api_key="emulator-key")
+    add_bulk(account, "invoices", count=10_000, first_updated_at=NOW - 86_400, per_second=1)
+    parsed: list[set[int]] = []
+    later_pages: list[int] = []
+
+    def parse(body: bytes) -> Any:
+        rows = orjson.loads(body)
+        parsed.append({row["id"] for row in rows})
+        return rows
+
+    def encode(rows: list[Any]) -> bytes:
+        last = max(number for number, ids in enumerate(parsed) if rows[0]["id"] in ids)
+        later_pages.append(len(parsed) - 1 - last)
+        return b"x"
+
+    reader = reader_of(BY_NAME["invoices"], PAGE_SIZE, LONG_AGO, encode, parse)
+    with Prefetcher(SimulatedTime(account), CONNECTIONS, [reader]) as ahead:
+        assert sum(chunk.rows for chunk in ahead.chunks(reader)) == 10_000
+    assert set(later_pages) == {0}
