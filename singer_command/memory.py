@@ -1,10 +1,27 @@
-"""How the process gives memory back."""
+"""How the process uses and gives back memory."""
 
 import ctypes
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 # glibc's number of the parameter.
 M_MMAP_THRESHOLD = -3
 LARGE_BLOCK_BYTES = 1024 * 1024
+
+
+@contextmanager
+def kept_imports() -> Iterator[None]:
+    """What is imported inside stays until the process ends, so that no collection looks at it.
+
+    Collections during the imports and at the exit took a fifth of the time of a short run.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def release_large_blocks() -> None:

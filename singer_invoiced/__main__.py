@@ -5,6 +5,7 @@ import os
 import sys
 
 from invoiced_api import VERSION
+from singer_command.memory import kept_imports
 from singer_command.signals import use_default_sigint
 from singer_invoiced import DESCRIPTION
 
@@ -15,7 +16,8 @@ def main() -> int:
     """Run the command. Returns its exit code."""
     use_default_sigint()
     options = parser().parse_args()
-    from singer_invoiced.cli import run  # slow to import, and --help is to be quick
+    with kept_imports():
+        from singer_invoiced.cli import run  # slow to import, and --help is to be quick
 
     return run(options, os.environ)
 

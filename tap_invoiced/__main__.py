@@ -4,6 +4,7 @@ import os
 import sys
 
 from singer_command.arguments import parser
+from singer_command.memory import kept_imports
 from singer_command.signals import use_default_sigint
 from tap_invoiced import DESCRIPTION
 
@@ -31,7 +32,8 @@ def main() -> int:
         "-d", "--discover", action="store_true", help="print the catalog; needs no account"
     )
     options = arguments.parse_args()
-    from tap_invoiced.cli import run  # slow to import, and --help is to be quick
+    with kept_imports():
+        from tap_invoiced.cli import run  # slow to import, and --help is to be quick
 
     return run(options, os.environ)
 

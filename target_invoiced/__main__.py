@@ -4,6 +4,7 @@ import os
 import sys
 
 from singer_command.arguments import parser
+from singer_command.memory import kept_imports
 from singer_command.signals import use_default_sigint
 from target_invoiced import DESCRIPTION
 
@@ -23,7 +24,8 @@ def main() -> int:
         help="send the first record of each stream, print its response, and stop",
     )
     options = arguments.parse_args()
-    from target_invoiced.cli import run  # slow to import, and --help is to be quick
+    with kept_imports():
+        from target_invoiced.cli import run  # slow to import, and --help is to be quick
 
     return run(options, os.environ)
 
