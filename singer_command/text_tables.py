@@ -1,15 +1,13 @@
 """Tables of numbers for people, on stderr."""
 
 import logging
+import sys
 from collections.abc import Iterable, Sequence
 
 from invoiced_api.redact import hide_card_numbers
 from singer_command.logs import logs_are_json
 
 LOGGER = logging.getLogger(__name__)
-
-# Columns of a table that goes to a log and not to a screen.
-LOG_WIDTH = 140
 
 
 def show_table(
@@ -34,15 +32,13 @@ def show_table(
 def _print_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None
 ) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left")
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left")
-    for row in rows:
-        table.add_row(*(hide_card_numbers(str(cell)) for cell in row))
-    screen = Console(stderr=True, markup=False, emoji=False)  # names stand as they are
-    if not screen.is_terminal:
-        screen.width = LOG_WIDTH
-    screen.print(table)
+    """Print a table in Markdown: ASCII only, and quick, since rich takes 20 ms to import."""
+    cells = [columns, *([hide_card_numbers(str(cell)) for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    rules = ["-" * widths[0], *(f"{'-' * (width - 1)}:" for width in widths[1:])]
+    lines = [title] if title else []
+    for row in (cells[0], rules, *cells[1:]):
+        name, *numbers = row
+        shown = [name.ljust(widths[0]), *map(str.rjust, numbers, widths[1:])]
+        lines.append(f"| {' | '.join(shown)} |")
+    sys.stderr.write("".join(f"{line}\n" for line in lines))

@@ -88,9 +88,9 @@ class Run:
     def counts(self, stream: str) -> dict[str, int]:
         """What the target's closing table says became of a stream's records, zeros left out."""
         names, *rows = [
-            re.findall(r"[^\s│┃|]+", line)
+            re.findall(r"[^\s|]+", line)
             for line in self.stderr.splitlines()
-            if re.match("[│┃|]", line)
+            if re.match(r"\| (?!-)", line)
         ]
         (row,) = [
             dict(zip(names[1:], cells[1:], strict=True)) for cells in rows if cells[0] == stream

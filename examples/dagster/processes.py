@@ -43,7 +43,7 @@ class Report:
         """Copy the lines of a process to our stderr, which Dagster keeps with the step."""
         for line in stderr:
             print(f"{name}: {line}", end="", file=sys.stderr, flush=True)
-            if line.strip() and not line.startswith(("│", "┃", "┏", "┡", "└", "├")):
+            if line.strip() and not line.startswith("|"):
                 self.last_lines[name] = line.strip()
             if found := METRIC.search(line):
                 point = json.loads(found[1])

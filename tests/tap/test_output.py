@@ -1,6 +1,7 @@
 """What the tap writes: the API's own values, in a form that a target accepts."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
@@ -160,4 +161,7 @@ def test_metrics_and_a_closing_table_go_to_stderr(
         found = [json.loads(line.removeprefix("INFO METRIC: ")) for line in lines]
         (value,) = [one.pop("value") for one in found if metric.items() <= one.items()]
         assert value == len(run.records(stream))
-    assert "requests" in run.stderr.splitlines()[-9]
+    header, rule, *rows = run.stderr.splitlines()[-2 - len(STREAMS) :]
+    assert re.findall(r"\w+", header)[:3] == ["stream", "records", "requests"]
+    assert set(rule) == set("| -:")
+    assert [re.findall(r"\w+", row)[0] for row in rows] == list(STREAMS)

@@ -249,7 +249,7 @@ def test_the_command_ends_with_one_critical_line_that_names_stream_reason_and_re
         "credit_notes",
         "transactions",
     }
-    assert "│ invoices" in run.stderr  # the closing table
+    assert "| invoices" in run.stderr  # the closing table
 
 
 def test_an_account_that_is_not_there_stops_the_run_at_the_first_stream(
