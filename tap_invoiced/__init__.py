@@ -12,6 +12,7 @@ sync          the run: reads the streams and writes their messages
 stream_failures  which failures end the run, and which only their stream
 records       from a page to RECORD lines
 fast_decode   typed decoding of a page, where every row fits the schema
+conversion_loops  what is done to the attributes of these rows
 transform     one row by its schema
 conversion    a value of another type than the schema's
 bad_values    values that cannot be emitted

@@ -115,7 +115,7 @@ LAYERS = {
     "tap_invoiced": (
         "bookmarks columns date_times event_store exceptions messages progress settings",
         "bad_values stream_failures conversion discovery state_file",
-        "row_identity selection transform verification",
+        "conversion_loops row_identity selection transform verification",
         "deletions fast_decode",
         "changed_parents event_changes records",
         "children",
