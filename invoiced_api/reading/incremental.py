@@ -18,6 +18,7 @@ from invoiced_api.reading.pages import (
     changed_since,
 )
 from invoiced_api.reading.steps import (
+    MAX_RESPONSE_S,
     OnRows,
     PageSteps,
     SortProbe,
@@ -34,8 +35,6 @@ from invoiced_api.reading.windows import Encode, EncodedChunk, WindowReader, cut
 
 LOGGER = logging.getLogger(__name__)
 
-# A server queries a list at most so long before it stamps the response with `Date`.
-MAX_RESPONSE_S = 600
 # So many rows that do not show when they were updated are named in the log.
 MAX_UNDATED_NAMED = 5
 

@@ -4,8 +4,8 @@ Rows of a second that is over can only leave it, which shifts the rest to the le
 forward may then skip some. The order of rows within a second is not promised either. So one pass
 proves nothing by itself; each pass is compared with the number of rows in the second, which is
 the difference of two counts: of what was updated since that second, and since the next one. Such
-a difference is exact if nothing changes meanwhile: no row was updated since the pass began, and
-the count of all is the same after it.
+a difference is exact if nothing changes meanwhile: no row was updated since well before the pass
+began, and the count of all is the same after it.
 
     pass ──> nothing changed meanwhile; as many rows in this pass as counted ──> complete
       │
@@ -29,7 +29,13 @@ from invoiced_api.reading.pages import (
     changed_since,
     updated_at,
 )
-from invoiced_api.reading.steps import OnRows, PageSteps, first_page, incomplete
+from invoiced_api.reading.steps import (
+    MAX_RESPONSE_S,
+    OnRows,
+    PageSteps,
+    first_page,
+    incomplete,
+)
 
 # Each pass over rows that come in another order each time finds most of what is left.
 MAX_PASSES = 20
@@ -64,7 +70,7 @@ def crowded_second(listing: ListQuery, second: int, seen: set[Any], on_rows: OnR
         over, found = one.began > second, len(set(one.ids))
         agrees = over and counted == one.counted and found == after
         # Edited rows would be counted here; without any, an equal count means no deletion.
-        if agrees and (yield from _count(listing, one.began)) == 0:
+        if agrees and (yield from _count(listing, one.began - MAX_RESPONSE_S)) == 0:
             return
         if after is not None and len(seen) < after:
             if one.pages > 1 and one.repeats_page_1:

@@ -30,6 +30,8 @@ PageSteps = Generator[PageRequest, Page, None]
 MAX_PROBES = 5
 # So many rows are not all deleted between two requests.
 LONG_PAGE = 20
+# A server queries a list at most so long before it stamps the response with `Date`.
+MAX_RESPONSE_S = 600
 # How often to request a page that contradicts itself or the page before.
 MAX_LOOKS = 4
 

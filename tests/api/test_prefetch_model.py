@@ -78,6 +78,7 @@ class SimulatedServer:
                 rows = [self._row(START + 5) for _ in range(rng.randrange(children + 1))]
                 self.tables[f"/customers/{row['id']}/{kind}"] = rows
         self.first_clocks: dict[str, int] = {}
+        self.first_queries: dict[str, int] = {}
         self.lived = {path: {row["id"] for row in rows} for path, rows in self.tables.items()}
         stamps = sorted(row["updated_at"] for row in self.tables["/customers"])
         # Where children are not read for all customers: from when on these have changed, and which
@@ -106,10 +107,12 @@ class SimulatedServer:
         body = b"garbled" if self.rng.random() < 0.005 else orjson.dumps(page)
         if max_bytes is not None and len(body) > max_bytes:
             return Response(headers={}, body=b"", unread_bytes=len(body))
+        queried_at = self.clock
         while self.busy and self.rng.random() < 0.5:
             self._change()  # after the query, and before the response is stamped
         if body != b"garbled":
             self.first_clocks.setdefault(call.path, self.clock)
+            self.first_queries.setdefault(call.path, queried_at)
         headers = {"X-Total-Count": str(len(rows)), "Date": formatdate(self.clock, usegmt=True)}
         return Response(headers=headers, body=body, retries=self.rng.randrange(2))
 
@@ -152,6 +155,9 @@ class SimulatedServer:
             self.lived[path].discard(gone["id"])
             for kind in ("contacts", "payment_sources"):  # which nobody can read without it
                 self.lived.pop(f"{path}/{gone['id']}/{kind}", None)
+        elif self.rng.random() < 0.3:
+            # Not among those that must come: it may be newer than all that a run reads.
+            rows.append({**self._row(self.clock), "status": ""})
 
 
 class SimulatedTransport:
@@ -276,6 +282,11 @@ class Schedule:
             if resource.strategy is not ReadStrategy.FULL_SCAN and self.server.sorts:
                 stamps = [stamp for _, stamp in rows]
                 assert stamps == sorted(stamps), "out of order"
+            expected = expected | {
+                row["id"]
+                for row in self.server.tables[resource.path]
+                if row["updated_at"] < self.server.first_queries[resource.path]
+            }
             versions: dict[int, int] = {}
             for key, stamp in rows:
                 assert versions.setdefault(key, stamp) <= stamp, "an older version follows"
