@@ -21,50 +21,57 @@ PAGES_PER_STEP = 32
 class _PagedList:
     """The pages of one list in one pass: which are opened, which have come.
 
-    `last` is the number of the last page, None until page 1 shows it, or where there is no count;
-    then pages are read one after the other, until one is empty.
+    A full page is never the last, whatever the count: an empty one has to follow. Where it is not
+    empty, or where there is no count, pages are read one after the other until one is.
+
+    Attributes:
+        opened: how many pages were opened.
+        received: all pages up to this one have come.
+        counted: how many pages have rows, by the count of page 1; 0 without a count.
+        filled: how many pages had rows.
+        last: number of the last page; None until page 1 shows it, or if only an empty page will.
     """
 
     def __init__(self, query: ListQuery) -> None:
         self.query = query
         self.opened = 0
-        self.received = 0  # all pages up to this one have come
-        self.first: Page | None = None
+        self.received = 0
+        self.counted = 0
+        self.filled = 0
         self.last: int | None = None
-        self.empty = False
+        self._per_page = 0
+        self._empty = False
         self._arrived: set[int] = set()
 
     @property
     def planned(self) -> bool:
         """Whether no more pages are to be opened."""
-        if self.first is None:
-            return False
-        return self.empty or (self.last is not None and self.opened >= self.last)
+        return self._empty or (self.last is not None and self.opened >= self.last)
 
     def may_open(self) -> bool:
-        if self.first is None:
-            return self.opened == 0
         in_turn = self.last is not None or self.opened == self.received
         return not self.planned and in_turn and self.opened < self.received + MAX_PAGES_AHEAD
 
     def add(self, number: int, page: Page) -> None:
         if number == 1:
-            self.first = page.without_rows()
-            self.last = self._last_page(page)
-        self.empty |= not page.shown and self.last is None
+            self._per_page = page.shown
+            self._plan(page)
+        elif number == self.last and page.shown >= self._per_page:
+            self.last = None
+        self.filled += bool(page.shown)
+        self._empty |= not page.shown and self.last is None
         self._arrived.add(number)
         while self.received + 1 in self._arrived:
             self.received += 1
             self._arrived.discard(self.received)
 
-    def _last_page(self, page: Page) -> int | None:
+    def _plan(self, page: Page) -> None:
         if page.single or not page.shown:
-            return 1
-        if page.total is None or page.shown == page.asked == page.total:
-            return None  # a full page is never the last, whatever the count
-        if page.shown > page.asked and page.shown >= page.total:
-            return 1
-        return -(-page.total // page.shown)
+            self.last = 1
+        elif page.total is not None:
+            self.counted = -(-page.total // page.shown)
+            whole = page.shown >= page.total and page.shown != page.asked
+            self.last = 1 if whole else page.total // page.shown + 1
 
 
 class _PageReader(WindowReader):
@@ -215,9 +222,11 @@ class FullScanReader(StreamReader):
             self._adapt(refused=page.refused)
             if page.refused:
                 self._refused(paged, number)
-            if page.refused or (not page.shown and paged.last is not None):
-                request = page_request(paged.query, number, self._params)
-                page = yield from looked_at(request, expects_rows=paged.last is not None)
+            if page.refused or (not page.shown and number <= paged.counted):
+                # A server may refuse what comes after everything that it counts.
+                beyond = 0 < paged.counted < number
+                request = page_request(paged.query, number, self._params, may_be_refused=beyond)
+                page = yield from looked_at(request, expects_rows=number <= paged.counted)
         paged.add(number, page)
         self._scan.add_page(page, number)
         self._stop_if_repeated(paged, number, page)
@@ -227,10 +236,7 @@ class FullScanReader(StreamReader):
 
     def _stop_if_repeated(self, paged: _PagedList, number: int, page: Page) -> None:
         """Without a count, only the rows show that a server ignores `page`."""
-        first = paged.first
-        if number == 1 or first is None or paged.last is not None:
-            return
-        if self._scan.repeats_page_1(page):
+        if number > 1 and paged.last is None and self._scan.repeats_page_1(page):
             raise incomplete(
                 paged.query, "every page shows the same rows: the server ignores `page`"
             )
@@ -248,7 +254,7 @@ class FullScanReader(StreamReader):
             self._unrefused, self._ahead = 0, min(self._ahead + 1, MAX_PAGES_AHEAD)
 
     def _finish_pass(self) -> None:
-        if self._checks is None and self._whole:
+        if self._checks is None and (self._whole or self._at_rest):
             self._end()
         elif self._checks is None and self._scan.provable:
             self._checks = list(self._open_checks())
@@ -265,11 +271,13 @@ class FullScanReader(StreamReader):
     @property
     def _whole(self) -> bool:
         """Whether each list was one page, which showed it at one moment."""
-        one_page = all(
-            paged.last == 1 or (paged.last is None and paged.received <= 2)
-            for paged in self._lists_read
-        )
+        one_page = all(paged.filled <= 1 for paged in self._lists_read)
         return one_page and self._scan.counted in (None, self._scan.seen)
+
+    @property
+    def _at_rest(self) -> bool:
+        """Whether the rows show that nothing came or went. Of several lists, one may move."""
+        return len(self._lists) == 1 and self._scan.at_rest
 
     @property
     def _proven(self) -> bool:

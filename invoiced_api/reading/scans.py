@@ -4,9 +4,11 @@ A deletion shifts rows to the left, and the next page starts one row too late. S
 pages proves little. A scan is complete when
 
 - each list was one page, which shows it at one moment; or
+- one pass over one list saw as many rows as page 1 counted, in the order of their ids, and each
+  shows that it was there before: then no row came in place of one that shifted; or
 - one pass saw as many rows as page 1 counted before and after it, in the order of their ids, none
-  of them new since it began, and the last page still shows no other: then no row came, so none
-  went either, and nothing shifted; or
+  of them new since it began, and the last page still shows no other: the same of several lists,
+  which exchange rows, and of rows that do not show when they were updated; or
 - two passes saw the same rows, and no fewer than were counted; or
 - three passes or more together saw the rows that each of them counted, and no others.
 """
@@ -51,6 +53,7 @@ class Scan:
         seen: how many rows this pass saw, each counted once.
         in_id_order: whether they came in the order of their ids, which are numbers.
         fresh: whether some may be new since the pass began.
+        dated: whether each showed when it was updated.
         pages: how many pages it was.
         repeats: whether every page showed the rows of page 1.
     """
@@ -75,6 +78,7 @@ class Scan:
         self.seen = self._later = self._again = self._new = self.pages = 0
         self.in_id_order = True
         self.fresh = False
+        self.dated = True
         self.repeats = True
         self._began: int | None = None
         self._first_ids: list[Any] = []
@@ -108,6 +112,7 @@ class Scan:
             known = self._known.get(key)
             self._check_order(row["id"])
             self.fresh |= moment >= fresh_from
+            self.dated &= moment > 0
             if known is None:
                 self._new += moment < (self._began or 0)
                 self._later += moment >= (self._began or 0)
@@ -163,6 +168,11 @@ class Scan:
     def provable(self) -> bool:
         """Whether a count and the last page could show that this pass was complete."""
         return self.in_id_order and not self.fresh and self.counted == self.seen
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the rows of one list show that none of them came while it was read."""
+        return self.provable and self.dated
 
     def settled(self, listing: ListQuery) -> bool:
         """Whether passes agree.

@@ -1,14 +1,22 @@
 """Lists that are read whole, page after page, while they change."""
 
+from collections import deque
 from collections.abc import Callable
+from email.utils import formatdate
 from typing import Any
 
+import orjson
 import pytest
 
 from invoiced_api.exceptions import IncompleteReadError
 from invoiced_api.reading.pages import ListQuery, Page
+from invoiced_api.reading.prefetch import Prefetcher
+from invoiced_api.reading.readers import reader_of
 from invoiced_api.reading.scans import by_id
+from invoiced_api.reading.scheduler import InFlight
 from invoiced_api.reading.steps import Window
+from invoiced_api.resources import BY_NAME
+from invoiced_api.response import Response
 
 CHARGES = ListQuery(path="/charges", page_size=2)
 BEGAN = 1_000
@@ -100,3 +108,48 @@ def test_an_older_version_that_comes_later_does_not_replace_a_newer_one() -> Non
 
     versions = [row["updated_at"] for row in read(rows, change) if row["id"] == 1]
     assert versions == [900]
+
+
+class Items:
+    """Live and archived items. Number 7 is restored once the live ones are read, without a trace.
+
+    Every request is answered before the next one is sent.
+    """
+
+    def __init__(self) -> None:
+        self.live, self.archived = [1, 2, 3, 4, 5], [6, 7, 8, 9]
+        self._in_flight: deque[InFlight] = deque()
+
+    def submit(self, sent: InFlight) -> None:
+        self._in_flight.append(sent)
+
+    def result(self, *, wait: bool) -> tuple[InFlight, Response] | None:
+        if not self._in_flight:
+            return None
+        sent = self._in_flight.popleft()
+        params = sent.request.call().params
+        if params.get("archived") and 7 in self.archived:
+            self.archived.remove(7)
+            self.live.append(7)
+        ids = self.archived if params.get("archived") else self.live
+        start = int(params["per_page"]) * (int(params["page"]) - 1)
+        rows = [charge(key) for key in ids[start : start + int(params["per_page"])]]
+        headers = {"X-Total-Count": str(len(ids)), "Date": formatdate(BEGAN, usegmt=True)}
+        return sent, Response(headers=headers, body=orjson.dumps(rows))
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_row_that_moves_between_two_lists_is_found() -> None:
+    read_ids = set()
+
+    def encode(rows: list[Any]) -> bytes:
+        read_ids.update(row["id"] for row in rows)
+        return b""
+
+    reader = reader_of(BY_NAME["items"], 2, 0, encode)
+    with Prefetcher(Items(), 1, [reader]) as ahead:
+        for _ in ahead.chunks(reader):
+            pass
+    assert read_ids == set(range(1, 10))

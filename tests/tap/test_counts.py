@@ -90,6 +90,8 @@ def test_rows_of_a_second_in_another_order_each_time_are_all_read(read: Any) -> 
     [
         pytest.param(lambda rows: 0, id="none"),
         pytest.param(lambda rows: min(rows, 100), id="a-page"),
+        pytest.param(lambda rows: min(rows, 200), id="two-pages"),
+        pytest.param(lambda rows: rows - 10, id="within-the-last-page"),
         pytest.param(lambda rows: rows + 50, id="too-many"),
     ],
 )
