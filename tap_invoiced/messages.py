@@ -6,7 +6,9 @@ from typing import Any
 import msgspec
 import orjson
 
-BLOCK_BYTES = 64 * 1024
+# While stdout is written, other threads run and take over the processor's cache: with blocks of
+# 64 KB, a run took 9 % more CPU time. A STATE is written at once, every 500 records at least.
+BLOCK_BYTES = 512 * 1024
 
 ENCODER = msgspec.json.Encoder()
 
