@@ -27,6 +27,7 @@ PEAK_MB = 150
         pytest.param("large rows", 800, "invoices", 800, id="pages of 16 MB"),
         pytest.param("growing rows", 3_600, "invoices", 3_600, id="pages that grow to 16 MB"),
         pytest.param("deletions", 60_000, "invoices", 60_000, id="deletions"),
+        pytest.param("one second", 60_000, "invoices", 60_000, id="a crowded second"),
     ],
 )
 def test_memory_stays_below_a_bound(
