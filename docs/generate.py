@@ -83,9 +83,9 @@ STREAMS_INTRO = """
 This page lists the streams of the tap, in the order in which the tap reads them. To read a stream
 that is not read by default, [select it in the catalog](tap.md#select-streams-and-fields).
 
-A column may be null unless its type says otherwise. A date-time is RFC 3339 in UTC. A number has the
-digits that Invoiced sent. A dot leads into an object, and `[]` into the items of a list. An object
-that several streams share is shown once, under [Parts](#parts).
+A column may be null unless its type says otherwise. A date-time is RFC 3339 in UTC. A number keeps the
+digits that Invoiced sent. A dot separates an object from its attribute, and `[]` marks the items of
+a list. An object that several streams share is shown once, under [Parts](#parts).
 
 With [`capture_deletes`](tap.md#capture-deletions), a stream with deletions also has the column
 `_sdc_deleted_at`, a date-time. With [`extra_columns`](tap.md#keep-attributes-without-a-column), each
@@ -178,7 +178,7 @@ def _type(field: Mapping[str, Any]) -> str:
 
 ENDPOINTS_INTRO = """
 This page lists the endpoints of the target and the attributes that it sends. A stream goes to the
-endpoint of its name unless you [map it](target.md#map-streams-to-endpoints). The target does not
+endpoint of the same name unless you [map it](target.md#map-streams-to-endpoints). The target does not
 send attributes that are missing here. It leaves out columns of the tap's stream without a message,
 and other attributes with a warning.
 
@@ -280,8 +280,8 @@ SETTINGS_INTRO = """
 Put settings into a JSON file and pass it with `--config`. You may repeat `--config`; a setting in a
 later file overrides the same setting in an earlier one.
 
-Settings that no file holds come from the environment: `TAP_INVOICED_` or `TARGET_INVOICED_` and the
-name in capitals, such as `TAP_INVOICED_START_DATE`. The API key may also be in `INVOICED_API_KEY`.
+Settings that no file holds come from the environment: `TAP_INVOICED_` or `TARGET_INVOICED_`, then
+the name in capitals, such as `TAP_INVOICED_START_DATE`. The API key may also be in `INVOICED_API_KEY`.
 The commands do not read `.env` files.
 
 Booleans and numbers may be strings. Objects and lists may be JSON in a string. An unknown setting

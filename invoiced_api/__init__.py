@@ -1,4 +1,4 @@
-"""Speaks to the Invoiced REST API: one client, its exceptions, and the table of resources.
+"""Calls the Invoiced REST API: one client, its exceptions, and the table of resources.
 
     from invoiced_api import Client, Connection, Request
 

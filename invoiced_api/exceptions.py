@@ -1,4 +1,4 @@
-"""What can go wrong, named for what the caller does next.
+"""The exceptions of the client, named after the caller's next step.
 
 InvalidInputError           the user corrects a setting, a file or a message, and starts again
 InvoicedError

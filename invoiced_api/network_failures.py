@@ -1,4 +1,4 @@
-"""What it means when a request brings no response, in words for those who do not know urllib3."""
+"""Explains a request without a response, in words for those who do not know urllib3."""
 
 import ssl
 from urllib.parse import urlsplit

@@ -1,4 +1,4 @@
-"""What every command of a Singer pipeline needs, whatever it does.
+"""Code that every command of a Singer pipeline needs.
 
 arguments         the arguments that all commands have
 files             reads the JSON files that are named there

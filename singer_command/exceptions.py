@@ -1,4 +1,4 @@
-"""What ends a run from outside, or keeps it from a database.
+"""Exceptions that end a run from outside, or keep it from a database.
 
 RunInterruptedError   SIGTERM or SIGINT asks the run to end; no `Exception`, so nothing contains it
 StdoutClosedError     nobody reads the messages any more

@@ -1,7 +1,7 @@
 """The states of pipelines in a database: one row per account and pipeline.
 
-The table stands beside those of a ledger, and has nothing to do with them: a state may be kept in
-a database without a ledger, for any tap and any target.
+The table may share a database with those of a ledger, but does not depend on them: a state may be
+kept in a database without a ledger, for any tap and any target.
 """
 
 import time
@@ -164,12 +164,12 @@ class StateStore:
         where = f"the database of states{f' {self._file}' if self._file else ''}"
         if in_use(error):
             return DatabaseBusyError(
-                f"{where} is in use by another run. Wait for its end, and start again."
+                f"{where} is in use by another run. Wait until it ends, and start again."
             )
         said = message_of(error, self._engine.url)
         step = "Check the URL, and whether the server is up"
         if self._file:
-            step = "Its folder must be there, and both must be writable"
+            step = "Its folder must exist, and both must be writable"
         return InvalidInputError(f"{where} cannot be used: {said}. {step}.")
 
 

@@ -33,8 +33,8 @@ def parser() -> argparse.ArgumentParser:
         ("list", "show each account and pipeline, and when its state was saved"),
         ("show", "print a state as JSON"),
         ("save", "read the lines that a target prints, and save each whole STATE"),
-        ("set", "replace a state by the content of a file"),
-        ("reset", "forget a state, and print it: the next run reads from `start_date`"),
+        ("set", "replace a state with the content of a file"),
+        ("reset", "delete a state, and print it: the next run reads from `start_date`"),
     ):
         action = actions.add_parser(name, help=does, description=does)
         action.add_argument("url", metavar="URL", help=DATABASE)

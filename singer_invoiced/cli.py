@@ -1,4 +1,4 @@
-"""What `singer-invoiced` does with its arguments."""
+"""Carries out the arguments of `singer-invoiced`."""
 
 import argparse
 import logging

@@ -59,12 +59,12 @@ class StateSaver:
         """
         for line in lines:
             if not line.endswith(b"\n"):
-                LOGGER.warning("the target's last line has no end: it is not used")
+                LOGGER.warning("ignoring the target's last line, because it is incomplete")
             elif (state := state_of(line)) is not None:
                 self._unsaved = state
                 self._try(self._store)
             elif line.strip() not in (b"", b"{}"):
-                LOGGER.warning("the target printed a line that is no state: it is not used")
+                LOGGER.warning("ignoring a line of the target that is not a state")
         if self._unsaved is not None:
             self._patient.save(self._account, self._pipeline, self._unsaved)
 

@@ -85,14 +85,14 @@ class Deletions:
         try:
             store.add(kind, event)
         except RecursionError:
-            LOGGER.warning("event %s (%s): what is nested too deeply is lost", event["id"], kind)
+            LOGGER.warning("event %s (%s): values nested too deeply are lost", event["id"], kind)
             store.add(kind, free_form(event, _no_report))
 
     def _date(self) -> None:
         """Events that do not show when they came count as if they came last."""
         for kind, event in self._undated:
             LOGGER.warning(
-                "event %s (%s) has no usable `timestamp`; it counts as of %s",
+                "event %s (%s) has no usable `timestamp`; using %s instead",
                 event["id"],
                 kind,
                 to_rfc_3339(self.until),

@@ -1,4 +1,4 @@
-"""What ends a stream or the run, beside the failures of requests.
+"""Exceptions that end a stream or the run, apart from failed requests.
 
 InvoicedError
 ├── BadValueError         a column cannot hold a value, and `on_bad_value` is "stop"

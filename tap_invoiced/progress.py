@@ -1,4 +1,4 @@
-"""What a run shows of its progress, on stderr."""
+"""Shows the progress of a run on stderr."""
 
 import logging
 import sys

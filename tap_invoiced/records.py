@@ -84,8 +84,8 @@ class Records:
         """Log how many rows were not emitted, if any: without an id, no target could keep them."""
         if self.without_id:
             LOGGER.warning(
-                "%s: %d without a usable `id` not emitted. The stream keeps its bookmark, so the "
-                "next run reads them again. Report them to Invoiced",
+                "%s: rows without a usable `id` that were not emitted: %d. The stream keeps its "
+                "bookmark, so the next run reads them again. Report them to Invoiced",
                 self._name,
                 self.without_id,
             )

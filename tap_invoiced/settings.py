@@ -58,7 +58,7 @@ def _past_moment(clock: Callable[[], float]) -> Callable[[Any], int]:
         except ValueError:
             raise ValueError(expectation) from None
         if moment > clock():
-            raise ValueError("a moment of the past")
+            raise ValueError("a moment in the past")
         return moment
 
     return parse

@@ -1,4 +1,4 @@
-"""What the event loop waits for: lines of input, results of writes, signals. One queue for all."""
+"""The events of the event loop: lines of input, results of writes, signals. One queue for all."""
 
 import os
 import signal

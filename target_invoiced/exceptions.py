@@ -1,4 +1,4 @@
-"""What stops a record, a write or the run, beside the failures of requests.
+"""Exceptions that stop a record, a write or the run, apart from failed requests.
 
 InvalidInputError
 └── TooManyRejectsError   more records were refused than `max_rejects` allows

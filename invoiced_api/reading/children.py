@@ -75,8 +75,8 @@ class ParentList:
         elif not key.shared:
             self.without_id += 1
             LOGGER.warning(
-                "%s: one has no usable `id`, so what is below it is not read. The streams below "
-                "keep their bookmarks",
+                "%s: one has no usable `id`, so its children are not read. Their streams keep "
+                "their bookmarks",
                 self._parent.resource,
             )
 

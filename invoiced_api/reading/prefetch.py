@@ -1,7 +1,7 @@
 """Keeps the connections busy: fetches pages of the stream that is read, and of the next ones.
 
 Threads only wait for responses. The caller's thread decides, parses and encodes, since threads that
-compute at the same time only fight for the interpreter.
+compute at the same time only compete for the interpreter.
 """
 
 import logging

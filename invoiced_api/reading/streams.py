@@ -1,4 +1,4 @@
-"""What all readers of a stream have in common.
+"""The code that all readers of a stream share.
 
 Decisions only: no network, no threads. Pages may arrive in any order; chunks come out in the order
 of the windows. A reader changes state in two places only:

@@ -63,8 +63,9 @@ def _account(
     if mine is not None:
         if mine.name not in (None, name) or (named and named.account != mine.account):
             raise InvalidInputError(
-                f"setting `account` does not fit the key: the ledger has this key for the account "
-                f"`{mine.called}`. Set `account` to that name, or use the key of the other account."
+                f"setting `account` does not match the key: the ledger has this key for the "
+                f"account `{mine.called}`. Set `account` to that name, or use the key of the "
+                "other account."
             )
         return replace(mine, name=name)
     if named is not None:

@@ -13,7 +13,7 @@ from target_invoiced.mapping.outcomes import Done, Kind, done_of
 from target_invoiced.stream_settings import DoubtPolicy
 
 UNKNOWN_CALL = (
-    "it was sent before without a usable response, and whether it was carried out is not known. "
+    "it was sent before without a usable response, and nothing shows whether it was carried out. "
     "Look at its object in Invoiced, and send the record again if it was not"
 )
 

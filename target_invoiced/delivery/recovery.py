@@ -134,8 +134,8 @@ class Recovery:
         if matches:
             raise UndecidableError(
                 f"it was sent before without a usable response, and {len(matches)} objects in "
-                f"{self._list_path()} may be it. Look at them in Invoiced, and send the record "
-                "again if it is missing"
+                f"{self._list_path()} may be the one. Look at them in Invoiced, and send the "
+                "record again if it is missing"
             )
 
     def _is_ours(self, row: Mapping[str, Any]) -> bool:

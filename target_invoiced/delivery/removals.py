@@ -1,4 +1,4 @@
-"""Deletes, voids or cancels an object, whichever its resource and its own state ask for."""
+"""Deletes, voids or cancels an object, as its resource and state require."""
 
 from invoiced_api.definitions import DeleteBehaviour
 from invoiced_api.exceptions import NotFoundError, RecordRejectedError

@@ -1,4 +1,4 @@
-"""What a ledger remembers between runs, by account: keys, the journal of writes, parked records.
+"""The ledger between runs, by account: keys, the journal of writes, parked records.
 
 Everything between `Ledger.transaction()` and its end is durable together or not at all.
 

@@ -170,7 +170,7 @@ class Database:
         if in_use(error):
             used = f"{file} is in use" if file else "this account is being written to"
             return InvalidInputError(
-                f"setting `ledger`: {used} by another run. Wait for its end, and start again."
+                f"setting `ledger`: {used} by another run. Wait until it ends, and start again."
             )
         if getattr(error, "connection_invalidated", False):
             self._lost = InvalidInputError(
@@ -204,7 +204,7 @@ def refuse_unmakeable(file: Path) -> None:
 
 def _unusable(file: Path, said: str) -> InvalidInputError:
     return InvalidInputError(
-        f"setting `ledger`: {file} cannot be used: {said}. Its folder must be there, and both "
+        f"setting `ledger`: {file} cannot be used: {said}. Its folder must exist, and both "
         "must be writable."
     )
 

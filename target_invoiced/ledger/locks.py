@@ -42,7 +42,7 @@ def open_schema(connection: sa.Connection, busy_s: float, *, keep: bool) -> None
         if time.monotonic() >= deadline:
             raise InvalidInputError(
                 "setting `ledger`: its tables must be upgraded, but other runs use "
-                "them. Wait for their end, and start again."
+                "them. Wait until they end, and start again."
             )
         wait_until(time.monotonic() + LOOK_AGAIN_S)
 

@@ -10,7 +10,7 @@ lost_columns   columns that hold a list in a form that would not be sent
 payloads       the body of a write
 paths          the path of a write
 operations     what a record asks for
-outcomes       the outcome of it
+outcomes       its outcome
 endpoints      records of a stream that writes to an endpoint
 custom_calls   records of a stream that defines its own call
 side_effects   what reaches a customer or a card

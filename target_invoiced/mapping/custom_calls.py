@@ -89,7 +89,7 @@ class CustomCallMapper:
         missing = [name for name in call.references if body.get(name) in (None, "")]
         if missing:
             raise InvalidRecordError(
-                f"`{missing[0]}` is missing, which the call needs. Add it to the record"
+                f"`{missing[0]}` is missing, but the call needs it. Add it to the record"
             )
         return {
             name: reference(body[name], _resource(call, name), self.settings.ids, name)

@@ -43,7 +43,7 @@ def path_of(
         value = record.get(piece)
         if value is None or value == "":
             raise InvalidRecordError(
-                f"`{piece}` is missing, which the path of the call needs. Add it to the record"
+                f"`{piece}` is missing, but the path of the call needs it. Add it to the record"
             )
         named = BY_SINGULAR[piece].name if piece in BY_SINGULAR else None
         if refers_to := resource or named:

@@ -315,8 +315,8 @@ class Intake:
         if stream not in self._without_key:
             self._without_key.add(stream)
             LOGGER.warning(
-                "%s: its SCHEMA names no `key_properties`: records that come again a day later are "
-                "created again. Name the columns that are the key in `key_properties` of the "
+                "%s: its SCHEMA names no `key_properties`: records that are repeated a day later "
+                "are created again. Name the columns that are the key in `key_properties` of the "
                 "stream in the setting `streams`, or at the tap",
                 stream,
             )

@@ -25,7 +25,7 @@ MAX_DEFERRALS = 2
 # A 404 for an object that the ledger knows.
 BAD_REQUEST, NOT_FOUND = 400, 404
 NOT_FOUND_HINT = (
-    "The ledger knows it all the same: either it was deleted or merged in Invoiced since, or the "
+    "The ledger still contains it: either it was deleted or merged in Invoiced since, or the "
     "ledger is of another account. If it is gone, send its record with `_sdc_deleted_at`, and then "
     "without, to create it again. If it was merged, send it with the number of the kept object"
 )

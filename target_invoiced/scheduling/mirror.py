@@ -84,8 +84,8 @@ class Mirror:
         keys = orjson.loads(value) if value.startswith("[") and len(names) > 1 else [value]
         if len(keys) != len(names):
             raise InvalidInputError(
-                f"line {message.line}: the SCHEMA of `{stream.name}` has other key properties than "
-                "when its records were written: a mirror needs the same ones always."
+                f"line {message.line}: the SCHEMA of `{stream.name}` has different key properties "
+                "than when its records were written: a mirror always needs the same ones."
             )
         record = {**dict(zip(names, keys, strict=True)), "_sdc_deleted_at": True}
         pending = PendingRecord(

@@ -180,7 +180,7 @@ class ParkedQueue:
             awaited = "a corrected record of its key" if missing == AWAITING_CORRECTION else missing
             LOGGER.warning("%s: still waits for %s", pending.place, awaited)
             return Done(Kind.SKIPPED)
-        reason = f"it refers to {missing}, which did not come or was rejected"
+        reason = f"it refers to {missing}, which did not arrive or was rejected"
         if stays:
             reason += "; it waits in the ledger, and a later run writes it once that object exists"
         return Rejected(reason, waits=stays)

@@ -215,7 +215,7 @@ def _object(line: bytes, number: int) -> tuple[dict[str, Any], bool]:
 
 def _bad(number: int, what: str, stream: Any = None) -> InvalidInputError:
     return InvalidInputError(
-        f"line {number} of the input{_shown(stream)} {what}. Only Singer messages may come in: "
+        f"line {number} of the input{_shown(stream)} {what}. Only Singer messages are accepted: "
         "look for output that the command before this one should have sent to stderr."
     )
 

@@ -61,7 +61,7 @@ class Validator:
             place = _dotted(error.path)
             raise ValueError(f"`{place}` breaks the rule `{error.validator}`") from None
         except RecursionError:
-            raise ValueError("it is nested too deep") from None
+            raise ValueError("it is nested too deeply") from None
         if (circle := _circle(schema)) is not None:
             raise ValueError(f"its `$ref` {circle} refers to itself")
         self._validator = _Validator(schema, resolver=_LocalReferences.from_schema(schema))
@@ -71,11 +71,11 @@ class Validator:
         try:
             error = next(self._validator.iter_errors(record), None)
         except RecursionError:
-            return "it is nested too deep for its SCHEMA"
+            return "it is nested too deeply for its SCHEMA"
         except jsonschema.RefResolutionError:
-            return "its SCHEMA refers with `$ref` to what is not within it"
+            return "its SCHEMA has a `$ref` to something outside it"
         except re.error:
-            return "its SCHEMA has a `pattern` that is no regular expression"
+            return "its SCHEMA has a `pattern` that is not a regular expression"
         if error is None:
             return None
         place = _dotted(error.path) or "the record"

@@ -114,7 +114,7 @@ FILES: Mapping[str, Passes | Fails] = {
             "test_record_missing_key_property": {"method": "PATCH", "path": "/customers/{id}"}
         },
         said="stopped at line 2, test_record_missing_key_property: "
-        "`id` is missing, which the path of the call needs. Add it to the record" + SENT_BACK,
+        "`id` is missing, but the path of the call needs it. Add it to the record" + SENT_BACK,
     ),
     "record_missing_required_property": Fails(
         streams={"test_record_missing_required_property": TASKS},

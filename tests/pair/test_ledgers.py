@@ -78,7 +78,7 @@ def test_a_check_of_a_database_that_another_run_migrates_says_so(
     with psycopg.connect(database) as other:
         other.execute(f"SELECT pg_advisory_lock({SCHEMA_LOCK})")
         run = run_target(server, b"", "--check", ledger=database)
-    assert "by another run. Wait for its end, and start again." in run.complaint
+    assert "by another run. Wait until it ends, and start again." in run.complaint
     assert run_target(server, b"", "--check", ledger=database).exit_code == 0
 
 
@@ -108,7 +108,7 @@ def test_a_record_that_waits_is_written_by_the_run_that_brings_what_it_waits_for
     first = run_target(server, invoices, ids="external", ledger=ledger, max_rejects=-1)
     assert first.exit_code == 0, first.stderr
     assert first.messages == [{"day": 1}], "STATE passes what is durably parked"
-    assert "customers with the key 1, which did not come" in first.stderr
+    assert "customers with the key 1, which did not arrive" in first.stderr
     assert account.objects("invoices") == []
     customers = [head("customers"), line("customers", id=1, name="Acme")]
     second = run_target(server, customers, ids="external", ledger=ledger)

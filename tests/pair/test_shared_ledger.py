@@ -244,7 +244,7 @@ def test_accounts_park_records_with_one_schema_without_waiting_for_each_other(
     assert b"customers" in rehearsal.stdout.readline()  # it has parked the invoice before
     other = made[1].start()
     other.stdin.write(orphan)  # type: ignore[union-attr]
-    assert "which did not come" in ended(other, 25)[1]
+    assert "which did not arrive" in ended(other, 25)[1]
     ended(rehearsal)
 
 

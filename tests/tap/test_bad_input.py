@@ -27,7 +27,7 @@ def entry(stream: str, **schema: Any) -> dict[str, Any]:
         pytest.param({"start_date": 20260101}, "must be an RFC 3339 date", id="date-number"),
         pytest.param({"start_date": "2026-13-01"}, "`start_date` must be", id="thirteenth-month"),
         pytest.param(
-            {"start_date": "2999-01-01"}, "`start_date` must be a moment of the past", id="future"
+            {"start_date": "2999-01-01"}, "`start_date` must be a moment in the past", id="future"
         ),
         pytest.param({"page_size": 101}, "`page_size` must be 1 to 100, not 101", id="page-size"),
         pytest.param({"max_connections": "x"}, "`max_connections` must be 1 to 20", id="words"),

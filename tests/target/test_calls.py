@@ -65,7 +65,7 @@ def test_a_record_that_lacks_what_the_path_needs_is_a_reject(call, singer):
     run, requests = call(
         singer.stream("own", {"to": "x"}), method="POST", path="/invoices/{invoice}/emails"
     )
-    assert "`invoice` is missing, which the path of the call needs" in run.complaint
+    assert "`invoice` is missing, but the path of the call needs it" in run.complaint
     assert requests == []
 
 

@@ -137,7 +137,7 @@ def test_a_dry_run_says_what_would_be_rejected(run_target, server, singer):
         max_rejects=-1,
     )
     assert "`due_date` is not an RFC 3339 date" in run.stderr
-    assert "customers with the number none, which did not come" in run.stderr
+    assert "customers with the number none, which did not arrive" in run.stderr
     assert run.counts("invoices") == {"rejected": 2}
 
 

@@ -296,7 +296,7 @@ def test_an_object_that_only_the_ledger_knows_is_a_reject_that_says_why_that_may
     load(*singer.stream("customers", {"id": "a", "name": "A"}))
     account.remove("customers", newest(account, "customers")["id"])
     run, _ = load(*singer.stream("customers", {"id": "a", "name": "B"}))
-    known = "The ledger knows it all the same: either it was deleted or merged in Invoiced since, "
+    known = "The ledger still contains it: either it was deleted or merged in Invoiced since, "
     assert f"{known}or the ledger is of another account." in run.complaint
     remedy = "If it is gone, send its record with `_sdc_deleted_at`, and then without, "
     assert f"{remedy}to create it again. If it was merged, send it with the number" in run.complaint
@@ -313,7 +313,7 @@ def test_a_ledger_that_cannot_be_made_ends_the_run_with_its_path(
         return
     said = f"setting `ledger`: {tmp_path}/no-such-folder/ledger.db cannot be used: unable to open"
     assert run.complaint.startswith(said)
-    assert "Its folder must be there, and both must be writable." in run.complaint
+    assert "Its folder must exist, and both must be writable." in run.complaint
 
 
 def test_the_path_of_a_new_ledger_is_logged(run_target, server, tmp_path):
@@ -343,5 +343,5 @@ def test_a_check_of_a_ledger_that_another_run_uses_says_so(run_target, server, t
     other = Ledger(f"sqlite:///{tmp_path}/ledger.db")
     run = run_target(server, b"", "--check")
     other.close()
-    said = f"setting `ledger`: {tmp_path}/ledger.db is in use by another run. Wait for its end, "
+    said = f"setting `ledger`: {tmp_path}/ledger.db is in use by another run. Wait until it ends, "
     assert run.complaint == f"{said}and start again."

@@ -98,7 +98,7 @@ def test_invoices_are_consolidated_after_they_were_created(load, account, singer
 
 def test_a_merge_without_the_customer_to_remove_is_a_reject(load, singer):
     run, writes = load(singer.stream("merge", {"kept": 1}))
-    assert "`customer` is missing, which the call needs" in run.stderr
+    assert "`customer` is missing, but the call needs it" in run.stderr
     assert writes == []
 
 

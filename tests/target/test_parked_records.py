@@ -9,7 +9,7 @@ from invoiced_emulator import Faults, Server
 INVOICE = {"id": "inv", "customer": "c", "items": [{"name": "Work", "unit_cost": 100}]}
 CUSTOMER = {"id": "c", "name": "C"}
 NEVER = (
-    "it refers to customers with the key {}, which did not come or was rejected; it waits in the "
+    "it refers to customers with the key {}, which did not arrive or was rejected; it waits in the "
     "ledger, and a later run writes it once that object exists"
 )
 

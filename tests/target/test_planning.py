@@ -266,7 +266,7 @@ def test_a_refund_is_found_below_its_charge():
 )
 def test_a_child_without_its_parent_is_refused_by_name(stream, name):
     said = refusal(stream, {"notes": "x"}, allowed=SideEffect)
-    assert said == (f"`{name}` is missing, which the path of the call needs. Add it to the record")
+    assert said == (f"`{name}` is missing, but the path of the call needs it. Add it to the record")
 
 
 @pytest.mark.parametrize("written", ["3/void", "../3", "a b"], ids=repr)

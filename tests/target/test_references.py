@@ -55,7 +55,7 @@ def test_a_record_waits_for_what_comes_later_and_is_rejected_for_what_never_come
     assert run.exit_code == 0
     assert run.messages == ["waits in the ledger"]
     assert run.counts("invoices") == {"created": 1, "rejected": 1}
-    said = "it refers to customers with the number C-9, which did not come"
+    said = "it refers to customers with the number C-9, which did not arrive"
     assert f"ERROR line 7, invoices: {said}" in run.stderr
     (invoice,) = account.objects("invoices")
     (customer,) = account.objects("customers")

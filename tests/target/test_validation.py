@@ -94,7 +94,7 @@ def test_a_reference_within_the_schema_is_followed():
 @pytest.mark.parametrize("place", ["#/definitions/none", "file:///etc/hostname", "other.json"])
 def test_a_reference_to_anywhere_else_is_a_problem_and_not_followed(place):
     said = problem({"a": {"$ref": place}}, {"a": HUSH})
-    assert said == "its SCHEMA refers with `$ref` to what is not within it"
+    assert said == "its SCHEMA has a `$ref` to something outside it"
 
 
 def test_a_missing_attribute_is_named():
@@ -164,4 +164,4 @@ def test_a_record_too_deep_for_a_recursive_schema_is_a_problem_of_the_record():
     for _ in range(900):
         record = {"child": record}
     validator = Validator({"properties": {"child": {"$ref": "#"}}})
-    assert validator.first_problem(record) == "it is nested too deep for its SCHEMA"
+    assert validator.first_problem(record) == "it is nested too deeply for its SCHEMA"
