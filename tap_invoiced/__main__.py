@@ -25,7 +25,7 @@ def main() -> int:
         "-s",
         "--state",
         metavar="FILE",
-        help="STATE of the previous run; resume from its bookmarks: a file, or the URL of a "
+        help="STATE of the previous run, to resume from its bookmarks: a file, or the URL of a "
         "database in which `singer-invoiced state save` keeps it",
     )
     arguments.add_argument(
