@@ -269,6 +269,7 @@ def page_of(request: PageRequest, response: Response) -> Page:
         UnreadablePageError: if the response is not JSON, or no list of objects with an `id`.
     """
     path, body = request.listing.path, response.body
+    total, clock = response.total, response.clock
     try:
         # A list is never without a body.
         body = request.listing.parse(body or b"null") if isinstance(body, bytes) else body
@@ -283,12 +284,12 @@ def page_of(request: PageRequest, response: Response) -> Page:
             "any proxy between this machine and Invoiced."
         )
         raise UnreadablePageError(trouble, broken=False)
-    stamp, total = request.listing.stamp, response.total
+    stamp = request.listing.stamp
     dated, outside = rows, 0
     moments: list[int] = []
     undated: list[Any] = []
     if stamp != "updated_at" or "updated_after" in request.params:
-        least, most = _bounds(request, response.clock)
+        least, most = _bounds(request, clock)
         dated, undated, moments = _by_stamp(rows, stamp, least, most)
         end = most if "end_date" in request.params else math.inf
         stamps = [row.get(stamp) for row in undated]
@@ -298,7 +299,7 @@ def page_of(request: PageRequest, response: Response) -> Page:
         undated=undated,
         moments=moments,
         total=None if total is not None and total < len(rows) else total,
-        clock=response.clock,
+        clock=clock,
         asked=request.per_page,
         outside=outside,
         single=single,
