@@ -11,9 +11,9 @@ began, and the count of all is the same after it.
       │
       ├──> fewer rows seen than counted ──────────────────────────────> another pass
       │ at least as many
-      ├──> second over, rows in id order: back from the last page to the first,
-      │    where what shifts is still ahead ────────────────────────────────────> complete
-      └──> nothing new in this pass ────────────────────────────────────────────> complete
+      ├──> second over: back from the last page to the first, where what shifts is still
+      │    ahead; rows in id order ──────────────────────────────────────────────> complete
+      └──> nothing new in either direction ─────────────────────────────────────> complete
 """
 
 from collections.abc import Generator
@@ -78,7 +78,7 @@ def crowded_second(listing: ListQuery, second: int, seen: set[Any], on_rows: OnR
                     listing, "every page shows the same rows: the server ignores `page`"
                 )
             continue
-        if over and one.in_id_order and (yield from _backward(listing, second, one, seen, on_rows)):
+        if over and (yield from _backward(listing, second, one, seen, on_rows)) and one.in_id_order:
             return
         if len(seen) == known:
             return

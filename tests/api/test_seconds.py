@@ -68,3 +68,37 @@ def test_a_second_that_is_not_over_is_read_again_until_nothing_is_new() -> None:
     except StopIteration:
         pass
     assert {row["id"] for row in read} >= {1, 11, 12, 13, 14, 15}
+
+
+def test_a_row_that_shifts_in_each_pass_is_found() -> None:
+    """Rows come in an order of their own. Row 1 would be first on a page, and shifts before it."""
+    ids = [9, 8, 7, 6, 1, 5, 4, 3]
+    read: list[Any] = []
+    served: list[int] = []
+    steps = crowded_second(CUSTOMERS, SECOND, set(), read.extend)
+    request = next(steps)
+    try:
+        while len(served) < 50:
+            later = int(request.params["updated_after"]) >= SECOND
+            is_page = not later and request.per_page == 2
+            if is_page and request.number == 1 and served and 8 in ids:
+                ids.remove(8)
+            shown = [] if later else ids[2 * (request.number - 1) :][: request.per_page]
+            if is_page:
+                served.append(request.number)
+                if served == [1, 2]:
+                    ids.remove(9)
+                if served.count(1) == 2 and 7 in ids:
+                    ids.remove(7)
+            request = steps.send(
+                Page(
+                    rows=[{"id": key, "updated_at": SECOND} for key in shown],
+                    moments=[SECOND] * len(shown),
+                    total=0 if later else len(ids),
+                    clock=SECOND + 50,
+                    asked=request.per_page,
+                )
+            )
+    except StopIteration:
+        pass
+    assert {row["id"] for row in read} >= {1, 3, 4, 5, 6}
