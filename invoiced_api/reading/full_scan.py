@@ -21,15 +21,17 @@ PAGES_PER_STEP = 32
 class _PagedList:
     """The pages of one list in one pass: which are opened, which have come.
 
-    A full page is never the last, whatever the count: an empty one has to follow. Where it is not
-    empty, or where there is no count, pages are read one after the other until one is.
+    A full page is never the last, whatever the count: one that brings nothing has to follow. Where
+    it brings rows, or where there is no count, pages are read one after the other until one brings
+    nothing: it is empty, refused, or shows the rows of an earlier page.
 
     Attributes:
         opened: how many pages were opened.
         received: all pages up to this one have come.
         counted: how many pages have rows, by the count of page 1; 0 without a count.
         filled: how many pages had rows.
-        last: number of the last page; None until page 1 shows it, or if only an empty page will.
+        last: number of the last page; None until page 1 shows it, or if only its successor will.
+        repeats_page_1: whether the latest page shows the rows of page 1.
     """
 
     def __init__(self, query: ListQuery) -> None:
@@ -39,36 +41,46 @@ class _PagedList:
         self.counted = 0
         self.filled = 0
         self.last: int | None = None
+        self.repeats_page_1 = False
         self._per_page = 0
-        self._empty = False
+        self._ended = False
+        self._shown: dict[int, int] = {}  # the first page with these ids, by their hash
         self._arrived: set[int] = set()
 
     @property
     def planned(self) -> bool:
         """Whether no more pages are to be opened."""
-        return self._empty or (self.last is not None and self.opened >= self.last)
+        return self._ended or (self.last is not None and self.opened >= self.last)
 
     def may_open(self) -> bool:
         in_turn = self.last is not None or self.opened == self.received
         return not self.planned and in_turn and self.opened < self.received + MAX_PAGES_AHEAD
 
-    def add(self, number: int, page: Page) -> None:
+    def add(self, number: int, page: Page) -> bool:
+        """Note that a page has come; False if it is the end, since it brings nothing."""
+        ids = hash(tuple(row["id"] for row in (*page.rows, *page.undated)))
+        earlier = self._shown.setdefault(ids, number)
+        self.repeats_page_1 = earlier == 1 < number
+        self.filled += bool(page.shown)
+        is_end = number > max(1, self.counted) and (not page.shown or earlier < number)
         if number == 1:
-            self._per_page = page.shown
             self._plan(page)
+        elif is_end:
+            self._ended = True
         elif number == self.last and page.shown >= self._per_page:
             self.last = None
-        self.filled += bool(page.shown)
-        self._empty |= not page.shown and self.last is None
         self._arrived.add(number)
         while self.received + 1 in self._arrived:
             self.received += 1
             self._arrived.discard(self.received)
+        return not is_end
 
     def _plan(self, page: Page) -> None:
         if page.single or not page.shown:
             self.last = 1
-        elif page.total is not None:
+            return
+        self._per_page = page.shown
+        if page.total is not None:
             self.counted = -(-page.total // page.shown)
             whole = page.shown >= page.total and page.shown != page.asked
             self.last = 1 if whole else page.total // page.shown + 1
@@ -227,19 +239,14 @@ class FullScanReader(StreamReader):
                 beyond = 0 < paged.counted < number
                 request = page_request(paged.query, number, self._params, may_be_refused=beyond)
                 page = yield from looked_at(request, expects_rows=number <= paged.counted)
-        paged.add(number, page)
-        self._scan.add_page(page, number)
-        self._stop_if_repeated(paged, number, page)
-        rows = [*page.rows, *page.undated]
-        if rows:
-            on_rows(rows)
-
-    def _stop_if_repeated(self, paged: _PagedList, number: int, page: Page) -> None:
-        """Without a count, only the rows show that a server ignores `page`."""
-        if number > 1 and paged.last is None and self._scan.repeats_page_1(page):
+        goes_on = paged.add(number, page)
+        if paged.repeats_page_1 and not paged.counted:
             raise incomplete(
                 paged.query, "every page shows the same rows: the server ignores `page`"
             )
+        if goes_on and page.shown:
+            self._scan.add_page(page, number)
+            on_rows([*page.rows, *page.undated])
 
     def _refused(self, paged: _PagedList, number: int) -> None:
         for window in self._windows:
@@ -271,13 +278,13 @@ class FullScanReader(StreamReader):
     @property
     def _whole(self) -> bool:
         """Whether each list was one page, which showed it at one moment."""
-        one_page = all(paged.filled <= 1 for paged in self._lists_read)
+        one_page = all(paged.filled <= 1 for paged in self._lists_read) and not self._scan.full
         return one_page and self._scan.counted in (None, self._scan.seen)
 
     @property
     def _at_rest(self) -> bool:
         """Whether the rows show that nothing came or went. Of several lists, one may move."""
-        return len(self._lists) == 1 and self._scan.at_rest
+        return len(self._lists) == 1 and self._scan.provable
 
     @property
     def _proven(self) -> bool:
@@ -296,7 +303,7 @@ class FullScanReader(StreamReader):
         self._recounts.append(page.total)
 
     def _reread(self, paged: _PagedList, window: Window, on_rows: OnRows) -> PageSteps:
-        last = paged.last or 1
+        last = max(1, paged.filled)
         page = yield page_request(paged.query, last, self._params, may_be_refused=last > 1)
         self._last_pages.append(page)
 

@@ -31,6 +31,8 @@ LOGGER = logging.getLogger(__name__)
 
 # A request may begin to fail while its response is awaited. Then others take its place.
 MAX_WAIT_S = 0.2
+# How a server may refuse a page that is not requested in order, or is beyond the end.
+REFUSALS_OF_PAGES = (400, 404, 416, 422)
 # So many rows that cannot be read are named.
 MAX_UNREADABLE_NAMED = 5
 
@@ -140,7 +142,7 @@ class Prefetcher:
         # Before the page is parsed, so that the connection does not wait for that.
         self._request()
         if isinstance(response, Exception):
-            if sent.request.may_be_refused and is_bad_request(response):
+            if sent.request.may_be_refused and is_refused_page(response):
                 self._scheduler.receive(sent, refused_page(sent.request))
             else:
                 self._scheduler.receive(sent, response)
@@ -182,9 +184,9 @@ class Prefetcher:
         self._scheduler.repeat(replace(sent, attempt=following))
 
 
-def is_bad_request(failure: Exception) -> bool:
-    """Whether the server refused a request with 400."""
-    return isinstance(failure, RecordRejectedError) and failure.status == 400
+def is_refused_page(failure: Exception) -> bool:
+    """Whether the server refused a page by its number."""
+    return isinstance(failure, RecordRejectedError) and failure.status in REFUSALS_OF_PAGES
 
 
 class ThreadTransport:

@@ -6,9 +6,8 @@ pages proves little. A scan is complete when
 - each list was one page, which shows it at one moment; or
 - one pass over one list saw as many rows as page 1 counted, in the order of their ids, and each
   shows that it was there before: then no row came in place of one that shifted; or
-- one pass saw as many rows as page 1 counted before and after it, in the order of their ids, none
-  of them new since it began, and the last page still shows no other: the same of several lists,
-  which exchange rows, and of rows that do not show when they were updated; or
+- one pass over several lists, which may exchange rows, was the same, and they count as many after
+  it, and each last page still shows no other row; or
 - two passes saw the same rows, and no fewer than were counted; or
 - three passes or more together saw the rows that each of them counted, and no others.
 """
@@ -54,6 +53,7 @@ class Scan:
         in_id_order: whether they came in the order of their ids, which are numbers.
         fresh: whether some may be new since the pass began.
         dated: whether each showed when it was updated.
+        full: whether page 1 of a list was full, so that a row may have shifted onto it.
         pages: how many pages it was.
         repeats: whether every page showed the rows of page 1.
     """
@@ -79,6 +79,7 @@ class Scan:
         self.in_id_order = True
         self.fresh = False
         self.dated = True
+        self.full = False
         self.repeats = True
         self._began: int | None = None
         self._first_ids: list[Any] = []
@@ -89,6 +90,7 @@ class Scan:
         if self._began is None:
             self._began = page.clock
         self._last_id = None
+        self.full |= page.shown == page.asked
         self._first_ids = [row["id"] for row in page.rows]
         known = self.counted is not None and page.total is not None
         self.counted = (self.counted or 0) + (page.total or 0) if known else None
@@ -161,18 +163,13 @@ class Scan:
         """Whether this pass alone is complete, by what was counted and listed after it."""
         if recount is None or last_page is None or last_page.refused:
             return False
-        steady = self.counted == recount == self.seen
-        return steady and self.in_id_order and not self.fresh and self.knows(last_page.rows)
+        return self.provable and recount == self.seen and self.knows(last_page.rows)
 
     @property
     def provable(self) -> bool:
-        """Whether a count and the last page could show that this pass was complete."""
-        return self.in_id_order and not self.fresh and self.counted == self.seen
-
-    @property
-    def at_rest(self) -> bool:
-        """Whether the rows of one list show that none of them came while it was read."""
-        return self.provable and self.dated
+        """Whether nothing came to a list that was read alone: each row was there before."""
+        old = self.dated and not self.fresh
+        return self.in_id_order and old and self.counted == self.seen
 
     def settled(self, listing: ListQuery) -> bool:
         """Whether passes agree.
@@ -262,7 +259,7 @@ def by_id(
             yield from _forward(listing, params, scan, newest)
         # A page without rows is not counted, and shows an empty list at one moment, too.
         one_page = scan.pages == len(lists) or (len(lists) == 1 and not scan.pages)
-        whole = one_page and scan.counted in (None, scan.seen)
+        whole = one_page and not scan.full and scan.counted in (None, scan.seen)
         if whole or scan.settled(lists[0]):
             break
         scan.start_pass()

@@ -134,8 +134,8 @@ def test_a_stamp_far_ahead_moves_no_bookmark_past_the_other_lists() -> None:
 
 
 def test_no_row_shows_when_it_was_updated() -> None:
-    """Such a list is read page by page, and not second by second."""
+    """Such a list is read page by page, twice, and not second by second."""
     rows = [{**subscription(number, number * 1_000), "shown_as": None} for number in range(1, 60)]
     server = Subscriptions(rows, START + 100_000)
     assert set(ids(read(server))) == set(range(1, 60))
-    assert len(server.requests) < len(rows)
+    assert len(server.requests) < 2 * len(rows)

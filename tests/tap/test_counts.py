@@ -25,8 +25,9 @@ class OddList:
         empty_page: int = 0,
         shown_as: dict[int, int] | None = None,
         counted: Callable[[int], int] = int,
+        beyond: str = "empty",
     ) -> None:
-        self.counted = counted
+        self.counted, self.beyond = counted, beyond
         self.shown_as = shown_as or {}
         self.rows, self.ignored, self.most_per_page = rows, ignored, most_per_page
         self.shuffled, self.empty_page = shuffled, empty_page
@@ -44,6 +45,12 @@ class OddList:
         if "updated_at" in query.get("sort", ""):
             rows.sort(key=lambda row: row["updated_at"], reverse="desc" in query["sort"])
         size = min(int(query.get("per_page", 100)), self.most_per_page)
+        pages = max(1, -(-len(rows) // size))
+        if number > pages and self.beyond.isdecimal():
+            error = {"type": "invalid_request", "message": "no such page"}
+            return Response(json.dumps(error), status=int(self.beyond))
+        if number > pages and self.beyond != "empty":
+            number = {"last page": pages, "page 1": 1}[self.beyond]
         page = [] if number == self.empty_page else rows[size * (number - 1) : size * number]
         page = [{**r, "updated_at": self.shown_as.get(r["id"], r["updated_at"])} for r in page]
         return Response(json.dumps(page), headers={"X-Total-Count": str(self.counted(len(rows)))})
@@ -74,6 +81,16 @@ def test_a_server_that_caps_its_pages_is_read_completely(read: Any, stream: str)
     run = read(stream, OddList(rows_of(400), most_per_page=50))
     assert run.exit_code == 0, run.stderr
     assert set(run.ids(stream)) == set(range(1, 401))
+
+
+@pytest.mark.parametrize("count", [100, 200, 250])
+@pytest.mark.parametrize("beyond", ["empty", "last page", "page 1", "400", "404", "422"])
+def test_what_a_server_shows_beyond_the_end_ends_the_list(
+    read: Any, count: int, beyond: str
+) -> None:
+    run = read("charges", OddList(rows_of(count), beyond=beyond))
+    assert run.exit_code == 0, run.stderr
+    assert sorted(run.ids("charges")) == list(range(1, count + 1))
 
 
 def test_rows_of_a_second_in_another_order_each_time_are_all_read(read: Any) -> None:
