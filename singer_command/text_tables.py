@@ -33,7 +33,7 @@ def _print_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None
 ) -> None:
     """Print a table in Markdown: ASCII only, and quick, since rich takes 20 ms to import."""
-    cells = [columns, *([hide_card_numbers(str(cell)) for cell in row] for row in rows)]
+    cells = [columns, *([_shown(cell) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     rules = ["-" * widths[0], *(f"{'-' * (width - 1)}:" for width in widths[1:])]
     lines = [title] if title else []
@@ -42,3 +42,9 @@ def _print_table(
         shown = [name.ljust(widths[0]), *map(str.rjust, numbers, widths[1:])]
         lines.append(f"| {' | '.join(shown)} |")
     sys.stderr.write("".join(f"{line}\n" for line in lines))
+
+
+def _shown(cell: object) -> str:
+    """A cell that neither breaks the line nor the table."""
+    text = hide_card_numbers(str(cell)).replace("|", "\\|")
+    return "".join(one if one.isprintable() else " " for one in text)

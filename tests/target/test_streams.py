@@ -65,6 +65,13 @@ def test_a_stream_is_shown_by_the_name_it_has(run_target, server, singer, name):
     assert run.counts(name) == {"skipped": 1}
 
 
+@pytest.mark.parametrize(("name", "shown"), [("crm|eu", "crm\\|eu"), ("crm\neu\x1b", "crm eu ")])
+def test_no_name_breaks_the_closing_table(run_target, server, singer, name, shown):
+    run = run_target(server, singer.stream(name, {"name": "A"}), unknown_streams="skip")
+    assert run.exit_code == 0
+    assert run.stderr.splitlines()[-1].startswith(f"| {shown}")
+
+
 def test_an_attribute_that_invoiced_lacks_is_reported_once(run_target, account, server, singer):
     records = [{"name": "A", "colour": "red", "_sdc_batched_at": "x"}] * 2
     run = run_target(server, singer.stream("customers", *records))
