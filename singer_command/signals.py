@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -30,8 +31,16 @@ class Signals:
         self._grace_s = grace_s
         self._deferring = False
         self._asked: int | None = None
+        self._grace_began = 0.0
         self.received: int | None = None
         self.on_overdue: Callable[[], None] = lambda: None
+
+    @property
+    def hurries(self) -> bool:
+        """Whether half of the grace period since a signal has passed."""
+        if self.received is None or not self._grace_s:
+            return False
+        return time.monotonic() - self._grace_began >= self._grace_s / 2
 
     def install(self) -> None:
         """Handles SIGTERM and SIGINT from now on."""
@@ -56,6 +65,7 @@ class Signals:
             self._start_grace_period(self._grace_s)
 
     def _start_grace_period(self, grace_s: float) -> None:
+        self._grace_began = time.monotonic()
         if HAS_ALARM:
             signal.setitimer(signal.ITIMER_REAL, grace_s, ALARM_EVERY_S)
             return

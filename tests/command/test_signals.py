@@ -263,3 +263,32 @@ def test_a_reader_that_pauses_after_the_signal_gets_whole_lines_and_a_last_state
     assert messages[-1]["type"] == "STATE"
     ids = [one["record"]["id"] for one in messages if one["type"] == "RECORD"]
     assert len(ids) == len(set(ids))
+
+
+def test_a_slow_reader_gets_whole_lines_after_the_signal(
+    account: Account, config: Callable[..., Path], environment: dict[str, str]
+) -> None:
+    """Not all that is left comes out in time. Then it ends with a line, and no later STATE."""
+    for number in range(300):
+        account.add("customers", name=f"Customer {number}", notes="x" * 5_000)
+    with Server(account) as server:
+        settings = config(server, start_date="2020-01-01")
+        command = [sys.executable, "-m", "tap_invoiced", "--config", str(settings)]
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None
+            wait_until_it_is_full(process.stdout.fileno())
+            process.send_signal(TERM)
+            out = b""
+            while process.poll() is None:  # 40 KB a second
+                out += os.read(process.stdout.fileno(), 2_000)
+                time.sleep(0.05)
+            rest, log = process.communicate(timeout=20)
+    names_one_of((TERM,), process.returncode, log.decode())
+    lines = (out + rest).splitlines(keepends=True)
+    assert lines[-1].endswith(b"\n")
+    messages = [json.loads(line) for line in lines]
+    shown = max(one["record"]["updated_at"] for one in messages if "record" in one)
+    states = [one["value"]["bookmarks"] for one in messages if one["type"] == "STATE"]
+    assert all(one["customers"]["updated_at"] <= shown for one in states)
