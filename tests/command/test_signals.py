@@ -12,8 +12,10 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -241,12 +243,11 @@ def wait_until_it_is_full(read: int) -> None:
     raise AssertionError("the pipe is never full")
 
 
-def test_a_reader_that_pauses_after_the_signal_gets_whole_lines_and_a_last_state(
+@contextmanager
+def stopped_at_a_full_pipe(
     account: Account, config: Callable[..., Path], environment: dict[str, str]
-) -> None:
-    """What was written before the pause is not written again, nor is a line cut in half."""
-    for number in range(1_500):
-        account.add("customers", name=f"Customer {number}", notes="x" * 500)
+) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
+    """A tap that got SIGTERM while its stdout was full, and that stdout."""
     with Server(account) as server:
         settings = config(server, start_date="2020-01-01")
         command = [sys.executable, "-m", "tap_invoiced", "--config", str(settings)]
@@ -256,8 +257,18 @@ def test_a_reader_that_pauses_after_the_signal_gets_whole_lines_and_a_last_state
             assert process.stdout is not None
             wait_until_it_is_full(process.stdout.fileno())
             process.send_signal(TERM)
-            time.sleep(1)
-            out, log = process.communicate(timeout=20)
+            yield process, process.stdout
+
+
+def test_a_reader_that_pauses_after_the_signal_gets_whole_lines_and_a_last_state(
+    account: Account, config: Callable[..., Path], environment: dict[str, str]
+) -> None:
+    """What was written before the pause is not written again, nor is a line cut in half."""
+    for number in range(1_500):
+        account.add("customers", name=f"Customer {number}", notes="x" * 500)
+    with stopped_at_a_full_pipe(account, config, environment) as (process, _):
+        time.sleep(1)
+        out, log = process.communicate(timeout=20)
     names_one_of((TERM,), process.returncode, log.decode())
     messages = [json.loads(line) for line in out.splitlines()]
     assert messages[-1]["type"] == "STATE"
@@ -271,20 +282,12 @@ def test_a_slow_reader_gets_whole_lines_after_the_signal(
     """Not all that is left comes out in time. Then it ends with a line, and no later STATE."""
     for number in range(300):
         account.add("customers", name=f"Customer {number}", notes="x" * 5_000)
-    with Server(account) as server:
-        settings = config(server, start_date="2020-01-01")
-        command = [sys.executable, "-m", "tap_invoiced", "--config", str(settings)]
-        with subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        ) as process:
-            assert process.stdout is not None
-            wait_until_it_is_full(process.stdout.fileno())
-            process.send_signal(TERM)
-            out = b""
-            while process.poll() is None:  # 40 KB a second
-                out += os.read(process.stdout.fileno(), 2_000)
-                time.sleep(0.05)
-            rest, log = process.communicate(timeout=20)
+    with stopped_at_a_full_pipe(account, config, environment) as (process, stdout):
+        out = b""
+        while process.poll() is None:  # 40 KB a second
+            out += os.read(stdout.fileno(), 2_000)
+            time.sleep(0.05)
+        rest, log = process.communicate(timeout=20)
     names_one_of((TERM,), process.returncode, log.decode())
     lines = (out + rest).splitlines(keepends=True)
     assert lines[-1].endswith(b"\n")
