@@ -12,7 +12,7 @@ LARGE_BLOCK_BYTES = 1024 * 1024
 
 @contextmanager
 def kept_imports() -> Iterator[None]:
-    """What is imported inside stays until the process ends, so that no collection looks at it.
+    """Keep what is imported inside until the process ends: no collection looks at it.
 
     Collections during the imports and at the exit took a fifth of the time of a short run.
     """

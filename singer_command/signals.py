@@ -36,7 +36,7 @@ class Signals:
         self.on_overdue: Callable[[], None] = lambda: None
 
     @property
-    def hurries(self) -> bool:
+    def must_hurry(self) -> bool:
         """Whether half of the grace period since a signal has passed."""
         if self.received is None or not self._grace_s:
             return False

@@ -12,7 +12,7 @@ from singer_command.signals import Signals
 
 # How long to wait for a full pipe that does not block, before looking at signals again.
 POLL_S = 0.25
-# Lines end within so many bytes of each other, as a rule.
+# Most lines are shorter.
 LOOK_BYTES = 64 * 1024
 
 
@@ -65,7 +65,7 @@ class Stdout:
         try:
             written = os.write(self._file_number, part)
             self._unwritten = self._unwritten[written:]
-            if written == len(part) and self._signals.hurries:
+            if written == len(part) and self._signals.must_hurry:
                 self._unwritten, self._stopped = memoryview(b""), True
         except BlockingIOError:  # the pipe is full, and its other end made it non-blocking, or we
             if self._overdue and self._signals.received is not None:

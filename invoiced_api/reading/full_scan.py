@@ -21,9 +21,10 @@ PAGES_PER_STEP = 32
 class _PagedList:
     """The pages of one list in one pass: which are opened, which have come.
 
-    A full page is never the last, whatever the count: one that brings nothing has to follow. Where
-    it brings rows, or where there is no count, pages are read one after the other until one brings
-    nothing: it is empty, refused, or shows the rows of an earlier page.
+    A full page is never the last, whatever the count: a page that brings nothing has to follow it.
+    If that page brings rows, or if there is no count, pages are read one after the other until one
+    brings nothing: it is empty, or shows the rows of an earlier page. A page beyond the count may
+    also be refused.
 
     Attributes:
         opened: how many pages were opened.

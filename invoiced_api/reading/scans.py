@@ -167,7 +167,7 @@ class Scan:
 
     @property
     def provable(self) -> bool:
-        """Whether nothing came to a list that was read alone: each row was there before."""
+        """Whether nothing came to a list that is the only one: each row was there before."""
         old = self.dated and not self.fresh
         return self.in_id_order and old and self.counted == self.seen
 
