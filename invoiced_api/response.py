@@ -46,23 +46,13 @@ class Response:
 
     @property
     def total(self) -> int | None:
-        """`X-Total-Count`: how many objects the whole list has; None without that header.
-
-        A proxy may send it twice.
-        """
-        counts = {count.strip() for count in self.headers.get("X-Total-Count", "").split(",")}
-        total = counts.pop()
-        return int(total) if total.isdecimal() and not counts else None
+        """`X-Total-Count`: how many objects the whole list has; None without that header."""
+        return total_count(self.headers)
 
     @property
     def clock(self) -> int:
-        """The earlier of the server's clock (`Date`) and ours, in UNIX seconds.
-
-        A bookmark follows it. An early bookmark costs some rows twice, a late one loses changes.
-        So ours is that of the request: a response may wait long until it is read.
-        """
-        ours = int(self.sent_at)
-        return min(ours, server_clock(self.headers.get("Date")) or ours)
+        """The earlier of the server's clock (`Date`) and ours, in UNIX seconds."""
+        return clock_of(self.headers, self.sent_at)
 
 
 def parse_response(call: Request, response: RawResponse) -> Response:
@@ -150,6 +140,26 @@ def _error_body(response: RawResponse) -> dict[str, Any]:
 def is_invoiceds_own(response: RawResponse) -> bool:
     """Whether Invoiced itself refused: its errors have a `type`."""
     return "type" in _error_body(response)
+
+
+def total_count(headers: Mapping[str, str]) -> int | None:
+    """`X-Total-Count`: how many objects the whole list has; None without that header.
+
+    A proxy may send it twice.
+    """
+    counts = {count.strip() for count in headers.get("X-Total-Count", "").split(",")}
+    total = counts.pop()
+    return int(total) if total.isdecimal() and not counts else None
+
+
+def clock_of(headers: Mapping[str, str], sent_at: float) -> int:
+    """The earlier of the server's clock (`Date`) and ours, in UNIX seconds.
+
+    A bookmark follows it. An early bookmark costs some rows twice, a late one loses changes. So
+    ours is that of the request, `sent_at`: a response may wait long until it is read.
+    """
+    ours = int(sent_at)
+    return min(ours, server_clock(headers.get("Date")) or ours)
 
 
 def duration(seconds: float) -> str:

@@ -20,7 +20,7 @@ from typing import Any
 
 from invoiced_api.definitions import Parent
 from invoiced_api.exceptions import NotFoundError
-from invoiced_api.reading.pages import ListQuery, Page, Row, StandInId
+from invoiced_api.reading.pages import ListQuery, PageRequest, Row, StandInId
 from invoiced_api.reading.scans import by_id
 from invoiced_api.reading.steps import OnRows, PageSteps, Window
 from invoiced_api.reading.streams import StreamReader
@@ -100,6 +100,8 @@ class ChildReader(StreamReader):
     It requests nothing before `read_below`, so its chunks must not be awaited before. Rows come
     parent by parent, so no chunk moves a bookmark.
     """
+
+    _encodes_in_order = False
 
     def __init__(
         self,
@@ -191,7 +193,7 @@ class ChildReader(StreamReader):
             self.failure = self._absent[0]
         while len(self._windows) < MAX_CHILD_LISTS and self._take_parents(self._parents):
             read = partial(self._children, self._pending.popleft())
-            self._windows.append(WindowReader(read, Window(self._rows_since)))
+            self._windows.append(self._open_window(read, self._rows_since))
 
     def _take_parents(self, parents: ParentList) -> bool:
         """Whether a parent is left, whose children were not requested."""
@@ -212,38 +214,22 @@ class ChildReader(StreamReader):
         """Whether nothing can come out before this window continues."""
         return not self._windows or super().holds_up_output(window)
 
-    def receive(self, window: WindowReader, page: Page) -> None:
-        """Take in a page, of a list of children or of the parents."""
-        if not self._parents or not self.shares(window):
-            self._found = True
-            super().receive(window, page)
-            return
-        try:
-            self._parents.reader.receive(window, page)
-        except Exception as failure:  # noqa: BLE001  # raised where the chunks are read
-            self.fail(window, failure)
+    def _note_count(
+        self, request: PageRequest, window: WindowReader, total: int | None, shown: int
+    ) -> None:
+        """The list exists."""
+        self._found = True
 
-    def fail(self, window: WindowReader, failure: Exception) -> None:
-        """Note a failure; without the list of parents, every stream below it fails.
+    def _note_failure(self, window: WindowReader, failure: Exception) -> None:
+        """A parent may claim children that Invoiced does not have.
 
-        A parent may claim children that Invoiced does not have. If no parent has any, it is the
-        list that is missing.
+        If no parent has any, it is the list that is missing.
         """
-        if self._parents and self.shares(window):
-            self._parents.reader.fail(window, failure)
-        elif isinstance(failure, NotFoundError) and self._parent.having:
+        if isinstance(failure, NotFoundError) and self._parent.having:
             self._absent.append(failure)
-            window.request, window.in_flight = None, False
             LOGGER.warning("%s. The stream keeps its bookmark", failure)
         else:
-            super().fail(window, failure)
-
-    def shares(self, window: WindowReader) -> bool:
-        """Whether the window is of the parents' list."""
-        return window not in self._windows
-
-    def _newest(self, rows: list[Row]) -> int:
-        return self._since
+            super()._note_failure(window, failure)
 
     def _children(self, parent: Any, window: Window, on_rows: OnRows) -> PageSteps:
         def with_parent(rows: list[Row]) -> None:

@@ -5,7 +5,7 @@ from functools import partial
 from types import MappingProxyType
 
 from invoiced_api.reading.external_sort import ExternalSort
-from invoiced_api.reading.pages import ListQuery, Page, PageRequest, Params, Row
+from invoiced_api.reading.pages import Head, ListQuery, Page, PageRequest, Params, Row
 from invoiced_api.reading.scans import Scan, looked_at, page_request
 from invoiced_api.reading.steps import OnRows, PageSteps, Window, incomplete
 from invoiced_api.reading.streams import StreamReader
@@ -59,7 +59,7 @@ class _PagedList:
 
     def add(self, number: int, page: Page) -> bool:
         """Note that a page has come; False if it is the end, since it brings nothing."""
-        ids = hash(tuple(row["id"] for row in (*page.rows, *page.undated)))
+        ids = hash(tuple(page.ids))
         earlier = self._shown.setdefault(ids, number)
         self.repeats_page_1 = earlier == 1 < number
         self.filled += bool(page.shown)
@@ -107,6 +107,8 @@ class FullScanReader(StreamReader):
          └──────not settled───────────┘
     """
 
+    _encodes_in_order = False
+
     def __init__(
         self,
         lists: Sequence[ListQuery],
@@ -147,22 +149,19 @@ class FullScanReader(StreamReader):
     def advance(self) -> None:
         """Open the next pages; at the end of a pass, check it or start another one."""
         super().advance()
+        self._unencoded.clear()  # `encode_one` takes rows from the windows
         if self._cut_short:
             return
         self._open_pages()
         if not self._windows and not self._done and self._all_planned:
             self._finish_pass()
 
-    def fail(self, window: WindowReader, failure: Exception) -> None:
-        """Note that a page cannot be had. Rows that come out sorted come out all or not at all."""
+    def _note_failure(self, window: WindowReader, failure: Exception) -> None:
+        """Rows that come out sorted come out all or not at all."""
         if self._sort:
             self.failure = self.failure or failure
         else:
-            super().fail(window, failure)
-
-    def _await_encoding(self, window: WindowReader, rows: list[Row]) -> None:
-        super()._await_encoding(window, rows)
-        self._unencoded.clear()  # `encode_one` takes them from the windows
+            super()._note_failure(window, failure)
 
     def wanted(self) -> Iterator[WindowReader]:
         """The pages to request, but for those that a server serves only in order."""
@@ -181,14 +180,15 @@ class FullScanReader(StreamReader):
         """Encode the rows of the next page in order, since later pages may hold older versions."""
         for window in self._windows:
             if window.unencoded:
-                self._encode_page(window, window.unencoded.popleft())
+                waiting = window.unencoded.popleft()
+                self.buffered_bytes -= waiting.size
+                self._encode_page(window, waiting.rows)
                 return True
             if window.request:
                 return False
         return False
 
     def _encode_page(self, window: WindowReader, rows: list[Row]) -> None:
-        self._start_encoding(rows)
         here = Window(self._since)
         taken = [row for row in self._scan.take(rows) if self._scan.belongs_to(row, here)]
         if not taken:
@@ -210,7 +210,7 @@ class FullScanReader(StreamReader):
             while paged.may_open() and len(self._windows) < 2 * MAX_PAGES_AHEAD:
                 paged.opened += 1
                 read = partial(self._read_page, paged, paged.opened)
-                window = _PageReader(read, Window(self._since))
+                window = _PageReader(read, Window(self._since), self._arrivals)
                 window.paged, window.number = paged, paged.opened
                 self._windows.append(window)
             if not paged.planned:
@@ -229,7 +229,7 @@ class FullScanReader(StreamReader):
             )
             self._scan.start_list(page)
             if self._scan.number == 1:
-                self._heads.append(page.without_rows())
+                self._heads.append(Head(page.total, page.clock))
         else:
             page = yield page_request(paged.query, number, self._params, may_be_refused=True)
             self._adapt(refused=page.refused)
@@ -297,7 +297,7 @@ class FullScanReader(StreamReader):
     def _open_checks(self) -> Iterator[WindowReader]:
         for paged in self._lists_read:
             for read in (self._recount, self._reread):
-                yield WindowReader(partial(read, paged), Window(self._since))
+                yield self._open_window(partial(read, paged), self._since)
 
     def _recount(self, paged: _PagedList, window: Window, on_rows: OnRows) -> PageSteps:
         page = yield PageRequest(listing=paged.query, per_page=1, params=self._params)
@@ -318,6 +318,3 @@ class FullScanReader(StreamReader):
         """Delete the temporary file."""
         if self._sort:
             self._sort.close()
-
-    def _newest(self, rows: list[Row]) -> int:
-        return self._since

@@ -6,11 +6,12 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from invoiced_api.exceptions import UnsortedError
+from invoiced_api.exceptions import UnfilteredError, UnsortedError
 from invoiced_api.reading.full_scan import FullScanReader
 from invoiced_api.reading.pages import (
     BY_ID,
     INCREMENTAL,
+    Head,
     ListQuery,
     Page,
     PageRequest,
@@ -68,14 +69,13 @@ class IncrementalReader(StreamReader):
         self._probe = SortProbe()
         self._opened = False
         self._tail_follows = False
-        self._overfull: list[tuple[WindowReader, int]] = []
         self._undated: set[Any] = set()
         self._fallback: FullScanReader | None = None
         self._pages: list[tuple[PageRequest, Page]] = []  # of the openings
         self._second_look: list[Page] | None = None
         self._largest = lists[0]
         self._shown: dict[int, Page] = {}  # page 1 of lists that it shows whole, by their place
-        self._openings = [WindowReader(partial(self._open, one), Window(since)) for one in lists]
+        self._openings = [self._open_window(partial(self._open, one), since) for one in lists]
 
     @property
     def finished(self) -> bool:
@@ -99,6 +99,13 @@ class IncrementalReader(StreamReader):
 
     def advance(self) -> None:
         """Open windows, cut those that are too full, open the tail, or fall back to a full scan."""
+        self._take_arrivals()
+        if not self._opened and len(self._heads) == len(self._lists) and not self._looks_again():
+            self._opened = True
+            self._know_lists()
+            self._windows.extend(self._first_windows())
+            self._reuse_pages()
+            self._take_arrivals()
         if self._fallback is None and not self._opening and not self._trusts_sort:
             self._fall_back()
         if self._fallback:
@@ -107,16 +114,8 @@ class IncrementalReader(StreamReader):
             self.unreadable = self._fallback.unreadable
             self.failure = self._fallback.failure
             return
-        if self._cut_short:
-            super().advance()
-            return
-        if not self._opened and len(self._heads) == len(self._lists) and not self._looks_again():
-            self._opened = True
-            self._know_lists()
-            self._windows.extend(self._first_windows())
-            self._reuse_pages()
-        self._cut_overfull()
-        if self._tail_follows and not any(window.request for window in self._windows):
+        unread = any(window.request for window in self._windows)
+        if self._tail_follows and not unread and not self._cut_short:
             self._tail_follows = False
             # After all windows: its last page shows what is left at one moment.
             self._windows.append(self._tail(self.clock))
@@ -138,35 +137,6 @@ class IncrementalReader(StreamReader):
             return self._fallback.holds_up_output(window)
         return window in self._openings if self._opening else super().holds_up_output(window)
 
-    def receive(self, window: WindowReader, page: Page) -> None:
-        """Take in a page. It may show that a window is too full, or that nothing is sorted."""
-        if self._fallback:
-            if window not in self._openings:
-                self._fallback.receive(window, page)
-            return
-        if window.abandoned:
-            return
-        request = window.request
-        counts = request is not None and request.listing is self._largest
-        if counts and window.rows_ahead is None:
-            window.rows_ahead = page.total
-        try:
-            super().receive(window, page)
-        except UnsortedError:
-            self._trusts_sort = False
-            return
-        self._take_undated(window, page)
-        sorted_page = request is not None and request.params.get("sort") == INCREMENTAL
-        if sorted_page and counts and page.total is not None:
-            self._overfull.append((window, page.total - page.shown))
-
-    def fail(self, window: WindowReader, failure: Exception) -> None:
-        """Note that the page that a window requested cannot be had."""
-        if self._fallback:
-            self._fallback.fail(window, failure)
-        else:
-            super().fail(window, failure)
-
     def encode_one(self) -> bool:
         """Encode one chunk of rows that have arrived; False if there are none."""
         return self._fallback.encode_one() if self._fallback else super().encode_one()
@@ -182,9 +152,28 @@ class IncrementalReader(StreamReader):
         if self._fallback:
             self._fallback.close()
 
-    def _take_undated(self, window: WindowReader, page: Page) -> None:
+    def _note_count(
+        self, request: PageRequest, window: WindowReader, total: int | None, shown: int
+    ) -> None:
+        """A window may prove too full, by its largest list."""
+        if request.listing is not self._largest:
+            return
+        if window.rows_ahead is None:
+            window.rows_ahead = total
+        sorts = request.params.get("sort") == INCREMENTAL
+        if sorts and total is not None and window in self._windows:
+            self._cut_again(window, total - shown)
+
+    def _note_failure(self, window: WindowReader, failure: Exception) -> None:
+        """If the server does not do as it is asked, the lists are read whole."""
+        if isinstance(failure, (UnsortedError, UnfilteredError)):
+            self._trusts_sort = False
+        else:
+            super()._note_failure(window, failure)
+
+    def _take_undated(self, window: WindowReader, rows: list[Row]) -> None:
         """Rows that do not show when they were updated come out once, and move no bookmark."""
-        new = [row for row in page.undated if row["id"] not in self._undated]
+        new = [row for row in rows if row["id"] not in self._undated]
         if not new or window in self._openings:
             return
         for row in new:
@@ -197,42 +186,34 @@ class IncrementalReader(StreamReader):
                     row["id"],
                     stamp,
                 )
-        window.unencoded.append(new)
-        self._await_encoding(window, new)
-
-    def _newest(self, rows: list[Row]) -> int:
         # A stamp that cannot be true, such as one far ahead, says nothing of what came before.
-        return self._since if rows[-1]["id"] in self._undated else super()._newest(rows)
+        self._await_encoding(window, new, dated=False)
 
     def _open(self, listing: ListQuery, window: Window, on_rows: OnRows) -> PageSteps:
         """How much there is, by which clock; and whether what follows may rely on `sort`."""
         page = yield from first_page(listing, window.since)
-        self._keep(first_request(listing, window.since), page)
-        shown = {row["id"] for row in page.rows}
-        page = page.with_first_row()
-        if (page.total or 0) > listing.page_size:
+        self._pages.append((first_request(listing, window.since), page))
+        self._heads.append(Head(page.total, page.clock, page.moments[0] if page.moments else None))
+        probes, shown = (page.total or 0) > listing.page_size, page.ids
+        del page  # its rows may come out before the probe ends
+        if probes:
             self._probe.begun = True
-            sorted_by_change = yield from sorts(listing, window.since, page, shown)
+            sorted_by_change = yield from sorts(listing, window.since, shown)
             # Not `&=`, which would restore what was known before the probe began: meanwhile, a
             # window may have shown a page that is not sorted.
             if not sorted_by_change:
                 self._trusts_sort = False
 
-    def _keep(self, request: PageRequest, page: Page) -> None:
-        """Note the first page of a list, which the first window may need."""
-        self._pages.append((request, page))
-        self._heads.append(page.without_rows())
-
     def _reuse_pages(self) -> None:
         """Give the first window the pages that it would request again."""
         window = self._windows[0] if self._windows else None
         alone = len(self._lists) == 1
-        while window and window.request and (alone or self._is_settled(window.window)):
+        while window and window.request and (alone or self._is_settled(window.window.until)):
             known = next((page for asked, page in self._pages if asked == window.request), None)
             if known is None:
                 break
             self._pages = [one for one in self._pages if one[1] is not known]
-            self.receive(window, known)
+            window.receive(known)
         self._pages.clear()
 
     def _know_lists(self) -> None:
@@ -261,8 +242,8 @@ class IncrementalReader(StreamReader):
         if self._second_look is None:
             self._second_look = []
             later = self._lists[1:]  # an object only moves to a later list
-            look, window = self._look, Window(self._since)
-            self._openings += [WindowReader(partial(look, one), window) for one in later]
+            look, since = self._look, self._since
+            self._openings += [self._open_window(partial(look, one), since) for one in later]
         return len(self._second_look) < len(self._lists) - 1
 
     def _look(self, listing: ListQuery, window: Window, on_rows: OnRows) -> PageSteps:
@@ -277,7 +258,6 @@ class IncrementalReader(StreamReader):
         self._windows.clear()
         self._cut_short = None
         self._unencoded.clear()
-        self._weights.clear()
         self._fallback = self._full_scan()
 
     def _full_scan(self) -> FullScanReader:
@@ -301,44 +281,38 @@ class IncrementalReader(StreamReader):
         earliest = min(max(self._earliest(), self._since), self.clock - 1)
         edges = cut(earliest, self.clock, self.total, self._rows_per_window(self.total))
         for since, until in pairwise([self._since, *edges[1:]]):
-            yield self._window(Window(since, until))
+            yield self._window(since, until)
 
     def _earliest(self) -> int:
         """Before it there is nothing to read; the bookmark may be years earlier."""
-        return min((page.moments[0] for page in self._heads if page.moments), default=0)
+        return min((head.earliest for head in self._heads if head.earliest is not None), default=0)
 
-    def _window(self, window: Window) -> WindowReader:
+    def _window(self, since: int, until: int | None = None) -> WindowReader:
         if len(self._lists) == 1:
-            return WindowReader(partial(ascending, self._lists[0], self._probe), window)
-        shown = self._shown if self._is_settled(window) else {}
-        return WindowReader(partial(merged, self._lists, self._probe, shown), window)
+            read = partial(ascending, self._lists[0], self._probe)
+            return self._open_window(read, since, until)
+        shown = self._shown if self._is_settled(until) else {}
+        return self._open_window(partial(merged, self._lists, self._probe, shown), since, until)
 
-    def _is_settled(self, window: Window) -> bool:
+    def _is_settled(self, until: int | None) -> bool:
         """Whether the window ended so long ago that page 1 of each list still shows it.
 
         A server queries a list before it stamps the response. An object that changed in between is
         older than the clock, and may have moved to a list that was queried without it.
         """
-        return window.until is not None and window.until <= self.clock - MAX_RESPONSE_S
+        return until is not None and until <= self.clock - MAX_RESPONSE_S
 
     def _known(self, rows: list[Row]) -> WindowReader:
         """A window whose rows are known."""
-        window = WindowReader(no_pages, Window(self._since))
+        window = self._open_window(no_pages, self._since)
         if rows:
-            window.unencoded.append(rows)
             self._await_encoding(window, rows)
         return window
 
     def _tail(self, since: int) -> WindowReader:
         if len(self._lists) == 1:
-            return self._window(Window(since))
-        return WindowReader(partial(recent, self._lists, self._probe), Window(since))
-
-    def _cut_overfull(self) -> None:
-        for window, rows_ahead in self._overfull:
-            if window in self._windows:
-                self._cut_again(window, rows_ahead)
-        self._overfull.clear()
+            return self._window(since)
+        return self._open_window(partial(recent, self._lists, self._probe), since)
 
     def _cut_again(self, window: WindowReader, rows_ahead: int) -> None:
         """Gives the later pieces of a window away when more is left in it than it should hold."""
@@ -354,7 +328,7 @@ class IncrementalReader(StreamReader):
         edges = cut(window.window.since, until, rows, self._rows_per_window(rows))
         window.window.until = edges[1]
         for place, (since, end) in enumerate(pairwise(edges[1:]), start=index + 1):
-            self._windows.insert(place, self._window(Window(since, end)))
+            self._windows.insert(place, self._window(since, end))
 
     def _rows_per_window(self, rows: int) -> int:
         return rows_per_window(rows, self._fair(), self._lists[0].page_size)
@@ -374,7 +348,8 @@ class RecountReader(IncrementalReader):
         self._changed_since = changed_since
 
     def _open(self, listing: ListQuery, window: Window, on_rows: OnRows) -> PageSteps:
-        self._heads.append((yield from head(listing, window.since)).without_rows())
+        page = yield from head(listing, window.since)
+        self._heads.append(Head(page.total, page.clock))
 
     def _first_windows(self) -> Iterator[WindowReader]:
         yield self._tail(self._changed_since)

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from operator import attrgetter, itemgetter
 from typing import Any
 
@@ -14,7 +14,7 @@ from invoiced_api.definitions import Resource
 from invoiced_api.exceptions import UnreadablePageError
 from invoiced_api.request import Request
 from invoiced_api.resources import BY_NAME
-from invoiced_api.response import Response
+from invoiced_api.response import Response, clock_of, total_count
 
 
 class ReadableRows(list[Any]):
@@ -148,9 +148,9 @@ def changed_since(second: int, sort: str) -> dict[str, str | int]:
     return {"sort": sort, "updated_after": max(second - 1, 0), "include": "updated_at"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Page:
-    """What one response showed.
+    """What one response showed. Nothing changes it.
 
     Attributes:
         rows: the rows that show when they were updated, if that was asked; else all.
@@ -164,6 +164,10 @@ class Page:
         single: the response was one object in place of a list.
         refused: the server does not serve this page (see `PageRequest.may_be_refused`).
         unreadable: names each row that cannot be read.
+        ids: of `rows`, then of `undated`.
+        shown: how many rows the page showed.
+        is_last: whether nothing follows page 1. A full page is never the last, whatever the count.
+        ascending: whether the rows are in the order of their changes.
     """
 
     rows: list[Row]
@@ -176,46 +180,38 @@ class Page:
     single: bool = False
     refused: bool = False
     unreadable: tuple[str, ...] = ()
+    ids: list[Any] = field(init=False)
+    shown: int = field(init=False)
+    is_last: bool = field(init=False)
+    ascending: bool = field(init=False)
 
-    @property
-    def shown(self) -> int:
-        """How many rows the page showed."""
-        return len(self.rows) + len(self.undated) + len(self.unreadable)
-
-    @property
-    def is_last(self) -> bool:
-        """Whether nothing follows page 1. A full page is never the last, whatever the count."""
-        if self.single or not self.shown:
-            return True
-        return self.total is not None and self.shown < self.asked and self.shown >= self.total
-
-    @property
-    def ascending(self) -> bool:
-        """Whether the rows are in the order of their changes."""
-        return self.moments == sorted(self.moments)
-
-    def counted_from(self, second: int) -> int | None:
-        """How many rows are left from a second on, by this page; None without a count."""
-        if self.total is None:
-            return None
-        return (
-            self.total
-            - sum(map(second.__gt__, self.moments))
-            - len(self.undated)
-            - len(self.unreadable)
-        )
+    def __post_init__(self) -> None:
+        typed = bool(self.rows) and isinstance(self.rows[0], TypedRow)  # all are, then
+        get_id: Callable[[Row], Any] = attrgetter("id") if typed else itemgetter("id")
+        self.ids = list(map(get_id, self.rows)) + [row["id"] for row in self.undated]
+        self.shown = len(self.ids) + len(self.unreadable)
+        counted = self.total is not None and self.asked > self.shown >= self.total
+        self.is_last = counted or self.single or not self.shown
+        self.ascending = self.moments == sorted(self.moments)
 
     def dated(self) -> Iterator[tuple[int, Row]]:
         """The rows with the moments at which they were updated."""
         return zip(self.moments, self.rows, strict=True)
 
-    def with_first_row(self) -> "Page":
-        """The page with its first row only, to be compared with another look at the list."""
-        return replace(self, rows=self.rows[:1], undated=self.undated[:1])
 
-    def without_rows(self) -> "Page":
-        """The page without its rows, to be compared with the next one."""
-        return replace(self, rows=[], undated=[])
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What page 1 showed of its list, beside the rows.
+
+    Attributes:
+        total: how many rows it counted; None without a count.
+        clock: of the page, in UNIX seconds.
+        earliest: UNIX second of its first row; None if that was not asked, or without rows.
+    """
+
+    total: int | None
+    clock: int
+    earliest: int | None = None
 
 
 def listings(
@@ -269,7 +265,7 @@ def page_of(request: PageRequest, response: Response) -> Page:
         UnreadablePageError: if the response is not JSON, or no list of objects with an `id`.
     """
     path, body = request.listing.path, response.body
-    total, clock = response.total, response.clock
+    total, clock = total_count(response.headers), clock_of(response.headers, response.sent_at)
     try:
         # A list is never without a body.
         body = request.listing.parse(body or b"null") if isinstance(body, bytes) else body

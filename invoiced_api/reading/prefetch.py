@@ -19,7 +19,7 @@ from invoiced_api.exceptions import (
     UnreadablePageError,
 )
 from invoiced_api.reading.broken_pages import read_by_row
-from invoiced_api.reading.pages import ListQuery, page_of, refused_page
+from invoiced_api.reading.pages import ListQuery, Page, page_of, refused_page
 from invoiced_api.reading.scheduler import MAX_BUFFERED_BYTES, Attempt, InFlight, RequestScheduler
 from invoiced_api.reading.streams import StreamReader
 from invoiced_api.reading.windows import EncodedChunk
@@ -141,27 +141,30 @@ class Prefetcher:
         self._scheduler.free_connection(sent)
         # Before the page is parsed, so that the connection does not wait for that.
         self._request()
+        page = self._page(sent, response)
+        if page is not None:
+            self._scheduler.free_buffer(sent)
+            sent.window.receive(page)
+        return True
+
+    def _page(self, sent: InFlight, response: Result) -> Page | Exception | None:
+        """The page of a response, or why there is none; None if it is to be requested again."""
         if isinstance(response, Exception):
-            if sent.request.may_be_refused and is_refused_page(response):
-                self._scheduler.receive(sent, refused_page(sent.request))
-            else:
-                self._scheduler.receive(sent, response)
-            return True
+            refused = sent.request.may_be_refused and is_refused_page(response)
+            return refused_page(sent.request) if refused else response
         self._count(sent.reader, response)
         if response.unread_bytes:
             self._scheduler.postpone(sent, response.unread_bytes)
-            return True
+            return None
         try:
             page = page_of(sent.request, response)
         except UnreadablePageError as unreadable:
-            self._request_again(sent, unreadable)
+            return None if self._requests_again(sent, unreadable) else unreadable
         except Exception as failure:  # noqa: BLE001  # raised where the chunks are read
-            self._scheduler.receive(sent, failure)
-        else:
-            if page.shown and isinstance(response.body, bytes):
-                sent.reader.bytes_per_row = len(response.body) // page.shown
-            self._scheduler.receive(sent, page)
-        return True
+            return failure
+        if page.shown and isinstance(response.body, bytes):
+            sent.reader.bytes_per_row = len(response.body) // page.shown
+        return page
 
     def _count(self, reader: StreamReader, response: Response) -> None:
         reader.requests += 1 + response.retries
@@ -170,18 +173,18 @@ class Prefetcher:
             # Sizes may alternate: a small page says little of the next one.
             reader.bytes_per_page = max(len(response.body), reader.bytes_per_page // 2)
 
-    def _request_again(self, sent: InFlight, unreadable: UnreadablePageError) -> None:
-        """Again; then row by row, if the page is a list that is broken somewhere."""
+    def _requests_again(self, sent: InFlight, unreadable: UnreadablePageError) -> bool:
+        """Again; then row by row, if the page is a list that is broken somewhere; then not."""
         if sent.attempt is Attempt.FIRST:
             following = Attempt.SECOND
         elif sent.attempt is Attempt.SECOND and unreadable.broken:
             following = Attempt.BY_ROW
         else:
-            self._scheduler.receive(sent, unreadable)
-            return
+            return False
         LOGGER.warning("%s; requested again%s", unreadable, following.value)
         sent.reader.retries += 1
         self._scheduler.repeat(replace(sent, attempt=following))
+        return True
 
 
 def is_refused_page(failure: Exception) -> bool:

@@ -9,7 +9,7 @@ requests anything; `to_request` never changes a reader's windows.
         │                              reader ended? ──yes──> (stop)          │
         │                                   │ no                              │
         │                                   v                                 │
-        │                encode_one, or wait for a page and `receive` it      │
+        │           encode_one, or wait for a page: its window takes it in    │
         └───────────────────────────────────┴─────────────────────────────────┘
 
 After `advance` and `to_request`, a reader that is neither ended nor able to hand out a chunk or to
@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from invoiced_api.reading.pages import Page, PageRequest
+from invoiced_api.reading.pages import PageRequest
 from invoiced_api.reading.streams import StreamReader
 from invoiced_api.reading.windows import WindowReader
 
@@ -176,7 +176,7 @@ class RequestScheduler:
         return max(least, reader.bytes_per_page, reader.bytes_per_row * rows)
 
     def free_connection(self, sent: InFlight) -> None:
-        """A request has ended; `receive`, `postpone` or `repeat` follows."""
+        """A request has ended; `free_buffer`, `postpone` or `repeat` follows."""
         self._in_flight[sent.reader] -= 1
         if not self._in_flight[sent.reader]:
             del self._in_flight[sent.reader]
@@ -187,23 +187,13 @@ class RequestScheduler:
 
     def postpone(self, sent: InFlight, size: int) -> None:
         """A page has so many bytes, for which there is no room: it will be requested again."""
-        self._reserved_bytes -= sent.expected_bytes
+        self.free_buffer(sent)
         sent.window.in_flight = False
         sent.reader.bytes_per_page = max(size, sent.reader.bytes_per_page)
 
-    def receive(self, sent: InFlight, result: Page | Exception) -> None:
-        """Take in the page that was requested, or the reason why there is none."""
+    def free_buffer(self, sent: InFlight) -> None:
+        """Nothing is reserved for a page any more: its window takes it in, or why there is none."""
         self._reserved_bytes -= sent.expected_bytes
-        reader, window = sent.reader, sent.window
-        if reader.failure and not reader.shares(window):
-            return
-        try:
-            if isinstance(result, Exception):
-                reader.fail(window, result)
-            else:
-                reader.receive(window, result)
-        except Exception as failure:  # noqa: BLE001  # raised where the chunks are read
-            reader.fail(window, failure)
 
     def encode_one(self) -> bool:
         """Encode one chunk of the first reader that has rows for one; False if none has."""

@@ -7,7 +7,7 @@ No server is trusted. A page that contradicts itself is requested again; then th
 `IncompleteReadError`, which names the contradiction.
 """
 
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,7 +107,7 @@ def head(listing: ListQuery, since: int) -> Generator[PageRequest, Page, Page]:
 
 
 def sorts(
-    listing: ListQuery, since: int, first: Page | None = None, shown: Collection[Any] = ()
+    listing: ListQuery, since: int, shown: Sequence[Any] = ()
 ) -> Generator[PageRequest, Page, bool]:
     """Whether the server honours `sort`: the latest change is another row than the earliest.
 
@@ -118,19 +118,18 @@ def sorts(
     Args:
         listing: the list.
         since: UNIX second from which on it is looked at.
-        first: page 1 of it, if it was just received.
-        shown: the ids of that page. If it is long and lacks the latest change, that proves enough:
-            the same order would have shown one of these rows.
+        shown: the ids of page 1, if it was just received. If it is long and lacks the latest
+            change, that proves enough: the same order would have shown one of these rows.
     """
-    if first is None:
-        first = yield from head(listing, since)
+    earliest = shown[0] if shown else _first_id((yield from head(listing, since)))
     for _ in range(MAX_PROBES):
         latest = yield from first_page(listing, since, LATEST_FIRST, per_page=1)
         if latest.shown and len(shown) >= LONG_PAGE and _first_id(latest) not in shown:
             return True
-        before, first = first, (yield from head(listing, since))
-        if _first_id(before) == _first_id(first):
-            if _first_id(latest) != _first_id(first):
+        first = yield from head(listing, since)
+        before, earliest = earliest, _first_id(first)
+        if before == earliest:
+            if _first_id(latest) != earliest:
                 return True
             return (yield from _share_a_second(listing, since, first))
     return False
@@ -149,5 +148,4 @@ def _share_a_second(
 
 
 def _first_id(page: Page) -> Any:
-    rows = page.rows or page.undated
-    return rows[0]["id"] if rows else None
+    return page.ids[0] if page.ids else None

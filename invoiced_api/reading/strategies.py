@@ -9,9 +9,9 @@ Each page is compared with the one before: what `X-Total-Count` counted must be 
 step must bring something new.
 """
 
+from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from itertools import takewhile
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -42,21 +42,21 @@ def ascending(
         UnsortedError: if the server does not sort.
     """
     seen: set[Any] = set()  # ids already emitted of the second `window.since`
-    before: tuple[int, Page] | None = None
+    before: tuple[int, int | None] | None = None
     while window.until is None or window.since < window.until:
         since = window.since
         page, agrees = yield from _next_page(listing, since, before)
         alone = alone and agrees  # among so many deletions, counts prove nothing
         if not page.ascending or not (yield from _is_sorted(listing, probe, page, since)):
             raise UnsortedError
-        new = any(row["id"] not in seen for row in page.rows)
-        if page.is_last or (page.total is None and page.shown < page.asked and not new):
-            _emit(page.rows, window, seen, on_rows)
+        uncounted = page.total is None and page.shown < page.asked
+        if page.is_last or (uncounted and seen.issuperset(page.ids[: len(page.rows)])):
+            _emit(page, window, seen, on_rows)
             return
         if not page.rows:
             raise UnsortedError  # its rows do not show where the next page begins
-        newest = updated_at(page.rows[-1])
-        if updated_at(page.rows[0]) == newest:
+        newest = page.moments[-1]
+        if page.moments[0] == newest:
             if window.until is not None and newest >= window.until:
                 return
             known = seen if newest == since else set()
@@ -64,13 +64,10 @@ def ascending(
             yield from crowded_second(listing, newest, known, on_rows)
             window.since, seen = newest + 1, set()
         else:
-            ids = {row["id"] for row in _of(newest, reversed(page.rows))}
-            _emit(page.rows, window, seen, on_rows)
-            window.since, seen, before = (
-                newest,
-                ids,
-                (since, page.without_rows()) if alone else None,
-            )
+            _emit(page, window, seen, on_rows)
+            before = (since, _left(page, newest)) if alone else None
+            seen = set(page.ids[bisect_left(page.moments, newest) : len(page.rows)])
+            window.since = newest
         del page  # else its rows live on, and the next ones get memory that is in no cache
 
 
@@ -83,33 +80,47 @@ def _is_sorted(
     return (yield from sorts(listing, since))
 
 
-def _agrees(page: Page, since: int, earlier: Page | None) -> bool:
-    """Whether a page from a second on counts what the page before left from there on, at least.
+def _left(page: Page, second: int) -> int | None:
+    """How many rows are left from a second on, by this page; None without a count."""
+    if page.total is None:
+        return None
+    before = sum(map(second.__gt__, page.moments))
+    return page.total - before - len(page.undated) - len(page.unreadable)
+
+
+def _agrees(page: Page, left: int | None) -> bool:
+    """Whether a page from a second on counts what an earlier page left from there on, at least.
 
     Edits keep that number or raise it. So fewer rows were deleted meanwhile, or are hidden.
     """
-    left = earlier.counted_from(since) if earlier else None
     return left is None or page.total is None or page.total >= left
 
 
 def _next_page(
-    listing: ListQuery, since: int, before: tuple[int, Page] | None
+    listing: ListQuery, since: int, before: tuple[int, int | None] | None
 ) -> Generator[PageRequest, Page, tuple[Page, bool]]:
     """Page 1 since a second; and whether it agrees with the page before, if need be read again.
 
+    Args:
+        listing: the list.
+        since: UNIX second.
+        before: since when the page before was requested, and how many rows it left from `since` on;
+            None if counts prove nothing.
+
     Raises:
-        UnsortedError: if it does not, and the server does not sort.
+        UnsortedError: if it does not agree, and the server does not sort.
     """
     page = yield from first_page(listing, since)
-    if before is None or _agrees(page, since, before[1]):
+    if before is None or _agrees(page, before[1]):
         return page, True
     missing = set()
     for _ in range(MAX_LOOKS):
         again = yield from first_page(listing, before[0])
         page = yield from first_page(listing, since)
-        if _agrees(page, since, again):
+        left = _left(again, since)
+        if _agrees(page, left):
             return page, True
-        missing.add((again.counted_from(since) or 0) - (page.total or 0))
+        missing.add((left or 0) - (page.total or 0))
     if len(missing) == 1:  # not deleted meanwhile, but hidden: a stamp in between is not true
         raise UnsortedError
     if not (yield from sorts(listing, before[0])):
@@ -117,26 +128,20 @@ def _next_page(
     return page, False
 
 
-def _emit(rows: list[Row], window: Window, seen: set[Any], on_rows: OnRows) -> None:
-    """Emits sorted rows, but for those of the window's first second that were seen."""
+def _emit(page: Page, window: Window, seen: set[Any], on_rows: OnRows) -> None:
+    """Emits the rows of a sorted page that belong to a window, and were not seen.
+
+    Rows of the window's first second may have been.
+    """
+    moments, rows = page.moments, page.rows
+    if window.until is not None:
+        rows = rows[: bisect_left(moments, window.until)]
     if seen:
-        first = list(_of(window.since, rows))
-        rows = [row for row in first if row["id"] not in seen] + rows[len(first) :]
-    rows = older_than(window.until, rows)
+        first = bisect_right(moments, window.since, hi=len(rows))
+        new = [row for key, row in zip(page.ids, rows[:first], strict=False) if key not in seen]
+        rows = new + rows[first:]
     if rows:
         on_rows(rows)
-
-
-def _of(second: int, rows: Iterable[Row]) -> Iterator[Row]:
-    """The rows that come first, as long as they are of a second."""
-    return takewhile(lambda row: updated_at(row) == second, rows)
-
-
-def older_than(until: int | None, rows: list[Row]) -> list[Row]:
-    """The sorted rows that are older than `until`."""
-    if until is None or not rows or updated_at(rows[-1]) < until:
-        return rows
-    return [row for row in rows if updated_at(row) < until]
 
 
 def merged(

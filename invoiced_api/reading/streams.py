@@ -1,10 +1,9 @@
 """The code that all readers of a stream share.
 
 Decisions only: no network, no threads. Pages may arrive in any order; chunks come out in the order
-of the windows. A reader changes state in two places only:
-
-    receive(window, page)   takes a page in: its rows, and the next page the window needs
-    advance()               drops windows that have ended, opens the next ones
+of the windows. A window takes its page in by itself, and reports the arrival. `advance` is the one
+place where a reader changes state: it looks at what has arrived, drops windows that have ended, and
+opens the next ones.
 
 `wanted` and `next_chunk` change no windows. So whoever drives a reader calls `advance` first and
 sends what is `wanted` after it: then an unfinished reader has a chunk to hand out, rows to
@@ -13,12 +12,19 @@ encode, or a page in flight.
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from itertools import islice
+from typing import ClassVar
 
 from invoiced_api.exceptions import FatalError
-from invoiced_api.reading.pages import ListQuery, Page, Row
-from invoiced_api.reading.windows import Encode, EncodedChunk, WindowReader
+from invoiced_api.reading.pages import Head, ListQuery, Page, PageRequest, Row, TypedRow
+from invoiced_api.reading.steps import Window
+from invoiced_api.reading.windows import (
+    Arrival,
+    Encode,
+    EncodedChunk,
+    Read,
+    UnencodedRows,
+    WindowReader,
+)
 from invoiced_api.retry import RetryBudget
 
 # The least that a row weighs which is parsed and not yet encoded.
@@ -44,6 +50,9 @@ class StreamReader:
     It has more fields than a class should have: half of them are what its caller counts.
     """
 
+    # Whether rows are encoded in the order of changes, so that each chunk may move the bookmark.
+    _encodes_in_order: ClassVar[bool] = True
+
     def __init__(self, lists: Sequence[ListQuery], since: int, encode: Encode) -> None:
         """Prepare the reader.
 
@@ -55,10 +64,10 @@ class StreamReader:
         self._lists = lists
         self._since = since
         self._encode = encode
-        self._heads: list[Page] = []
+        self._heads: list[Head] = []
+        self._arrivals: deque[Arrival] = deque()  # since the last `advance`
         self._windows: deque[WindowReader] = deque()
         self._unencoded: deque[WindowReader] = deque()
-        self._weights: dict[int, int] = {}  # of rows that are not encoded, by the list's identity
         self.buffered_bytes = 0
         self.failure: Exception | None = None
         self._cut_short: Exception | None = None  # the failure, once everything before it is out
@@ -84,12 +93,12 @@ class StreamReader:
     @property
     def total(self) -> int:
         """How many rows the server counted. Known once the first chunk is out."""
-        return sum(page.total or 0 for page in self._heads)
+        return sum(head.total or 0 for head in self._heads)
 
     @property
     def clock(self) -> int:
         """The server's clock before the first row, in UNIX seconds; known with the first chunk."""
-        return min(page.clock for page in self._heads)
+        return min(head.clock for head in self._heads)
 
     @property
     def knows_clock(self) -> bool:
@@ -114,7 +123,8 @@ class StreamReader:
         return self.budget is not None and self.budget.failing_since is not None
 
     def advance(self) -> None:
-        """Drop windows that have ended, and open the next ones. Sends nothing."""
+        """Take in what has arrived, drop windows that have ended, and open the next ones."""
+        self._take_arrivals()
         while self._windows and self._windows[0].drained:
             self._windows.popleft()
         if self._cut_short and not self._windows:
@@ -129,66 +139,80 @@ class StreamReader:
         front = self._windows[0] if self._windows else None
         return window is front and not (window.unencoded or window.chunks)
 
-    def receive(self, window: WindowReader, page: Page) -> None:
-        """Take in the page that a window requested."""
-        if window.abandoned:
-            return
-        if page.unreadable:
-            self._note_unreadable(window, page)
-        waiting = len(window.unencoded)
-        self._rows_received += page.shown
-        window.receive(page)
-        for rows in islice(window.unencoded, waiting, None):
-            self._await_encoding(window, rows)
+    def _take_arrivals(self) -> None:
+        while self._arrivals:
+            arrival = self._arrivals.popleft()
+            if arrival.window.abandoned:
+                continue
+            if isinstance(arrival.result, Exception):
+                self._note_failure(arrival.window, arrival.result)
+            else:
+                self._take_page(arrival, arrival.result)
 
-    def fail(self, window: WindowReader, failure: Exception) -> None:
-        """Note that the page that a window requested cannot be had.
+    def _take_page(self, arrival: Arrival, page: Page) -> None:
+        window = arrival.window
+        self._rows_received += page.shown
+        if page.unreadable:
+            self._note_unreadable(arrival, page.unreadable)
+        for rows in window.emitted:
+            self._await_encoding(window, rows)
+        window.emitted.clear()
+        self._note_count(arrival.request, window, page.total, page.shown)
+        if page.undated and not window.abandoned:
+            self._take_undated(window, page.undated)
+
+    def _note_count(
+        self, request: PageRequest, window: WindowReader, total: int | None, shown: int
+    ) -> None:
+        """A page of a window has arrived, which counted and showed so many rows."""
+
+    def _take_undated(self, window: WindowReader, rows: list[Row]) -> None:
+        """A page of a window showed these rows, which do not show when they were updated."""
+
+    def _note_failure(self, window: WindowReader, failure: Exception) -> None:
+        """The page that a window requested cannot be had.
 
         What comes before it still comes out: its rows are complete and in order.
         """
-        if window.abandoned:
-            return
         if isinstance(failure, FatalError) or window not in self._windows:
             self.failure = self.failure or failure
             return
         self._cut_short = failure
-        window.request = None
         while self._windows[-1] is not window:
             self._abandon(self._windows.pop())
 
     def _abandon(self, window: WindowReader) -> None:
         """Give up a window and what it has read."""
         window.abandoned = True
-        for rows in window.unencoded:
-            self._start_encoding(rows)
+        self.buffered_bytes -= sum(waiting.size for waiting in window.unencoded)
         self.buffered_bytes -= sum(len(chunk.content) for chunk in window.chunks)
         self._unencoded = deque(one for one in self._unencoded if one is not window)
-
-    def shares(self, window: WindowReader) -> bool:
-        """Whether other readers depend on the window too, even if this one has failed."""
-        return False
 
     def encode_one(self) -> bool:
         """Encode one chunk of rows that have arrived; False if there are none."""
         if not self._unencoded:
             return False
         window = self._unencoded.popleft()
-        rows = window.unencoded.popleft()
-        count, newest = len(rows), self._newest(rows)
-        self._start_encoding(rows)
-        chunk = EncodedChunk(self._encode(rows), count, newest)
-        self.buffered_bytes += len(chunk.content)
-        window.chunks.append(chunk)
+        waiting = window.unencoded.popleft()
+        self.buffered_bytes -= waiting.size
+        count = len(waiting.rows)
+        content = self._encode(waiting.rows)
+        self.buffered_bytes += len(content)
+        window.chunks.append(EncodedChunk(content, count, waiting.newest))
         return True
 
-    def _await_encoding(self, window: WindowReader, rows: list[Row]) -> None:
-        self._unencoded.append(window)
-        weight = max(BYTES_PER_UNENCODED_ROW, self.bytes_per_row) * len(rows)
-        self._weights[id(rows)] = weight
-        self.buffered_bytes += weight
+    def _open_window(self, read: Read, since: int, until: int | None = None) -> WindowReader:
+        return WindowReader(read, Window(since, until), self._arrivals)
 
-    def _start_encoding(self, rows: list[Row]) -> None:
-        self.buffered_bytes -= self._weights.pop(id(rows))
+    def _await_encoding(self, window: WindowReader, rows: list[Row], *, dated: bool = True) -> None:
+        newest = self._since
+        if dated and self._encodes_in_order:
+            last, stamp = rows[-1], self._lists[0].stamp
+            newest = getattr(last, stamp) if isinstance(last, TypedRow) else last[stamp]
+        size = max(BYTES_PER_UNENCODED_ROW, self.bytes_per_row) * len(rows)
+        self.buffered_bytes += size
+        self._unencoded.append(window)
+        window.unencoded.append(UnencodedRows(rows, newest, size))
 
     def next_chunk(self) -> EncodedChunk | None:
         """The next chunk in order; None if it has not arrived, or if everything is out."""
@@ -196,26 +220,17 @@ class StreamReader:
             return None
         chunk = self._windows[0].chunks.popleft()
         self.buffered_bytes -= len(chunk.content)
-        return self._held_back(chunk)
-
-    def _note_unreadable(self, window: WindowReader, page: Page) -> None:
-        """No bookmark may pass a row that was not read."""
-        request = window.request
-        path = request.listing.path if request else ""
-        self.unreadable += [f"GET {path} {row}" for row in page.unreadable]
-        since = window.window.since
-        known = self._unreadable_since
-        self._unreadable_since = since if known is None else min(known, since)
-
-    def _held_back(self, chunk: EncodedChunk) -> EncodedChunk:
         since = self._unreadable_since
         if since is None or chunk.newest <= since:
             return chunk
-        return replace(chunk, newest=since)
+        return EncodedChunk(chunk.content, chunk.rows, since)
+
+    def _note_unreadable(self, arrival: Arrival, names: Sequence[str]) -> None:
+        """No bookmark may pass a row that was not read."""
+        path, since = arrival.request.listing.path, arrival.since
+        self.unreadable += [f"GET {path} {name}" for name in names]
+        known = self._unreadable_since
+        self._unreadable_since = since if known is None else min(known, since)
 
     def close(self) -> None:
         """Release what the reader holds outside of memory."""
-
-    def _newest(self, rows: list[Row]) -> int:
-        moment = rows[-1].get(self._lists[0].stamp)
-        return moment if type(moment) is int else self._since

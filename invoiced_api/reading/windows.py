@@ -1,22 +1,42 @@
-"""A stretch of a stream that is read on its own, and the rows read so far."""
+"""A stretch of a stream that is read on its own, and the rows read so far.
+
+A window takes in what was requested for it: it goes on with its steps, which emit rows and name the
+next page. Then it reports the arrival to its reader, which decides what follows for all windows.
+"""
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from invoiced_api.reading.pages import Page, PageRequest, Row
 from invoiced_api.reading.steps import OnRows, PageSteps, Window
 
 # Rows -> the bytes of a chunk.
 Encode = Callable[[list[Row]], bytes]
+# How to read a window.
+Read = Callable[[Window, OnRows], PageSteps]
 
 # A window of more pages is cut into pieces of about so many: small enough that the first in order
 # comes soon, large enough that few pages reach beyond their window.
 MAX_PIECES = 16
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedChunk:
+class UnencodedRows(msgspec.Struct, frozen=True):
+    """Rows that wait to be encoded.
+
+    Attributes:
+        rows: in the order in which they come out.
+        newest: UNIX second to which a bookmark may advance with them.
+        size: bytes that they are taken to occupy.
+    """
+
+    rows: list[Row]
+    newest: int
+    size: int
+
+
+class EncodedChunk(msgspec.Struct, frozen=True):
     """Rows that are ready to be written.
 
     Attributes:
@@ -30,11 +50,28 @@ class EncodedChunk:
     newest: int
 
 
+class Arrival(msgspec.Struct, frozen=True):
+    """What has come of a request.
+
+    Attributes:
+        window: the window that needed it.
+        request: what was requested.
+        since: UNIX second from which on the window was to be read then.
+        result: the page, or why it cannot be had or be used.
+    """
+
+    window: "WindowReader"
+    request: PageRequest
+    since: int
+    result: Page | Exception
+
+
 class WindowReader:
     """One window (or one list) of a stream, read page by page.
 
     Attributes:
-        unencoded: rows that have arrived, in order.
+        emitted: rows of the latest arrivals, in order, until the reader takes them over.
+        unencoded: rows that wait to be encoded, in order.
         chunks: encoded rows that have not come out, in order.
         window: the stretch of time.
         rows_ahead: how many rows its largest list had from its first second on; None if unknown.
@@ -43,32 +80,46 @@ class WindowReader:
         request: the page it needs next; None when it has ended.
     """
 
-    def __init__(self, read: Callable[[Window, OnRows], PageSteps], window: Window) -> None:
-        self.unencoded: deque[list[Row]] = deque()
+    def __init__(self, read: Read, window: Window, arrivals: deque[Arrival]) -> None:
+        """Prepare the window, and name its first page.
+
+        Args:
+            read: the steps.
+            window: the stretch of time.
+            arrivals: takes what has come, for the reader.
+        """
+        self.emitted: list[list[Row]] = []
+        self.unencoded: deque[UnencodedRows] = deque()
         self.chunks: deque[EncodedChunk] = deque()
         self.window = window
         self.rows_ahead: int | None = None
         self.in_flight = False
         self.abandoned = False
         self.request: PageRequest | None = None
-        self._steps = read(window, self.unencoded.append)
-        self._continue(None)
+        self._arrivals = arrivals
+        self._steps = read(window, self.emitted.append)
+        self.request = next(self._steps, None)
 
     @property
     def drained(self) -> bool:
         """Whether it has ended and everything it read has come out."""
         return not (self.request or self.unencoded or self.chunks)
 
-    def receive(self, page: Page) -> None:
-        """Continue with the page that was requested."""
+    def receive(self, result: Page | Exception) -> None:
+        """Take in the page that was requested, or the reason why there is none."""
         self.in_flight = False
-        self._continue(page)
-
-    def _continue(self, page: Page | None) -> None:
-        try:
-            self.request = next(self._steps) if page is None else self._steps.send(page)
-        except StopIteration:
-            self.request = None
+        request, self.request = self.request, None
+        if self.abandoned or request is None:
+            return
+        since = self.window.since
+        if isinstance(result, Page):
+            try:
+                self.request = self._steps.send(result)
+            except StopIteration:
+                pass
+            except Exception as failure:  # noqa: BLE001  # its reader decides what it means
+                result = failure
+        self._arrivals.append(Arrival(self, request, since, result))
 
 
 def cut(since: int, until: int, rows: int, rows_per_piece: int) -> list[int]:
