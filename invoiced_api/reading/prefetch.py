@@ -115,15 +115,12 @@ class Prefetcher:
         finally:
             self._scheduler.remove(reader)
             reader.close()
-        if reader.failure:
-            raise reader.failure
-        if reader.unreadable:
-            raise IncompleteReadError(
-                f"{len(reader.unreadable)} rows cannot be read: "
-                f"{', '.join(reader.unreadable[:MAX_UNREADABLE_NAMED])}. The other rows were "
-                "emitted, and the stream keeps its bookmark. Correct the rows in Invoiced, or "
-                "report them to Invoiced's support."
-            )
+        failure = reader.failure
+        if reader.unreadable and (failure is None or isinstance(failure, IncompleteReadError)):
+            # Rows that cannot be read are also why counts do not agree.
+            raise _unreadable(list(dict.fromkeys(reader.unreadable)))
+        if failure:
+            raise failure
 
     def _request(self) -> None:
         for sent in self._scheduler.to_request():
@@ -185,6 +182,14 @@ class Prefetcher:
         sent.reader.retries += 1
         self._scheduler.repeat(replace(sent, attempt=following))
         return True
+
+
+def _unreadable(names: list[str]) -> IncompleteReadError:
+    return IncompleteReadError(
+        f"rows that cannot be read: {len(names)} ({', '.join(names[:MAX_UNREADABLE_NAMED])}). The "
+        "other rows were emitted, and the stream keeps its bookmark. Correct the rows in Invoiced, "
+        "or report them to Invoiced's support."
+    )
 
 
 def is_refused_page(failure: Exception) -> bool:

@@ -159,6 +159,26 @@ def test_events_of_a_few_days_are_requested_several_at_a_time(
     assert max(int(query["page"][0]) for query in queries) <= 10, "of thirty"
 
 
+@pytest.mark.parametrize("stream", ["invoices", "charges"])
+def test_a_row_that_is_not_json_costs_that_row_only_and_no_bookmark_passes_it(
+    serve: Any, stream: str
+) -> None:
+    broken = 1_550
+
+    def fault(query: dict[str, str], first: int) -> Response | None:
+        shown = range(first, first + int(query["per_page"]))
+        return Response('[{"id": 1, oops') if broken in shown else None
+
+    served = FaultyList(rows_of(2_000), fault)
+    first = serve({stream: served})
+    assert first.exit_code == 1
+    assert f"rows that cannot be read: 1 (GET /{stream} row " in first.complaint
+    assert {*first.ids(stream)} == {*range(1, 2_001)} - {broken}
+    served.healed = True
+    second = serve({stream: served}, state=first.state)
+    assert (second.exit_code, broken in second.ids(stream)) == (0, True)
+
+
 def test_rows_that_are_requested_one_by_one_share_the_time_for_retries(serve: Any) -> None:
     """The page is broken, and each of its rows fails for most of `max_retry_seconds`."""
     first_request: dict[int, float] = {}
