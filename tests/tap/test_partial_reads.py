@@ -140,6 +140,24 @@ def test_windows_of_events_are_cut_by_their_number(serve: Any) -> None:
     assert len(served.pages) < 3 * 50
 
 
+def test_no_event_is_lost_that_does_not_show_its_moment_in_a_window_that_is_cut(serve: Any) -> None:
+    """Page 1 of such a window shows it, and then a smaller window does."""
+    rows = rows_of(3_000)
+
+    def without_moments(query: dict[str, str], first: int) -> Response | None:
+        number, since, until = (
+            int(query.get(name, 0)) for name in ("page", "start_date", "end_date")
+        )
+        found = [row for row in reversed(rows) if since <= row["timestamp"] <= (until or 10**10)]
+        page = found[100 * (number - 1) : 100 * number]
+        shown = [row if row["id"] % 7 else {"id": row["id"], "timestamp": None} for row in page]
+        return Response(json.dumps(shown), headers={"X-Total-Count": str(len(found))})
+
+    run = serve({"events": FaultyList(rows, without_moments)})
+    assert run.exit_code == 0, run.stderr
+    assert {*run.ids("events")} == set(range(1, 3_001))
+
+
 def test_events_of_a_few_days_are_requested_several_at_a_time(
     account: Account, clock: Any, run_tap: Callable[..., Any], catalog_of: Callable[..., Any]
 ) -> None:
