@@ -83,16 +83,9 @@ class Missing:
 
 Outcome = Done | Rejected
 
-COLUMNS = (*(kind.value for kind in Kind), "rejected")
-
 
 def done_of(kind: Kind, response: Response) -> Done:
     """The outcome of a write with this response."""
     body = response.body
     made = body.get("id") if isinstance(body, dict) else None
     return Done(kind, made, response.status, body)
-
-
-def column(outcome: Outcome) -> str:
-    """The column of the report that counts an outcome."""
-    return outcome.kind.value if isinstance(outcome, Done) else "rejected"

@@ -9,9 +9,12 @@ from singer.metrics import Point, log
 
 from invoiced_api.exceptions import InvalidInputError
 from singer_command.text_tables import show_table
-from target_invoiced.mapping.outcomes import COLUMNS, Done, Kind, Outcome, column
+from target_invoiced.mapping.outcomes import Done, Kind, Outcome
 
 LOGGER = logging.getLogger(__name__)
+
+REJECTED = "rejected"
+COLUMNS = (*(kind.value for kind in Kind), REJECTED)
 
 # How often a run logs how far it is.
 LOG_EVERY_S = 30.0
@@ -33,7 +36,7 @@ class Report:
         if counts is None:
             counts = self._streams[stream] = Counter()
             self._began[stream] = began
-        counts[column(outcome)] += 1
+        counts[outcome.kind.value if isinstance(outcome, Done) else REJECTED] += 1
         if retries:
             counts["retries"] += retries
         self._ended[stream] = ended
