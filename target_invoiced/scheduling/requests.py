@@ -1,10 +1,10 @@
 """The request of a record: under which idempotency key, and after which wait. Journaled first."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 
@@ -33,6 +33,17 @@ from target_invoiced.stream_settings import DoubtPolicy
 KEY_LIVES_S = 23 * 3600
 
 
+class Announcement(TypedDict, total=False):
+    """What the ledger knows of a request before it is sent; see `WriteRequest`."""
+
+    idempotency_key: str
+    not_before: float
+    again: bool
+    since: int
+    keyed: bool
+    on_key_rotated: Callable[[str], None]
+
+
 @dataclass(frozen=True, slots=True)
 class RequestBuilder:
     """Builds the requests of records, and journals them.
@@ -53,40 +64,53 @@ class RequestBuilder:
         Journals it; the caller must flush the journal before sending it. Raises InvalidRecordError.
         """
         operation = self._resolved(pending, ids)
+        bodies = self._bodies(pending, operation, ids)
+        announcement = self._announce(pending, operation, bodies)
         unresolved = {ids.get(one, one) for one in pending.references}
-        request = WriteRequest(
+        return WriteRequest(
             operation=operation,
             references=tuple(one for one in unresolved if isinstance(one, NaturalKey)),
             resource=pending.stream.resource,
             natural=pending.identity.natural_key,
             by_key=pending.key is not None,
+            bodies=bodies,
             doubt=pending.stream.settings.doubt,
             digest=pending.digest,
+            **announcement,
         )
-        if isinstance(operation, CustomCall) and operation.batched:
-            bodies = pending.sent_bodies
-            if bodies is None:
-                bodies = [
-                    resolve_references(one.body, ids) for one in (pending, *pending.batch_rest)
-                ]
-            request = replace(request, bodies=bodies)
+
+    def _announce(
+        self, pending: PendingRecord, operation: Operation, bodies: Sequence[dict[str, Any]]
+    ) -> Announcement:
+        """Journal a write, as far as it must not happen twice."""
         journaled = isinstance(operation, (Create, CustomCall))
         if pending.key is None and pending.parked is not None and journaled:
-            return self._parked(pending, pending.parked, request)
+            return self._parked(pending, pending.parked)
         if pending.journaled:
-            return self._keyless(pending, request)
+            return self._keyless(pending, operation, bodies)
         if pending.key is None:
-            return request  # to do it twice is to do it once
+            return {}  # to do it twice is to do it once
         if isinstance(operation, Create) and not operation.singleton:
-            return self._keyed(pending, pending.key, request)
+            return self._keyed(pending, pending.key)
         known = self.unit.keys.get(pending.key)
         if isinstance(operation, Remove):
             since = self._since(known.announced_at)
             self.unit.keys.set(replace(known, digest=None, announced_at=since))
-            return replace(request, again=known.removal_in_doubt)
+            return {"again": known.removal_in_doubt}
         if known.digest is not None:
             self.unit.keys.set(replace(known, digest=None))
-        return request
+        return {}
+
+    @staticmethod
+    def _bodies(
+        pending: PendingRecord, operation: Operation, ids: dict[Reference, Any]
+    ) -> Sequence[dict[str, Any]]:
+        """The bodies of a batch, one per record; none for another request."""
+        if not isinstance(operation, CustomCall) or not operation.batched:
+            return ()
+        if pending.sent_bodies is not None:
+            return pending.sent_bodies
+        return [resolve_references(one.body, ids) for one in (pending, *pending.batch_rest)]
 
     @staticmethod
     def _resolved(pending: PendingRecord, ids: dict[Reference, Any]) -> Operation:
@@ -102,9 +126,7 @@ class RequestBuilder:
             operation = replace(operation, natural=None)
         return operation
 
-    def _keyed(
-        self, pending: PendingRecord, own: ExternalKey, request: WriteRequest
-    ) -> WriteRequest:
+    def _keyed(self, pending: PendingRecord, own: ExternalKey) -> Announcement:
         known = self.unit.keys.get(own)
         again = known.idempotency_key is not None
         if again and known.announced_at is not None and self._expired(known.announced_at):
@@ -114,10 +136,11 @@ class RequestBuilder:
         key = known.idempotency_key or stable_key(own, pending.path, pending.body, known.generation)
         since = self._since(known.announced_at if again else None)
         self.unit.keys.set(replace(known, digest=None, idempotency_key=key, announced_at=since))
-        request = replace(request, keyed=True)
-        return self._under(pending, request, key, again=again, since=since)
+        return {**self._under(pending, key, again=again, since=since), "keyed": True}
 
-    def _keyless(self, pending: PendingRecord, request: WriteRequest) -> WriteRequest:
+    def _keyless(
+        self, pending: PendingRecord, operation: Operation, bodies: Sequence[dict[str, Any]]
+    ) -> Announcement:
         entry, key, since = pending.entry, uuid.uuid4().hex, int(self.now())
         again = entry is not None and entry.stage is Stage.ANNOUNCED
         if entry and again:
@@ -128,49 +151,40 @@ class RequestBuilder:
             else:
                 key, since = entry.idempotency_key, entry.announced_at
         if pending.sent_bodies is not None and again:
-            return self._under(pending, request, key, again=again, since=since)
-        batch = self._batch(request, key)
+            return self._under(pending, key, again=again, since=since)
+        batch = self._batch(operation, bodies, key)
         for one in (pending, *pending.batch_rest):
             self.unit.journal(
                 one, Stage.ANNOUNCED, idempotency_key=key, announced_at=since, batch=batch
             )
-        return self._under(pending, request, key, again=again, since=since)
+        return self._under(pending, key, again=again, since=since)
 
-    def _batch(self, request: WriteRequest, key: str) -> str | None:
+    def _batch(
+        self, operation: Operation, bodies: Sequence[dict[str, Any]], key: str
+    ) -> str | None:
         """Keep a batch as it is sent; None for another request."""
-        operation = request.operation
         if not isinstance(operation, CustomCall) or not operation.batched:
             return None
-        path, bodies = encode_path(operation.path), exact_json.dumps(list(request.bodies))
-        self.unit.keep_batch(SentBatch(id=key, method=operation.method, path=path, bodies=bodies))
+        path, sent = encode_path(operation.path), exact_json.dumps(list(bodies))
+        self.unit.keep_batch(SentBatch(id=key, method=operation.method, path=path, bodies=sent))
         return key
 
-    def _under(
-        self,
-        pending: PendingRecord,
-        request: WriteRequest,
-        key: str,
-        *,
-        again: bool,
-        since: int,
-    ) -> WriteRequest:
-        """The request under its idempotency key.
+    def _under(self, pending: PendingRecord, key: str, *, again: bool, since: int) -> Announcement:
+        """What is known of a request under an idempotency key.
 
         Args:
             pending: its record.
-            request: without the key.
             key: the idempotency key.
             again: whether an earlier run has sent it.
             since: when it was first sent, in UNIX seconds.
         """
-        return replace(
-            request,
-            idempotency_key=key,
-            since=since,
-            not_before=self._not_before(again),
-            again=again,
-            on_key_rotated=self.unit.on_key_rotated(pending),
-        )
+        return {
+            "idempotency_key": key,
+            "since": since,
+            "not_before": self._not_before(again),
+            "again": again,
+            "on_key_rotated": self.unit.on_key_rotated(pending),
+        }
 
     @staticmethod
     def _refuse_doubt(pending: PendingRecord) -> None:
@@ -207,9 +221,7 @@ class RequestBuilder:
         elif pending.entry is not None:
             self.unit.journal(pending, Stage.REJECTED)
 
-    def _parked(
-        self, pending: PendingRecord, parked: Parked, request: WriteRequest
-    ) -> WriteRequest:
+    def _parked(self, pending: PendingRecord, parked: Parked) -> Announcement:
         """A record without a key that was parked has its idempotency key from then."""
         key, since = parked.idempotency_key, parked.announced_at
         if since is not None and self._expired(since):
@@ -218,7 +230,7 @@ class RequestBuilder:
         first = self._since(since)
         if parked.number is not None:
             self.unit.ledger.parked.amend(parked.number, idempotency_key=key, announced_at=first)
-        return self._under(pending, request, key, again=since is not None, since=first)
+        return self._under(pending, key, again=since is not None, since=first)
 
     def _expired(self, announced_at: int) -> bool:
         return self.now() - announced_at > KEY_LIVES_S
