@@ -56,9 +56,12 @@ class ParentList:
 
     def advance(self) -> None:
         """Take in the parents that have arrived."""
-        self.reader.advance()
-        while self.reader.encode_one() or self.reader.next_chunk():
+        self.reader.take_arrivals()
+        if not self.reader.failure:
             self.reader.advance()
+        while self.reader.encode_one() or self.reader.next_chunk():
+            if not self.reader.failure:
+                self.reader.advance()
 
     def _collect(self, rows: list[Row]) -> bytes:
         having = self._parent.having
@@ -227,6 +230,7 @@ class ChildReader(StreamReader):
         """
         if isinstance(failure, NotFoundError) and self._parent.having:
             self._absent.append(failure)
+            window.request = None
             LOGGER.warning("%s. The stream keeps its bookmark", failure)
         else:
             super()._note_failure(window, failure)

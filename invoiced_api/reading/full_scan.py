@@ -272,6 +272,7 @@ class FullScanReader(StreamReader):
         else:
             self._checks = None
             self._recounts, self._last_pages = [], []
+            self.unreadable.clear()  # the next pass names them, if it cannot read them either
             self._lists_read = [_PagedList(query) for query in self._lists]
             self._scan.start_pass()
             self._open_pages()

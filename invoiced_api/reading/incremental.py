@@ -69,7 +69,7 @@ class IncrementalReader(StreamReader):
         self._probe = SortProbe()
         self._opened = False
         self._tail_follows = False
-        self._undated: set[Any] = set()
+        self._undated: dict[Any, WindowReader] = {}  # by id, the window that emits the row
         self._fallback: FullScanReader | None = None
         self._pages: list[tuple[PageRequest, Page]] = []  # of the openings
         self._second_look: list[Page] | None = None
@@ -99,18 +99,21 @@ class IncrementalReader(StreamReader):
 
     def advance(self) -> None:
         """Open windows, cut those that are too full, open the tail, or fall back to a full scan."""
-        self._take_arrivals()
         if not self._opened and len(self._heads) == len(self._lists) and not self._looks_again():
             self._opened = True
             self._know_lists()
             self._windows.extend(self._first_windows())
             self._reuse_pages()
-            self._take_arrivals()
+            self.take_arrivals()
+            if self.failure:
+                return
         if self._fallback is None and not self._opening and not self._trusts_sort:
             self._fall_back()
         if self._fallback:
             self._fallback.bytes_per_row = self.bytes_per_row
-            self._fallback.advance()
+            self._fallback.take_arrivals()
+            if not self._fallback.failure:
+                self._fallback.advance()
             self.unreadable = self._fallback.unreadable
             self.failure = self._fallback.failure
             return
@@ -177,7 +180,7 @@ class IncrementalReader(StreamReader):
         if not new or window in self._openings:
             return
         for row in new:
-            self._undated.add(row["id"])
+            self._undated[row["id"]] = window
             if len(self._undated) <= MAX_UNDATED_NAMED:
                 stamp, path = self._lists[0].stamp, self._lists[0].path
                 LOGGER.warning(

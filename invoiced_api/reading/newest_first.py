@@ -35,6 +35,7 @@ class NewestFirstReader(IncrementalReader):
             return
         place = self._windows.index(window)
         self._abandon(window)
+        self._undated = {key: one for key, one in self._undated.items() if one is not window}
         del self._windows[place]
         edges = cut(since, until, rows, self._rows_per_window(rows))
         for offset, (start, end) in enumerate(pairwise(edges)):

@@ -186,8 +186,9 @@ class Page:
     ascending: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        typed = bool(self.rows) and isinstance(self.rows[0], TypedRow)  # all are, then
-        get_id: Callable[[Row], Any] = attrgetter("id") if typed else itemgetter("id")
+        get_id: Callable[[Row], Any] = itemgetter("id")
+        if are_typed(self.rows):
+            get_id = attrgetter("id")
         self.ids = list(map(get_id, self.rows)) + [row["id"] for row in self.undated]
         self.shown = len(self.ids) + len(self.unreadable)
         counted = self.total is not None and self.asked > self.shown >= self.total
@@ -321,7 +322,7 @@ def _by_stamp(
     rows: list[Any], stamp: str, least: float, most: float
 ) -> tuple[list[Any], list[Any], list[int]]:
     """Rows with a stamp between the bounds, the others, and the stamps."""
-    typed = bool(rows) and isinstance(rows[0], TypedRow)
+    typed = are_typed(rows)
     stamps = list(map(attrgetter(stamp), rows)) if typed else [row.get(stamp) for row in rows]
     whole = typed or all(type(one) is int for one in stamps)
     if not rows or (whole and least < min(stamps) and max(stamps) <= most):
@@ -348,7 +349,12 @@ def refused_page(request: PageRequest) -> Page:
     return Page(rows=[], total=None, clock=0, asked=request.per_page, refused=True)
 
 
+def are_typed(rows: list[Any]) -> bool:
+    """Whether all rows are typed. Those of a page that was read row by row may be mixed."""
+    return all(issubclass(kind, TypedRow) for kind in set(map(type, rows)))
+
+
 def _have_ids(rows: list[Any]) -> bool:
-    if rows and isinstance(rows[0], TypedRow):  # all are, then
-        return True
-    return all(type(row) is dict and "id" in row for row in rows)
+    return are_typed(rows) or all(
+        isinstance(row, TypedRow) or (type(row) is dict and "id" in row) for row in rows
+    )

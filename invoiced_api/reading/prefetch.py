@@ -117,8 +117,7 @@ class Prefetcher:
             reader.close()
         failure = reader.failure
         if reader.unreadable and (failure is None or isinstance(failure, IncompleteReadError)):
-            # Rows that cannot be read are also why counts do not agree.
-            raise _unreadable(list(dict.fromkeys(reader.unreadable)))
+            raise _unreadable(reader.unreadable, failure)
         if failure:
             raise failure
 
@@ -184,11 +183,16 @@ class Prefetcher:
         return True
 
 
-def _unreadable(names: list[str]) -> IncompleteReadError:
+def _unreadable(names: list[str], failure: Exception | None) -> IncompleteReadError:
+    """Names the rows; they may also be why counts do not agree, which is the failure then."""
     return IncompleteReadError(
-        f"rows that cannot be read: {len(names)} ({', '.join(names[:MAX_UNREADABLE_NAMED])}). The "
-        "other rows were emitted, and the stream keeps its bookmark. Correct the rows in Invoiced, "
-        "or report them to Invoiced's support."
+        f"rows that cannot be read: {len(names)} ({', '.join(names[:MAX_UNREADABLE_NAMED])}). "
+        "Correct them in Invoiced, or report them to Invoiced's support. "
+        + (
+            str(failure)
+            if failure
+            else "The other rows were emitted, and the stream keeps its bookmark."
+        )
     )
 
 

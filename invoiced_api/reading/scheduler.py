@@ -124,6 +124,8 @@ class RequestScheduler:
         for reader in self._readers:
             try:
                 if not reader.failure:
+                    reader.take_arrivals()
+                if not reader.failure:
                     reader.advance()
             except Exception as failure:  # noqa: BLE001  # raised where the chunks are read
                 reader.failure = failure

@@ -81,11 +81,19 @@ def _is_sorted(
 
 
 def _left(page: Page, second: int) -> int | None:
-    """How many rows are left from a second on, by this page; None without a count."""
+    """How many rows are left from a second on, by this page; None without a count.
+
+    Rows that do not show when they were updated count as left: the next page may count them, too.
+    """
     if page.total is None:
         return None
-    before = sum(map(second.__gt__, page.moments))
-    return page.total - before - len(page.undated) - len(page.unreadable)
+    return page.total - sum(map(second.__gt__, page.moments)) - len(page.unreadable)
+
+
+def _least_left(page: Page, second: int) -> int | None:
+    """The same, if rows that do not show when they were updated are not left."""
+    left = _left(page, second)
+    return None if left is None else left - len(page.undated)
 
 
 def _agrees(page: Page, left: int | None) -> bool:
@@ -113,15 +121,19 @@ def _next_page(
     page = yield from first_page(listing, since)
     if before is None or _agrees(page, before[1]):
         return page, True
-    missing = set()
     for _ in range(MAX_LOOKS):
         again = yield from first_page(listing, before[0])
         page = yield from first_page(listing, since)
-        left = _left(again, since)
-        if _agrees(page, left):
+        if _agrees(page, _least_left(again, since)):
             return page, True
-        missing.add((left or 0) - (page.total or 0))
-    if len(missing) == 1:  # not deleted meanwhile, but hidden: a stamp in between is not true
+    for _ in range(MAX_LOOKS):
+        # In the other order, a row that is deleted in between makes them agree; a row that is
+        # hidden, since a stamp before it is not true, does not.
+        page = yield from first_page(listing, since)
+        again = yield from first_page(listing, before[0])
+        if _agrees(page, _least_left(again, since)):
+            break
+    else:
         raise UnsortedError
     if not (yield from sorts(listing, before[0])):
         raise UnsortedError

@@ -1,12 +1,14 @@
 """The code that all readers of a stream share.
 
 Decisions only: no network, no threads. Pages may arrive in any order; chunks come out in the order
-of the windows. A window takes its page in by itself, and reports the arrival. `advance` is the one
-place where a reader changes state: it looks at what has arrived, drops windows that have ended, and
-opens the next ones.
+of the windows. A window takes its page in by itself, and reports the arrival. A reader changes
+state in two places only:
 
-`wanted` and `next_chunk` change no windows. So whoever drives a reader calls `advance` first and
-sends what is `wanted` after it: then an unfinished reader has a chunk to hand out, rows to
+    take_arrivals()   takes over the rows of pages that have arrived, and notes failures
+    advance()         drops windows that have ended, opens the next ones; not after a failure
+
+`wanted` and `next_chunk` change no windows. So whoever drives a reader calls these two first and
+sends what is `wanted` after them: then an unfinished reader has a chunk to hand out, rows to
 encode, or a page in flight.
 """
 
@@ -123,8 +125,7 @@ class StreamReader:
         return self.budget is not None and self.budget.failing_since is not None
 
     def advance(self) -> None:
-        """Take in what has arrived, drop windows that have ended, and open the next ones."""
-        self._take_arrivals()
+        """Drop windows that have ended, and open the next ones. Sends nothing."""
         while self._windows and self._windows[0].drained:
             self._windows.popleft()
         if self._cut_short and not self._windows:
@@ -139,21 +140,22 @@ class StreamReader:
         front = self._windows[0] if self._windows else None
         return window is front and not (window.unencoded or window.chunks)
 
-    def _take_arrivals(self) -> None:
+    def take_arrivals(self) -> None:
+        """Take over what has arrived: rows, counts, failures."""
         while self._arrivals:
             arrival = self._arrivals.popleft()
             if arrival.window.abandoned:
                 continue
-            if isinstance(arrival.result, Exception):
-                self._note_failure(arrival.window, arrival.result)
-            else:
-                self._take_page(arrival, arrival.result)
+            if arrival.page and arrival.page.unreadable:
+                self._note_unreadable(arrival, arrival.page.unreadable)
+            if arrival.failure:
+                self._note_failure(arrival.window, arrival.failure)
+            elif arrival.page:
+                self._take_page(arrival, arrival.page)
 
     def _take_page(self, arrival: Arrival, page: Page) -> None:
         window = arrival.window
         self._rows_received += page.shown
-        if page.unreadable:
-            self._note_unreadable(arrival, page.unreadable)
         for rows in window.emitted:
             self._await_encoding(window, rows)
         window.emitted.clear()
@@ -178,6 +180,7 @@ class StreamReader:
             self.failure = self.failure or failure
             return
         self._cut_short = failure
+        window.request = None
         while self._windows[-1] is not window:
             self._abandon(self._windows.pop())
 

@@ -57,13 +57,15 @@ class Arrival(msgspec.Struct, frozen=True):
         window: the window that needed it.
         request: what was requested.
         since: UNIX second from which on the window was to be read then.
-        result: the page, or why it cannot be had or be used.
+        page: what the response showed; None if there is none.
+        failure: why there is no page, or why it cannot be used; None if the window went on.
     """
 
     window: "WindowReader"
     request: PageRequest
     since: int
-    result: Page | Exception
+    page: Page | None
+    failure: Exception | None
 
 
 class WindowReader:
@@ -106,20 +108,23 @@ class WindowReader:
         return not (self.request or self.unencoded or self.chunks)
 
     def receive(self, result: Page | Exception) -> None:
-        """Take in the page that was requested, or the reason why there is none."""
+        """Take in the page that was requested, or the reason why there is none.
+
+        After a failure the window still needs that page. Its reader decides what follows.
+        """
         self.in_flight = False
-        request, self.request = self.request, None
+        request, since = self.request, self.window.since
         if self.abandoned or request is None:
             return
-        since = self.window.since
-        if isinstance(result, Page):
+        page, failure = (result, None) if isinstance(result, Page) else (None, result)
+        if page:
             try:
-                self.request = self._steps.send(result)
+                self.request = self._steps.send(page)
             except StopIteration:
-                pass
-            except Exception as failure:  # noqa: BLE001  # its reader decides what it means
-                result = failure
-        self._arrivals.append(Arrival(self, request, since, result))
+                self.request = None
+            except Exception as problem:  # noqa: BLE001  # raised where the chunks are read
+                failure = problem
+        self._arrivals.append(Arrival(self, request, since, page, failure))
 
 
 def cut(since: int, until: int, rows: int, rows_per_piece: int) -> list[int]:

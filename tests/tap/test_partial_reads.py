@@ -181,13 +181,15 @@ def test_events_of_a_few_days_are_requested_several_at_a_time(
 def test_a_row_that_is_not_json_costs_that_row_only_and_no_bookmark_passes_it(
     serve: Any, stream: str
 ) -> None:
-    broken = 1_550
+    """Another row of its page has an attribute that no column holds, so it is parsed otherwise."""
+    broken, rows = 1_550, rows_of(2_000)
+    rows[1_560]["color"] = "red"
 
     def fault(query: dict[str, str], first: int) -> Response | None:
         shown = range(first, first + int(query["per_page"]))
         return Response('[{"id": 1, oops') if broken in shown else None
 
-    served = FaultyList(rows_of(2_000), fault)
+    served = FaultyList(rows, fault)
     first = serve({stream: served})
     assert first.exit_code == 1
     assert f"rows that cannot be read: 1 (GET /{stream} row " in first.complaint

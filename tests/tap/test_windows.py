@@ -80,6 +80,24 @@ def test_a_saturated_second_is_read_while_it_is_edited(
     check_complete_and_ordered(run, account, before)
 
 
+def test_a_deletion_between_any_two_requests_is_no_hidden_row(
+    account: Account, clock: Any, run_tap: Callable[..., Any], catalog_of: Callable[..., Any]
+) -> None:
+    """Each page counts one row less than the page before left, as if a row were hidden."""
+    for _ in range(300):
+        clock.seconds += 1
+        account.add("customers", name="Acme")
+    ids = [row["id"] for row in account.objects("customers")]
+
+    def remove_the_last(account: Account, number: int, method: str, path: str) -> None:
+        account.remove("customers", ids.pop())
+
+    with Server(account, before_request=remove_the_last) as server:
+        run = run_tap(server, catalog=catalog_of("customers"), max_connections=1)
+    assert run.ids("customers") == sorted(set(run.ids("customers")))
+    check_complete_and_ordered(run, account, set(ids))
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_faults_in_a_twentieth_of_the_requests_change_nothing(
     seed: int, clock: Any, run_tap: Callable[..., Any]
