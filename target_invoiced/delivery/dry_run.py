@@ -119,16 +119,24 @@ class DryRunSender(Sender):
         if not call.writing:
             return self._read(call, why)
         line = shown(self._client, call, why)
-        self._show(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+        try:
+            return _response(self._write(call, why))
+        except RecordRejectedError as refusal:
+            line["refused"] = str(refusal)
+            raise
+        finally:
+            self._show(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+
+    def _write(self, call: Request, why: str) -> Row | None:
         body = call.body if isinstance(call.body, dict) else None
         match call.method:
             case "POST":
-                return _response(self._post(call.path, body, why))
+                return self._post(call.path, body, why)
             case "PATCH" if body is not None:
-                return _response(self._patch(call.path, body, why))
+                return self._patch(call.path, body, why)
             case "DELETE":
                 self._delete(call.path, why)
-        return _response(None)
+        return None
 
     def _post(self, path: str, body: Row | None, why: str) -> Row | None:
         parent, _, word = path.rpartition("/")

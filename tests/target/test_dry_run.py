@@ -141,6 +141,20 @@ def test_a_dry_run_says_what_would_be_rejected(run_target, server, singer):
     assert run.counts("invoices") == {"rejected": 2}
 
 
+def test_a_dry_run_names_each_write_that_would_be_refused(run_target, account, server, singer):
+    """It is sent three times: a record that comes later may free the number."""
+    account.add("customers", name="A", number="A-1")
+    run = run_target(
+        server, singer.stream("customers", {"name": "B", "number": "A-1"}), "--dry-run"
+    )
+    assert {line["refused"] for line in run.messages} == {"/customers has the number A-1 already"}
+    assert len(account.objects("customers")) == 1
+    again = run_target(
+        server, singer.stream("customers", {"name": "B", "number": "B"}), "--dry-run"
+    )
+    assert ["refused" in line for line in again.messages] == [False]
+
+
 def test_a_test_sends_one_record_of_each_stream_and_shows_request_and_answer(
     run_target, account, server, messages
 ):
