@@ -224,7 +224,9 @@ def demo(loader: Path) -> None:
         f"\n[bold green]Exactly the edits arrived.[/bold green] The files are in {OUT}/: a .jsonl\n"
         "per stream, the catalog, the state, what was edited, what changed, and the logs.\n"
         "For a real account: put its API key into a copy of sample_config.json and run\n"
-        f"   {COMMANDS}/tap-invoiced --config config.json --check"
+        f"   {COMMANDS}/tap-invoiced --config config.json --check\n"
+        "If the account is not in Invoiced's sandbox, remove `sandbox` from that file.",
+        soft_wrap=True,
     )
 
 

@@ -94,9 +94,10 @@ def _refuse_unconfirmed(
     if names:
         listed = " or ".join(f'"{one}"' for one in names)
         raise InvalidInputError(
-            f"the ledger knows an account at {base_url}, but not this key. If the key is a new one "
-            f"of that account, set `account` to {listed}. If it is another account's, first "
-            "name the known one: run once with its key and `account`. Or use another `ledger`."
+            f"the ledger knows an account at {base_url}, but not this key. If the key is mistyped, "
+            f"correct it. If it is a new key of that account, set `account` to {listed}. If it is "
+            "the key of another account, use another `ledger`, or run once with the known key and "
+            "a name for its account in `account`."
         )
 
 
