@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Any
 
 from invoiced_api.exceptions import UnfilteredError, UnsortedError
 from invoiced_api.reading.full_scan import FullScanReader
@@ -69,7 +68,6 @@ class IncrementalReader(StreamReader):
         self._probe = SortProbe()
         self._opened = False
         self._tail_follows = False
-        self._undated: dict[Any, WindowReader] = {}  # by id, the window that emits the row
         self._fallback: FullScanReader | None = None
         self._pages: list[tuple[PageRequest, Page]] = []  # of the openings
         self._second_look: list[Page] | None = None
@@ -189,7 +187,6 @@ class IncrementalReader(StreamReader):
                     row["id"],
                     stamp,
                 )
-        # A stamp that cannot be true, such as one far ahead, says nothing of what came before.
         self._await_encoding(window, new, dated=False)
 
     def _open(self, listing: ListQuery, window: Window, on_rows: OnRows) -> PageSteps:

@@ -14,7 +14,7 @@ encode, or a page in flight.
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from invoiced_api.exceptions import FatalError
 from invoiced_api.reading.pages import Head, ListQuery, Page, PageRequest, Row, TypedRow
@@ -67,7 +67,9 @@ class StreamReader:
         self._since = since
         self._encode = encode
         self._heads: list[Head] = []
-        self._arrivals: deque[Arrival] = deque()  # since the last `advance`
+        self._arrivals: deque[Arrival] = deque()  # since the last `take_arrivals`
+        # By id, the windows that emit rows which have not shown when they were updated.
+        self._undated: dict[Any, WindowReader] = {}
         self._windows: deque[WindowReader] = deque()
         self._unencoded: deque[WindowReader] = deque()
         self.buffered_bytes = 0
@@ -211,7 +213,9 @@ class StreamReader:
         newest = self._since
         if dated and self._encodes_in_order:
             last, stamp = rows[-1], self._lists[0].stamp
-            newest = getattr(last, stamp) if isinstance(last, TypedRow) else last[stamp]
+            # A stamp that was not true before, such as one far ahead, says nothing of other rows.
+            if not self._undated or last["id"] not in self._undated:
+                newest = getattr(last, stamp) if isinstance(last, TypedRow) else last[stamp]
         size = max(BYTES_PER_UNENCODED_ROW, self.bytes_per_row) * len(rows)
         self.buffered_bytes += size
         self._unencoded.append(window)
