@@ -186,9 +186,9 @@ class Page:
     ascending: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        get_id: Callable[[Row], Any] = itemgetter("id")
-        if are_typed(self.rows):
-            get_id = attrgetter("id")
+        get_id: Callable[[Row], Any] = attrgetter("id")
+        if dict in map(type, self.rows):  # some rows are not typed
+            get_id = itemgetter("id")
         self.ids = list(map(get_id, self.rows)) + [row["id"] for row in self.undated]
         self.shown = len(self.ids) + len(self.unreadable)
         counted = self.total is not None and self.asked > self.shown >= self.total
@@ -275,7 +275,8 @@ def page_of(request: PageRequest, response: Response) -> Page:
         raise UnreadablePageError(trouble, broken=True) from None
     single = isinstance(body, dict)
     rows = [body] if single else body
-    if not isinstance(rows, list) or not _have_ids(rows):
+    typed = isinstance(rows, list) and _are_typed(rows)
+    if not typed and not _are_objects(rows):
         trouble = (
             f"GET {path}: the response is not a list of objects with `id`. Check `base_url`, and "
             "any proxy between this machine and Invoiced."
@@ -287,7 +288,7 @@ def page_of(request: PageRequest, response: Response) -> Page:
     undated: list[Any] = []
     if stamp != "updated_at" or "updated_after" in request.params:
         least, most = _bounds(request, clock)
-        dated, undated, moments = _by_stamp(rows, stamp, least, most)
+        dated, undated, moments = _by_stamp(rows, stamp, least, most, typed=typed)
         end = most if "end_date" in request.params else math.inf
         stamps = [row.get(stamp) for row in undated]
         outside = sum(type(one) is int and not least < one <= end for one in stamps)
@@ -319,10 +320,9 @@ def _bounds(request: PageRequest, clock: int) -> tuple[float, float]:
 
 
 def _by_stamp(
-    rows: list[Any], stamp: str, least: float, most: float
+    rows: list[Any], stamp: str, least: float, most: float, *, typed: bool
 ) -> tuple[list[Any], list[Any], list[int]]:
     """Rows with a stamp between the bounds, the others, and the stamps."""
-    typed = are_typed(rows)
     stamps = list(map(attrgetter(stamp), rows)) if typed else [row.get(stamp) for row in rows]
     whole = typed or all(type(one) is int for one in stamps)
     if not rows or (whole and least < min(stamps) and max(stamps) <= most):
@@ -349,12 +349,13 @@ def refused_page(request: PageRequest) -> Page:
     return Page(rows=[], total=None, clock=0, asked=request.per_page, refused=True)
 
 
-def are_typed(rows: list[Any]) -> bool:
+def _are_typed(rows: list[Any]) -> bool:
     """Whether all rows are typed. Those of a page that was read row by row may be mixed."""
     return all(issubclass(kind, TypedRow) for kind in set(map(type, rows)))
 
 
-def _have_ids(rows: list[Any]) -> bool:
-    return are_typed(rows) or all(
+def _are_objects(rows: Any) -> bool:
+    """Whether something parsed is a list of objects with an `id`, typed or not."""
+    return isinstance(rows, list) and all(
         isinstance(row, TypedRow) or (type(row) is dict and "id" in row) for row in rows
     )

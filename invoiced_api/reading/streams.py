@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 from invoiced_api.exceptions import FatalError
-from invoiced_api.reading.pages import Head, ListQuery, Page, PageRequest, Row, TypedRow
+from invoiced_api.reading.pages import Head, ListQuery, PageRequest, Row, TypedRow
 from invoiced_api.reading.steps import Window
 from invoiced_api.reading.windows import (
     Arrival,
@@ -146,24 +146,21 @@ class StreamReader:
         """Take over what has arrived: rows, counts, failures."""
         while self._arrivals:
             arrival = self._arrivals.popleft()
-            if arrival.window.abandoned:
+            window, page = arrival.window, arrival.page
+            if window.abandoned:
                 continue
-            if arrival.page and arrival.page.unreadable:
-                self._note_unreadable(arrival, arrival.page.unreadable)
+            if page and page.unreadable:
+                self._note_unreadable(arrival, page.unreadable)
             if arrival.failure:
-                self._note_failure(arrival.window, arrival.failure)
-            elif arrival.page:
-                self._take_page(arrival, arrival.page)
-
-    def _take_page(self, arrival: Arrival, page: Page) -> None:
-        window = arrival.window
-        self._rows_received += page.shown
-        for rows in window.emitted:
-            self._await_encoding(window, rows)
-        window.emitted.clear()
-        self._note_count(arrival.request, window, page.total, page.shown)
-        if page.undated and not window.abandoned:
-            self._take_undated(window, page.undated)
+                self._note_failure(window, arrival.failure)
+            elif page:
+                self._rows_received += page.shown
+                for rows in window.emitted:
+                    self._await_encoding(window, rows)
+                window.emitted.clear()
+                self._note_count(arrival.request, window, page.total, page.shown)
+                if page.undated and not window.abandoned:
+                    self._take_undated(window, page.undated)
 
     def _note_count(
         self, request: PageRequest, window: WindowReader, total: int | None, shown: int
