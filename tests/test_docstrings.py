@@ -49,3 +49,15 @@ def test_a_class_has_a_line_for_each_of_its_fields(package: Path) -> None:
                     name = field.target.id
                     described = name.startswith("_") or f"    {name}: " in attributes
                     assert described, f"{path.name}: {node.name}.{name} has no line"
+
+
+def test_the_emulators_resources_are_named_where_contributors_look() -> None:
+    """Those that a module defines one by one; the others are made from a table."""
+    package = ROOT / "invoiced_emulator" / "resources"
+    listed = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
+    lines = dict(re.findall(r"^(\w+)  +(.+)$", listed, re.MULTILINE))
+    for module in ("documents", "customer_children", "payments"):
+        text = (package / f"{module}.py").read_text()
+        names = re.findall(r"^([A-Z_]+) = ResourceDefinition\(", text, re.MULTILINE)
+        missing = [name for name in names if name.lower().replace("_", " ") not in lines[module]]
+        assert names and not missing, f"add to the line of {module}: {missing}"
