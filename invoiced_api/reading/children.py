@@ -56,12 +56,9 @@ class ParentList:
 
     def advance(self) -> None:
         """Take in the parents that have arrived."""
-        self.reader.take_arrivals()
-        if not self.reader.failure:
-            self.reader.advance()
+        self.reader.advance()
         while self.reader.encode_one() or self.reader.next_chunk():
-            if not self.reader.failure:
-                self.reader.advance()
+            self.reader.advance()
 
     def _collect(self, rows: list[Row]) -> bytes:
         having = self._parent.having
@@ -183,13 +180,13 @@ class ChildReader(StreamReader):
         listed = len(self._parents.ids) if self._parents else 0
         return len(self._pending) + listed - self._taken
 
-    def advance(self) -> None:
+    def _move_on(self) -> None:
         """Take in parents, and open lists below them, until one of the lists fails."""
         if not self._parents:
             return
         self._parents.advance()
         self._cut_short = self._cut_short or self._parents.reader.failure
-        super().advance()
+        super()._move_on()
         if self._cut_short:
             return
         if self.is_sweep and self.finished and self._absent and not self._found:

@@ -146,9 +146,9 @@ class FullScanReader(StreamReader):
         """Whether the lists are proven complete and everything came out."""
         return self._done and not self._next_sorted
 
-    def advance(self) -> None:
+    def _move_on(self) -> None:
         """Open the next pages; at the end of a pass, check it or start another one."""
-        super().advance()
+        super()._move_on()
         self._unencoded.clear()  # `encode_one` takes rows from the windows
         if self._cut_short:
             return

@@ -58,8 +58,8 @@ class IncrementalReader(StreamReader):
            └──> full scan <─────────┘
                     └──ended, its rows sorted here──> finished
 
-    It has more fields than a class should have: fifteen are those of every reader, and the others
-    are the state of the picture.
+    It has more fields than a class should have: half of them are those of every reader, and the
+    others are the state of the picture.
     """
 
     def __init__(self, lists: Sequence[ListQuery], since: int, encode: Encode) -> None:
@@ -95,23 +95,21 @@ class IncrementalReader(StreamReader):
     def _opening(self) -> bool:
         return any(opening.request for opening in self._openings)
 
-    def advance(self) -> None:
+    def _move_on(self) -> None:
         """Open windows, cut those that are too full, open the tail, or fall back to a full scan."""
         if not self._opened and len(self._heads) == len(self._lists) and not self._looks_again():
             self._opened = True
             self._know_lists()
             self._windows.extend(self._first_windows())
             self._reuse_pages()
-            self.take_arrivals()
+            self._take_arrivals()
             if self.failure:
                 return
         if self._fallback is None and not self._opening and not self._trusts_sort:
             self._fall_back()
         if self._fallback:
             self._fallback.bytes_per_row = self.bytes_per_row
-            self._fallback.take_arrivals()
-            if not self._fallback.failure:
-                self._fallback.advance()
+            self._fallback.advance()
             self.unreadable = self._fallback.unreadable
             self.failure = self._fallback.failure
             return
@@ -120,7 +118,7 @@ class IncrementalReader(StreamReader):
             self._tail_follows = False
             # After all windows: its last page shows what is left at one moment.
             self._windows.append(self._tail(self.clock))
-        super().advance()
+        super()._move_on()
 
     def wanted(self) -> Iterator[WindowReader]:
         """Windows that need a page, those that open the lists first."""

@@ -185,14 +185,10 @@ class Prefetcher:
 
 def _unreadable(names: list[str], failure: Exception | None) -> IncompleteReadError:
     """Names the rows; they may also be why counts do not agree, which is the failure then."""
+    outcome = failure or "The other rows were emitted, and the stream keeps its bookmark."
     return IncompleteReadError(
         f"rows that cannot be read: {len(names)} ({', '.join(names[:MAX_UNREADABLE_NAMED])}). "
-        "Correct them in Invoiced, or report them to Invoiced's support. "
-        + (
-            str(failure)
-            if failure
-            else "The other rows were emitted, and the stream keeps its bookmark."
-        )
+        f"Correct them in Invoiced, or report them to Invoiced's support. {outcome}"
     )
 
 

@@ -123,10 +123,7 @@ class RequestScheduler:
         """Move every reader on, as far as the received pages allow."""
         for reader in self._readers:
             try:
-                if not reader.failure:
-                    reader.take_arrivals()
-                if not reader.failure:
-                    reader.advance()
+                reader.advance()
             except Exception as failure:  # noqa: BLE001  # raised where the chunks are read
                 reader.failure = failure
 

@@ -1,15 +1,14 @@
 """The code that all readers of a stream share.
 
 Decisions only: no network, no threads. Pages may arrive in any order; chunks come out in the order
-of the windows. A window takes its page in by itself, and reports the arrival. A reader changes
-state in two places only:
+of the windows. A window takes its page in by itself, and reports the arrival. `advance` is the one
+place where a reader changes its windows:
 
-    take_arrivals()   takes over the rows of pages that have arrived, and notes failures
-    advance()         drops windows that have ended, opens the next ones; not after a failure
+    _take_arrivals   takes over the rows of pages that have arrived, and notes failures
+    _move_on         drops windows that have ended, and opens the next ones; not after a failure
 
-`wanted` and `next_chunk` change no windows. So whoever drives a reader calls these two first and
-sends what is `wanted` after them: then an unfinished reader has a chunk to hand out, rows to
-encode, or a page in flight.
+So whoever drives a reader calls `advance` first and sends what is `wanted` after it: then an
+unfinished reader has a chunk to hand out, rows to encode, or a page in flight.
 """
 
 from collections import deque
@@ -67,7 +66,7 @@ class StreamReader:
         self._since = since
         self._encode = encode
         self._heads: list[Head] = []
-        self._arrivals: deque[Arrival] = deque()  # since the last `take_arrivals`
+        self._arrivals: deque[Arrival] = deque()  # since the last `advance`
         # By id, the windows that emit rows which have not shown when they were updated.
         self._undated: dict[Any, WindowReader] = {}
         self._windows: deque[WindowReader] = deque()
@@ -127,7 +126,14 @@ class StreamReader:
         return self.budget is not None and self.budget.failing_since is not None
 
     def advance(self) -> None:
-        """Drop windows that have ended, and open the next ones. Sends nothing."""
+        """Take over what has arrived, and open the next windows. Does nothing after a failure."""
+        if not self.failure:
+            self._take_arrivals()
+        if not self.failure:
+            self._move_on()
+
+    def _move_on(self) -> None:
+        """Drop windows that have ended, and open the next ones."""
         while self._windows and self._windows[0].drained:
             self._windows.popleft()
         if self._cut_short and not self._windows:
@@ -142,7 +148,7 @@ class StreamReader:
         front = self._windows[0] if self._windows else None
         return window is front and not (window.unencoded or window.chunks)
 
-    def take_arrivals(self) -> None:
+    def _take_arrivals(self) -> None:
         """Take over what has arrived: rows, counts, failures."""
         while self._arrivals:
             arrival = self._arrivals.popleft()

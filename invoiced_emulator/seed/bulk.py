@@ -151,6 +151,7 @@ def _invoice_values(account: Account, count: int) -> Compute:
     account.skip_part_ids((first_part + _PARTS * count,))
 
     def values(key: int, updated_at: int) -> Values:
+        """The values of one invoice, in the order of its placeholders."""
         part = first_part + _PARTS * (key - first_id)
         created_at = updated_at - 600
         return (

@@ -75,11 +75,18 @@ class Read:
 
 
 def read(
-    name: str, transport: ScriptedTransport, page_size: int = PAGE_SIZE, since: int = SINCE
+    name: str,
+    transport: ScriptedTransport,
+    page_size: int = PAGE_SIZE,
+    since: int = SINCE,
+    unfit: int | None = None,
 ) -> Read:
+    """Reads a stream; the row with the id `unfit` cannot be encoded."""
     out = Read([], since, None)
 
     def encode(rows: list[Any]) -> bytes:
+        if unfit in [row["id"] for row in rows]:
+            raise RetryableError("unfit")
         return b"".join(b"%d\n" % row["id"] for row in rows)
 
     reader = reader_of(BY_NAME[name], page_size, since, encode, orjson.loads)
@@ -125,6 +132,12 @@ def is_scan(sent: InFlight) -> bool:
     return sent.request.params.get("sort") == "id asc"
 
 
+def latest_window(waiting: list[InFlight]) -> int:
+    """But for the requests of a single row, which ask whether the server sorts."""
+    order = [(one.request.per_page == 1, one.window.window.since) for one in waiting]
+    return order.index(max(order))
+
+
 def test_a_key_that_is_refused_in_the_first_window_moves_no_bookmark_past_it() -> None:
     """The later windows have been read by then."""
     rows = customers(400)
@@ -134,15 +147,24 @@ def test_a_key_that_is_refused_in_the_first_window_moves_no_bookmark_past_it() -
             return FatalError("401")
         return shown(sent, rows[::-1] if is_probe(sent) else rows)
 
-    def latest_window(waiting: list[InFlight]) -> int:
-        """But for the requests of a single row, which ask whether the server sorts."""
-        order = [(one.request.per_page == 1, one.window.window.since) for one in waiting]
-        return order.index(max(order))
-
     transport = ScriptedTransport(respond, latest_window)
     out = read("customers", transport)
     assert isinstance(out.failure, FatalError)
     assert transport.requests > 30, "pages of later windows"
+    assert not out.lost(rows)
+
+
+@pytest.mark.parametrize("unfit", range(11, 111, 3))
+def test_a_row_that_cannot_be_encoded_moves_no_bookmark_past_it(unfit: int) -> None:
+    """It may be on the last page of its window, whose successor is encoded already."""
+    rows = customers(400)
+
+    def respond(sent: InFlight) -> Answer:
+        return shown(sent, rows[::-1] if is_probe(sent) else rows)
+
+    out = read("customers", ScriptedTransport(respond, latest_window), unfit=unfit)
+    assert str(out.failure) == "unfit"
+    assert unfit not in out.ids
     assert not out.lost(rows)
 
 

@@ -116,7 +116,8 @@ class Items:
     Every request is answered before the next one is sent.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, row: Callable[[int], Row]) -> None:
+        self._row = row
         self.live, self.archived = [1, 2, 3, 4, 5], [6, 7, 8, 9]
         self._in_flight: deque[InFlight] = deque()
 
@@ -133,7 +134,7 @@ class Items:
             self.live.append(7)
         ids = self.archived if params.get("archived") else self.live
         start = int(params["per_page"]) * (int(params["page"]) - 1)
-        rows = [charge(key) for key in ids[start : start + int(params["per_page"])]]
+        rows = [self._row(key) for key in ids[start : start + int(params["per_page"])]]
         headers = {"X-Total-Count": str(len(ids)), "Date": formatdate(BEGAN, usegmt=True)}
         return sent, Response(headers=headers, body=orjson.dumps(rows))
 
@@ -141,7 +142,8 @@ class Items:
         pass
 
 
-def test_a_row_that_moves_between_two_lists_is_found() -> None:
+@pytest.mark.parametrize("row", [charge, lambda key: {"id": key}], ids=["dated", "undated"])
+def test_a_row_that_moves_between_two_lists_is_found(row: Callable[[int], Row]) -> None:
     read_ids = set()
 
     def encode(rows: list[Any]) -> bytes:
@@ -149,7 +151,7 @@ def test_a_row_that_moves_between_two_lists_is_found() -> None:
         return b""
 
     reader = reader_of(BY_NAME["items"], 2, 0, encode)
-    with Prefetcher(Items(), 1, [reader]) as ahead:
+    with Prefetcher(Items(row), 1, [reader]) as ahead:
         for _ in ahead.chunks(reader):
             pass
     assert read_ids == set(range(1, 10))
