@@ -207,6 +207,17 @@ class Killer:
                 yield process
 
 
+def newest_rows(folder: Path) -> dict[tuple[str, Any], dict[str, Any]]:
+    """What target-jsonl has, by stream and id. A line that a kill cut off does not count."""
+    newest = {}
+    for path in sorted(folder.glob("*.jsonl")):
+        for line in path.read_text().splitlines(keepends=True):
+            if line.endswith("}\n"):
+                row = json.loads(line)
+                newest[path.stem.rpartition("-")[0], row["id"]] = row
+    return newest
+
+
 VICTIMS = ("cron.sh", "tap-invoiced", "target-jsonl", "")
 
 
@@ -249,12 +260,7 @@ def test_killed_at_random_points_nothing_is_lost(
         time.sleep(1 - time.time() % 1)
         code, log = ended(start(*target))
     assert code == 0, log
-    newest: dict[tuple[str, Any], dict[str, Any]] = {}
-    for path in sorted((folder / "rows").glob("*.jsonl")):
-        for line in path.read_text().splitlines(keepends=True):
-            if line.endswith("}\n"):
-                row = json.loads(line)
-                newest[path.stem.rpartition("-")[0], row["id"]] = row
+    newest = newest_rows(folder / "rows")
     for stream in STREAMS:
         account = {row["id"]: row for row in business.objects(stream)}
         assert {key for name, key in newest if name == stream} == account.keys()

@@ -44,6 +44,15 @@ def rows(messages: list[Row], stream: str) -> dict[Any, Row]:
     }
 
 
+def whole_catalog(peer: Callable[..., bytes]) -> dict[str, Any]:
+    """The catalog of the earlier tap, with all streams selected."""
+    catalog: dict[str, Any] = json.loads(peer("--discover"))
+    for entry in catalog["streams"]:
+        (own,) = [mark for mark in entry["metadata"] if mark["breadcrumb"] == []]
+        own["metadata"]["selected"] = True
+    return catalog
+
+
 def test_nothing_is_lost_when_the_tap_continues_from_the_earlier_tap(
     peer: Callable[..., bytes],
     run_tap: Callable[..., Any],
@@ -52,10 +61,7 @@ def test_nothing_is_lost_when_the_tap_continues_from_the_earlier_tap(
     clock: Any,
     tmp_path: Path,
 ) -> None:
-    catalog = json.loads(peer("--discover"))
-    for entry in catalog["streams"]:
-        (own,) = [mark for mark in entry["metadata"] if mark["breadcrumb"] == []]
-        own["metadata"]["selected"] = True
+    catalog = whole_catalog(peer)
     assert {entry["stream"] for entry in catalog["streams"]} == set(STREAMS)
     (tmp_path / "old-catalog.json").write_text(json.dumps(catalog))
     before = list(map(json.loads, peer("--catalog", tmp_path / "old-catalog.json").splitlines()))

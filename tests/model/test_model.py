@@ -116,7 +116,7 @@ class World:
                 lambda pipeline: pipeline.told[-1] if pipeline.told else 0,
             )
 
-    def _target(self, pipeline: Pipeline, content: bytes) -> int:
+    def _config(self, pipeline: Pipeline) -> Path:
         settings = {
             "api_key": self.account.api_key,
             "base_url": self.url,
@@ -133,6 +133,10 @@ class World:
             settings["pipeline"] = pipeline.name
         config = self._folder / "config.json"
         config.write_text(json.dumps(settings))
+        return config
+
+    def _target(self, pipeline: Pipeline, content: bytes) -> int:
+        config = self._config(pipeline)
         their_in, our_out = os.pipe()
         our_in, their_out = os.pipe()
         with (self._folder / "log").open("wb") as log:

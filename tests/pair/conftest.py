@@ -92,10 +92,6 @@ def copying(
             left = room.enter_context(Server(source, **(at_source or {})))
             empty = Account(now=clock, api_key=API_KEY)
             right = room.enter_context(Server(empty, **(at_copy or {})))
-            catalog = catalog_of(*STREAMS)
-            for stream in catalog["streams"]:
-                (mark,) = [mark for mark in stream["metadata"] if not mark["breadcrumb"]]
-                mark["metadata"]["selected"] = True
             common = {"api_key": API_KEY, "max_retry_seconds": 30}
             tap = {**common, "base_url": left.url, "start_date": "2010-01-01", **(of_tap or {})}
             target = {
@@ -106,17 +102,30 @@ def copying(
                 "allow_side_effects": ["autopay"],
                 **settings,
             }
-            for name, content in (("catalog", catalog), ("tap", tap), ("target", target)):
+            files = {"catalog": _selected(catalog_of(*STREAMS)), "tap": tap, "target": target}
+            for name, content in files.items():
                 (home / f"{name}.json").write_text(json.dumps(content))
-            pipe = Pipe(
-                tap=_command(home, "tap_invoiced", "tap", "--catalog", str(home / "catalog.json")),
-                target=_command(home, "target_invoiced", "target"),
-                environment=environment,
-                folder=home,
-            )
+            pipe = _pipe(home, environment)
             return Copying(source=left, copy=right, pipe=pipe, ledger=target["ledger"])
 
         yield begin
+
+
+def _selected(catalog: dict[str, Any]) -> dict[str, Any]:
+    """The catalog, with all of its streams selected."""
+    for stream in catalog["streams"]:
+        (mark,) = [mark for mark in stream["metadata"] if not mark["breadcrumb"]]
+        mark["metadata"]["selected"] = True
+    return catalog
+
+
+def _pipe(home: Path, environment: dict[str, str]) -> Pipe:
+    return Pipe(
+        tap=_command(home, "tap_invoiced", "tap", "--catalog", str(home / "catalog.json")),
+        target=_command(home, "target_invoiced", "target"),
+        environment=environment,
+        folder=home,
+    )
 
 
 def _command(home: Path, module: str, config: str, *more: str) -> list[str]:

@@ -148,10 +148,16 @@ def test_keys_are_translated_wherever_an_id_can_stand(
     for name, records, _ in RECORDS:
         kind = "updated" if name == "pauses" else "created"
         assert run.counts(name) == {kind: len(records)}, name
+    customer = check_customers_and_subscriptions(account)
+    check_documents_and_payments(account, customer)
+    for resource in ("credit_balance_adjustments", "pending_line_items", "notes"):
+        assert [row["customer"] for row in account.objects(resource)] == [customer], resource
+    assert account.objects("tasks")[0]["customer_id"] == customer
+    assert len(server.account.objects("contacts")) == 1
 
-    ids = {
-        name: row["id"] for name in ("estimates", "credit_notes") for row in account.objects(name)
-    }
+
+def check_customers_and_subscriptions(account):
+    """Returns the id of the customer of all other records."""
     people = {row["name"]: row for row in account.objects("customers")}
     customer = people["C"]["id"]
     assert people["C"]["parent_customer"] == people["Parent"]["id"]
@@ -164,6 +170,13 @@ def test_keys_are_translated_wherever_an_id_can_stand(
     assert subscription["discounts"][0]["id"] == "co"
     assert subscription["taxes"][0]["id"] == "t"
     assert subscription["paused"] is True
+    return customer
+
+
+def check_documents_and_payments(account, customer):
+    ids = {
+        name: row["id"] for name in ("estimates", "credit_notes") for row in account.objects(name)
+    }
     (invoice,) = [row for row in account.objects("invoices") if row["discounts"]]
     assert invoice["customer"] == customer
     assert invoice["items"][0]["catalog_item"] == "i"
@@ -182,11 +195,7 @@ def test_keys_are_translated_wherever_an_id_can_stand(
     assert own[0]["invoice"] == invoice["id"]
     (charge,) = account.objects("charges")
     assert (charge["customer"], charge["refunds"][0]["amount"]) == (customer, 1)
-    for resource in ("credit_balance_adjustments", "pending_line_items", "notes"):
-        assert [row["customer"] for row in account.objects(resource)] == [customer], resource
     assert account.objects("notes")[0]["invoice"] == invoice["id"]
-    assert account.objects("tasks")[0]["customer_id"] == customer
-    assert len(server.account.objects("contacts")) == 1
     (plan,) = account.objects("payment_plans")
     (planned,) = [row for row in account.objects("invoices") if row["payment_plan"]]
     assert (planned["total"], planned["payment_plan"]) == (7, plan["id"])

@@ -30,6 +30,33 @@ def record(number: int) -> dict[str, object]:
     return {"customer": number % 997, "amount": number, "reference": f"no. {number} " + "x" * 200}
 
 
+def send_unfinished(url: str, lines: Path, count: int) -> None:
+    """Append records to the input, and journal them as an earlier run that sent them."""
+    ledger = Ledger(url)
+    (known,) = ledger.accounts.all()
+    ledger.use(known.account)
+    with lines.open("a") as file, ledger.transaction():
+        for start in range(0, count, 500):
+            records = [record(number) for number in range(start, start + 500)]
+            entries = [
+                Entry(
+                    id=str(start + number),
+                    pipeline="default",
+                    stream="payments",
+                    digest=digest(one, "payments"),
+                    stage=Stage.SETTLED,
+                    announced_at=NOW_S,
+                    run="before",
+                )
+                for number, one in enumerate(records)
+            ]
+            ledger.journal.enter(entries)
+            for one in records:
+                message = {"type": "RECORD", "stream": "payments", "record": one}
+                file.write(json.dumps(message) + "\n")
+    ledger.close()
+
+
 @pytest.mark.timeout(300)
 def test_an_unfinished_input_of_many_records_is_replayed_in_little_memory(
     tmp_path: Path, environment: dict[str, str]
@@ -56,29 +83,7 @@ def test_an_unfinished_input_of_many_records_is_replayed_in_little_memory(
     schema = {"type": "SCHEMA", "stream": "payments", "schema": {}, "key_properties": []}
     lines.write_text(json.dumps(schema) + "\n")
     run()  # the account is known from here on
-    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
-    (known,) = ledger.accounts.all()
-    ledger.use(known.account)
-    with lines.open("a") as file, ledger.transaction():
-        for start in range(0, count, 500):
-            records = [record(number) for number in range(start, start + 500)]
-            entries = [
-                Entry(
-                    id=str(start + number),
-                    pipeline="default",
-                    stream="payments",
-                    digest=digest(one, "payments"),
-                    stage=Stage.SETTLED,
-                    announced_at=NOW_S,
-                    run="before",
-                )
-                for number, one in enumerate(records)
-            ]
-            ledger.journal.enter(entries)
-            for one in records:
-                message = {"type": "RECORD", "stream": "payments", "record": one}
-                file.write(json.dumps(message) + "\n")
-    ledger.close()
+    send_unfinished(settings["ledger"], lines, count)
     log = run()
     assert f"{count} records without a key were recognised" in log
     assert int(log.splitlines()[-1]) < MAX_MB
